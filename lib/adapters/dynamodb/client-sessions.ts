@@ -1,0 +1,160 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+
+import type { ClientSession, ClientSessionStore, UpstreamSession } from '../../ports.ts';
+import {
+  GarbledRecord,
+  type Item,
+  jsonValue,
+  numberValue,
+  readJsonObject,
+  readMap,
+  readNumber,
+  readText,
+  textValue,
+} from './item.ts';
+import { type Expression, type Records, storeOperation } from './records.ts';
+import { clientSessionKey, CONDITIONS, expiryAttributes, upstreamEntry, upstreamOfEntry } from './table.ts';
+
+export function createClientSessionStore(records: Records): ClientSessionStore {
+  return {
+    create: (session) =>
+      storeOperation('clientSessions.create', async () => {
+        const creation = process.getBuiltinModule('node:crypto').randomUUID();
+        const item = { ...encodeSession(session), creation: textValue(creation) };
+        const written = await records.put(item, { text: CONDITIONS.keyIsFree });
+        if (written.kind === 'written') return true;
+        // The SDK repeats a request whose answer was lost, and then finds what the first one created.
+        return (await written.found())?.['creation']?.S === creation;
+      }),
+
+    read: (key) =>
+      storeOperation('clientSessions.read', async () => {
+        const item = await records.get(clientSessionKey(key), 'consistent');
+        return item && decodeSession(key, item);
+      }),
+
+    attach: (key, upstream, session, replaces) =>
+      storeOperation('clientSessions.attach', async () => {
+        const entry = upstreamEntry(upstream);
+        const update: Expression = {
+          text: 'SET #upstreamSessions.#upstream = :session',
+          names: { '#upstream': entry },
+          values: { ':session': encodeUpstreamSession(session) },
+        };
+        const written = await records.update(clientSessionKey(key), update, attachable(replaces));
+        if (written.kind === 'written') return { kind: 'attached' };
+        const attached = attachedSession(await written.found(), entry);
+        // Nothing is ever detached: a record without the entry is not the one that refused.
+        if (attached === undefined) return { kind: 'gone' };
+        // As in `create`: what is in place may be this very attachment, sent twice by the SDK.
+        if (attached.generation === session.generation) return { kind: 'attached' };
+        return { kind: 'lost', winner: attached };
+      }),
+
+    setLogLevel: (key, level) =>
+      storeOperation('clientSessions.setLogLevel', async () => {
+        const update = { text: 'SET #logLevel = :level', values: { ':level': textValue(level) } };
+        const written = await records.update(clientSessionKey(key), update, { text: CONDITIONS.sessionExists });
+        return written.kind === 'written';
+      }),
+
+    touch: (key, lastSeenAt, expiresAt) =>
+      storeOperation('clientSessions.touch', async () => {
+        const expiry = expiryAttributes(expiresAt);
+        const update: Expression = {
+          text: 'SET #lastSeenAt = :lastSeenAt, #expiresAt = :expiresAt, #ttl = :ttl',
+          values: {
+            ':lastSeenAt': numberValue(lastSeenAt),
+            ':expiresAt': expiry.expiresAt,
+            ':ttl': expiry.ttl,
+          },
+        };
+        const written = await records.update(clientSessionKey(key), update, { text: CONDITIONS.expiryAdvances });
+        return written.kind === 'written' || (await written.found()) !== undefined;
+      }),
+
+    terminate: (key) =>
+      storeOperation('clientSessions.terminate', async () => {
+        const item = await records.remove(clientSessionKey(key));
+        return item && decodeSession(key, item);
+      }),
+  };
+}
+
+function attachable(replaces: string | undefined): Expression {
+  if (replaces === undefined) return { text: CONDITIONS.nothingAttached };
+  return { text: CONDITIONS.nothingNewerAttached, values: { ':replaces': textValue(replaces) } };
+}
+
+function attachedSession(item: Item | undefined, entry: string): UpstreamSession | undefined {
+  if (item === undefined) return undefined;
+  const attached = readMap(item, 'upstreamSessions')[entry];
+  return attached && decodeUpstreamSession(attached);
+}
+
+function encodeSession(session: ClientSession): Item & ReturnType<typeof clientSessionKey> {
+  const upstreamSessions = Object.entries(session.upstreamSessions).map(
+    ([upstream, upstreamSession]) => [upstreamEntry(upstream), encodeUpstreamSession(upstreamSession)] as const,
+  );
+  return {
+    ...clientSessionKey(session.key),
+    server: textValue(session.server),
+    caller: textValue(session.caller),
+    protocolVersion: textValue(session.protocolVersion),
+    clientInfo: jsonValue(session.clientInfo),
+    clientCapabilities: jsonValue(session.clientCapabilities),
+    ...(session.logLevel !== undefined && { logLevel: textValue(session.logLevel) }),
+    upstreamSessions: { M: Object.fromEntries(upstreamSessions) },
+    createdAt: numberValue(session.createdAt),
+    lastSeenAt: numberValue(session.lastSeenAt),
+    ...expiryAttributes(session.expiresAt),
+  };
+}
+
+function decodeSession(key: string, item: Item): ClientSession {
+  return {
+    key,
+    server: readText(item, 'server'),
+    caller: readText(item, 'caller'),
+    protocolVersion: readText(item, 'protocolVersion'),
+    clientInfo: readJsonObject(item, 'clientInfo'),
+    clientCapabilities: readJsonObject(item, 'clientCapabilities'),
+    logLevel: item['logLevel'] && readText(item, 'logLevel'),
+    upstreamSessions: decodeUpstreamSessions(readMap(item, 'upstreamSessions')),
+    createdAt: readNumber(item, 'createdAt'),
+    lastSeenAt: readNumber(item, 'lastSeenAt'),
+    expiresAt: readNumber(item, 'expiresAt'),
+  };
+}
+
+/** Without a prototype, so that an upstream named `constructor` has a session only when it has one. */
+function decodeUpstreamSessions(map: Item): Record<string, UpstreamSession> {
+  const sessions = Object.create(null) as Record<string, UpstreamSession>;
+  for (const [entry, attached] of Object.entries(map)) {
+    const upstream = upstreamOfEntry(entry);
+    if (upstream === undefined) throw new GarbledRecord('upstreamSessions');
+    sessions[upstream] = decodeUpstreamSession(attached);
+  }
+  return sessions;
+}
+
+function encodeUpstreamSession(session: UpstreamSession): AttributeValue {
+  return {
+    M: {
+      generation: textValue(session.generation),
+      ...(session.id !== null && { id: textValue(session.id) }),
+      protocolVersion: textValue(session.protocolVersion),
+      attachedAt: numberValue(session.attachedAt),
+    },
+  };
+}
+
+function decodeUpstreamSession(value: AttributeValue): UpstreamSession {
+  if (value.M === undefined) throw new GarbledRecord('upstreamSessions');
+  return {
+    generation: readText(value.M, 'generation'),
+    id: value.M['id'] ? readText(value.M, 'id') : null,
+    protocolVersion: readText(value.M, 'protocolVersion'),
+    attachedAt: readNumber(value.M, 'attachedAt'),
+  };
+}

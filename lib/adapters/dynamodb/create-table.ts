@@ -1,0 +1,31 @@
+import {
+  CreateTableCommand,
+  DynamoDBClient,
+  ResourceInUseException,
+  waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb';
+
+import type { DynamoClientOptions } from './client.ts';
+import { clientAddress } from './sdk.ts';
+import { createTableInput } from './table.ts';
+
+interface NewTable extends Pick<DynamoClientOptions, 'endpoint' | 'region'> {
+  readonly tableName: string;
+}
+
+/**
+ * Creates the table unless it exists, and returns once it can be used; for emulators, where no deployment did it.
+ * Rejects with the SDK's exceptions.
+ */
+export async function createTable({ tableName, ...address }: NewTable): Promise<void> {
+  const client = new DynamoDBClient(clientAddress(address));
+  try {
+    await client.send(new CreateTableCommand(createTableInput(tableName)));
+  } catch (error) {
+    if (!(error instanceof ResourceInUseException)) throw error;
+  }
+  // Seconds: emulators are ready within milliseconds.
+  const patience = { client, maxWaitTime: 60, minDelay: 0.02, maxDelay: 1 };
+  await waitUntilTableExists(patience, { TableName: tableName });
+  client.destroy();
+}

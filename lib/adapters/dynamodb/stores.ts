@@ -1,0 +1,24 @@
+import type { Stores, StoreTally } from '../../ports.ts';
+import type { DynamoClient } from './client.ts';
+import { createClientSessionStore } from './client-sessions.ts';
+import { createMailboxStore } from './mailbox.ts';
+import { openRecords } from './records.ts';
+import { createUpstreamEraStore } from './upstream-eras.ts';
+
+interface DynamoStoresOptions {
+  /** Called for each request, so that the environment's client is made when it is first needed. */
+  readonly client: () => Promise<DynamoClient>;
+  readonly tableName: string;
+}
+
+/** Every store in one DynamoDB table, laid out as `table.ts` says. */
+export function createDynamoStores({ client, tableName }: DynamoStoresOptions): (tally: StoreTally) => Stores {
+  return (tally) => {
+    const records = openRecords(client, tableName, tally);
+    return {
+      clientSessions: createClientSessionStore(records),
+      mailbox: createMailboxStore(records),
+      upstreamEras: createUpstreamEraStore(records),
+    };
+  };
+}

@@ -1,0 +1,60 @@
+/** How the function is built: the one place with esbuild's options, for deployment and the local gateway alike. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type BuildOptions, type Metafile } from 'esbuild';
+import { builtinsAsObjects } from './bundle-builtins.ts';
+import { CONFIG_FILE, HANDLER_FILE } from './names.ts';
+
+export interface FunctionBundle {
+  /** The module whose export is the handler. */
+  readonly file: string;
+  /** What went into each file, with sizes in bytes. */
+  readonly metafile: Metafile;
+}
+
+export interface BundleInput {
+  /** Another module than `functions/mcp.ts`, with the same export. */
+  readonly entry?: string;
+  /** A folder of its own; created when it does not exist. */
+  readonly outdir: string;
+  /** The resolved configuration. */
+  readonly config: object;
+}
+
+const FUNCTION_ENTRY = fileURLToPath(new URL('../../../functions/mcp.ts', import.meta.url));
+
+/** Builds the function into `outdir`. Rejects with esbuild's `BuildFailure`. */
+export async function bundleFunction({ entry = FUNCTION_ENTRY, outdir, config }: BundleInput): Promise<FunctionBundle> {
+  const [{ metafile }] = await Promise.all([build(bundleOptions(entry, outdir)), writeConfig(outdir, config)]);
+  return { file: join(outdir, HANDLER_FILE), metafile };
+}
+
+async function writeConfig(outdir: string, config: object): Promise<void> {
+  await mkdir(outdir, { recursive: true });
+  await writeFile(join(outdir, CONFIG_FILE), JSON.stringify(config));
+}
+
+function bundleOptions(entry: string, outdir: string) {
+  return {
+    entryPoints: [{ in: entry, out: HANDLER_FILE.replace(/\.mjs$/, '') }],
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    // What is imported lazily becomes a file of its own, which a cold start does not read.
+    splitting: true,
+    minify: true,
+    // ES modules where a package has both: they can be shaken.
+    mainFields: ['module', 'main'],
+    plugins: [builtinsAsObjects],
+    // Beside the bundle, read only by a Node that was asked to.
+    sourcemap: 'linked',
+    sourcesContent: false,
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'silent',
+  } satisfies BuildOptions;
+}

@@ -1,0 +1,55 @@
+/** A function URL's event (payload format 2.0) and what middy's streaming mode returns, as the core's request and response. */
+import type { Readable } from 'node:stream';
+import type { LambdaFunctionURLEvent } from 'aws-lambda';
+import type { HttpHeaders, HttpRequest, HttpResponse } from '../../protocol/http.ts';
+import { returnableHeaders } from './headers.ts';
+
+/** What a handler in middy's streaming mode returns. */
+export interface StreamingResult {
+  readonly statusCode: number;
+  readonly headers: HttpHeaders;
+  readonly cookies?: string[];
+  readonly body: string | Readable;
+}
+
+/**
+ * The longest text that middy writes in one piece. It cuts longer ones at every such number of UTF-16 units, which tears
+ * apart the character that happens to lie across a cut.
+ */
+const LONGEST_TEXT = 16_384;
+
+export function toHttpRequest(event: LambdaFunctionURLEvent): HttpRequest {
+  const sent = event.body ?? '';
+  const bytes = event.isBase64Encoded ? Buffer.from(sent, 'base64') : undefined;
+  return {
+    method: event.requestContext.http.method,
+    path: event.rawPath,
+    headers: requestHeaders(event),
+    body: bytes === undefined ? sent : bytes.toString('utf8'),
+    bodyBytes: bytes === undefined ? Buffer.byteLength(sent) : bytes.byteLength,
+  };
+}
+
+/** Names in lower case; cookies, which the platform takes out, where they were. */
+function requestHeaders({ headers, cookies }: LambdaFunctionURLEvent): HttpHeaders {
+  const sent = Object.entries(headers).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name.toLowerCase(), value]],
+  );
+  const cookie: [string, string][] = cookies?.length ? [['cookie', cookies.join('; ')]] : [];
+  return Object.fromEntries([...sent, ...cookie]);
+}
+
+export function toStreamingResult({ status, headers, body }: HttpResponse): StreamingResult {
+  const { 'set-cookie': cookie, ...others } = returnableHeaders(headers);
+  return {
+    statusCode: status,
+    headers: others,
+    ...(cookie !== undefined && { cookies: [cookie] }),
+    body: typeof body === 'string' && body.length <= LONGEST_TEXT ? body : toReadable(body),
+  };
+}
+
+function toReadable(body: string | AsyncIterable<string>): Readable {
+  const { Readable } = process.getBuiltinModule('node:stream');
+  return Readable.from(typeof body === 'string' ? Buffer.from(body) : body);
+}

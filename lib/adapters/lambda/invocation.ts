@@ -1,0 +1,38 @@
+import type { Context } from 'aws-lambda';
+import type { Invocation } from '../../ports.ts';
+
+/** What an environment knows about itself. */
+export interface Environment {
+  readonly name: string;
+  /** True on the first call only. */
+  takeCold(): boolean;
+}
+
+/** The environment that this module was loaded into; there is one module instance in each. */
+export function currentEnvironment(): Environment {
+  let cold = true;
+  return {
+    name: process.env['AWS_LAMBDA_LOG_STREAM_NAME'] ?? process.getBuiltinModule('node:crypto').randomUUID(),
+    takeCold: () => {
+      const wasCold = cold;
+      cold = false;
+      return wasCold;
+    },
+  };
+}
+
+/** `now` in milliseconds since the epoch. */
+export function toInvocation(context: Context, environment: Environment, now: number): Invocation {
+  return {
+    requestId: context.awsRequestId,
+    traceId: currentTraceId(),
+    environment: environment.name,
+    cold: environment.takeCold(),
+    endsAt: now + context.getRemainingTimeInMillis(),
+  };
+}
+
+/** The platform sets the variable anew for every invocation: `Root=1-...;Parent=...;Sampled=0`. */
+function currentTraceId(): string | undefined {
+  return /(?:^|;)\s*Root=([^;\s]+)/.exec(process.env['_X_AMZN_TRACE_ID'] ?? '')?.[1];
+}

@@ -1,0 +1,19 @@
+/** Names that the function shares with whoever deploys or emulates it: its environment variables and its files. */
+
+export const VARIABLES = {
+  /** Name of the DynamoDB table. */
+  table: 'SLUICE_TABLE',
+  /** Another DynamoDB than the region's own. */
+  dynamodbEndpoint: 'SLUICE_DYNAMODB_ENDPOINT',
+  /** `json` (the default), `pretty` or `errors`. */
+  log: 'SLUICE_LOG',
+  /** The file descriptor that log lines are written to; 1 when it is not set. */
+  logFd: 'SLUICE_LOG_FD',
+} as const;
+
+/** The module that holds the handler, and its export. */
+export const HANDLER_FILE = 'mcp.mjs';
+export const HANDLER_EXPORT = 'handler';
+
+/** The resolved configuration, beside the handler. */
+export const CONFIG_FILE = 'config.json';

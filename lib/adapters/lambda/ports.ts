@@ -1,0 +1,29 @@
+import type { Ports } from '../../ports.ts';
+import { createDynamoClient } from '../dynamodb/client.ts';
+import { createDynamoStores } from '../dynamodb/stores.ts';
+import { actionLogFormat, createActionLog } from '../logging/action-log.ts';
+import { createLineWriter } from '../logging/line-writer.ts';
+import { systemClock } from '../node/clock.ts';
+import { createHttpTransport } from '../node/http-transport.ts';
+import { cryptoIds } from '../node/ids.ts';
+import { noopTracer } from '../xray/tracer.ts';
+import { VARIABLES } from './names.ts';
+
+/** The ports of the deployed function. Throws when a variable that it cannot do without is missing. */
+export function createFunctionPorts(variables: NodeJS.ProcessEnv): Ports {
+  const tableName = variables[VARIABLES.table];
+  if (!tableName) throw new Error(`The environment variable ${VARIABLES.table} must name the DynamoDB table`);
+  const client = createDynamoClient({ endpoint: variables[VARIABLES.dynamodbEndpoint] || undefined });
+  return {
+    clock: systemClock,
+    ids: cryptoIds,
+    openStores: createDynamoStores({ client, tableName }),
+    transport: createHttpTransport({}),
+    tracer: noopTracer,
+    actionLog: createActionLog({
+      format: actionLogFormat(variables[VARIABLES.log]),
+      write: createLineWriter(Number(variables[VARIABLES.logFd] || 1)),
+      colour: !variables['NO_COLOR'],
+    }),
+  };
+}

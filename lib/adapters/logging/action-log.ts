@@ -1,0 +1,34 @@
+import type { Action, ActionLog } from '../../ports.ts';
+import { formatAction } from './action-line.ts';
+import { describeDefect, formatDefect } from './defect.ts';
+import type { LineWriter } from './line-writer.ts';
+
+/** `errors` is `json` for defects and for the actions that ended in an error, and nothing for the others. */
+export type ActionLogFormat = 'json' | 'pretty' | 'errors';
+
+export interface ActionLogOptions {
+  readonly format: ActionLogFormat;
+  /** Called with one line, without its line break; must have written it when it returns. */
+  readonly write: LineWriter;
+  /** For `pretty`: whether the reader understands terminal colours. */
+  readonly colour?: boolean;
+}
+
+export function createActionLog({ format, write, colour = false }: ActionLogOptions): ActionLog {
+  const pretty = format === 'pretty';
+  return {
+    write(action: Action) {
+      if (format === 'errors' && action.outcome !== 'error') return;
+      write(pretty ? formatAction(action, colour) : JSON.stringify(action));
+    },
+    defect(requestId, error) {
+      const line = describeDefect(requestId, error);
+      write(pretty ? formatDefect(line, colour) : JSON.stringify(line));
+    },
+  };
+}
+
+/** The format that a variable asks for; `json` when it asks for none, or for one that does not exist. */
+export function actionLogFormat(value: string | undefined): ActionLogFormat {
+  return value === 'pretty' || value === 'errors' ? value : 'json';
+}

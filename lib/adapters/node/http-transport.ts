@@ -1,0 +1,45 @@
+import type { UpstreamTransport } from '../../ports.ts';
+import { exchange } from './http-exchange.ts';
+import { createSocketPool, type SocketPool } from './socket-pool.ts';
+
+export interface HttpTransportOptions {
+  /**
+   * Most connections to one origin at a time; requests beyond that wait for one, and that wait is not limited by
+   * `connectTimeoutMs`. Unlimited by default, so that parallel calls never queue behind each other.
+   */
+  readonly maxSockets?: number;
+  /**
+   * How long an idle connection may be used again, in milliseconds of wall clock, time spent frozen included; 4000 by
+   * default. A server that announces less (`Keep-Alive: timeout=N`) is taken at its word.
+   */
+  readonly idleMs?: number;
+  /** Wall clock, milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/**
+ * HTTP/1.1 to upstreams over kept-alive connections. Nothing is followed, stored or decompressed: redirects, cookies
+ * and encodings are the caller's to judge. `send` rejects only when it was asked for what HTTP cannot carry: a URL that
+ * is none or has another scheme, a header with a line break in it.
+ */
+export function createHttpTransport(options: HttpTransportOptions = {}): UpstreamTransport {
+  const { maxSockets = Infinity, idleMs = 4000, now = Date.now } = options;
+  /** By origin. Origins come from the configuration, so there are few. */
+  const pools = new Map<string, SocketPool>();
+
+  const poolOf = (url: URL): SocketPool => {
+    const known = pools.get(url.origin);
+    if (known !== undefined) return known;
+    const pool = createSocketPool(url.protocol === 'https:', { maxSockets, idleMs, now });
+    pools.set(url.origin, pool);
+    return pool;
+  };
+
+  return {
+    async send(request) {
+      const url = new URL(request.url);
+      const pool = poolOf(url);
+      return await pool.lend((agent) => exchange(pool, agent, url, request));
+    },
+  };
+}

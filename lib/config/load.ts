@@ -1,0 +1,112 @@
+/**
+ * From a configuration file to the configuration: shape, rules, defaults. Reading the file and ending the process are
+ * the caller's; an expected failure is a value that lists everything that is wrong.
+ */
+import { readJson } from './json.ts';
+import { finding, found, kindOf, toProblems } from './problems.ts';
+import { brokenRules } from './rules.ts';
+import { DEFAULT_CONNECT_TIMEOUT_MS, FUNCTION_MARGIN_MS, LONGEST_FUNCTION_MS, configFile } from './schema.ts';
+import { seal } from './seal.ts';
+import { prefixOf } from './upstream-rules.ts';
+import type { Finding, Keys, Problem } from './problems.ts';
+import type { ConfigFile, GatewayConfig, ServerConfig, ToolConfig, UpstreamConfig, UpstreamFile } from './schema.ts';
+import type * as z from 'zod';
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: GatewayConfig }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** From the text of a file. */
+export function parseConfig(text: string): ConfigResult {
+  const json = readJson(text);
+  if (!json.ok) return json;
+  const result = resolveConfig(json.value);
+  if (json.repeated.length === 0) return result;
+  return { ok: false, problems: [...json.repeated, ...(result.ok ? [] : result.problems)] };
+}
+
+/** From the value of a file. A resolved configuration resolves to itself. */
+export function resolveConfig(value: unknown): ConfigResult {
+  const shape = configFile.safeParse(value);
+  const findings = [...(shape.error?.issues ?? []).flatMap((issue) => misshapen(issue, value)), ...brokenRules(value)];
+  if (shape.success && findings.length === 0) return { ok: true, config: withDefaults(shape.data) };
+  return { ok: false, problems: toProblems(findings, value) };
+}
+
+/** Timeout of the function that serves this configuration, in milliseconds: its longest call and a margin. */
+export function functionTimeoutMs(config: GatewayConfig): number {
+  const totals = Object.values(config.upstreams).flatMap((upstream) => [
+    upstream.timeoutMs,
+    ...Object.values(upstream.tools).map((tool) => tool.timeoutMs ?? upstream.timeoutMs),
+  ]);
+  return Math.min(Math.max(...totals) + FUNCTION_MARGIN_MS, LONGEST_FUNCTION_MS);
+}
+
+// --------------------------------------------------------------------------------------------------------- problems
+
+/** One finding per value, or per unknown key, that has the wrong shape. */
+function misshapen(issue: z.core.$ZodIssue, file: unknown): Finding[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => finding([...issue.path, key], issue.message));
+  const value = valueAt(file, issue.path);
+  return [finding(issue.path, issue.message, misshape(issue, value))];
+}
+
+/** What was found instead, if it may be shown: not the value of a header, and not a URL, which may hold a secret. */
+function misshape(issue: z.core.$ZodIssue, value: unknown): string {
+  const [section, , key] = issue.path;
+  if (section === 'upstreams' && key === 'headers') return kindOf(value);
+  if (section === 'upstreams' && key === 'url' && typeof value === 'string') return urlFault(value);
+  return issue.code === 'invalid_type' && typeof value === 'string' ? kindOf(value) : found(value);
+}
+
+function urlFault(url: string): string {
+  if (!/^https?:\/\//.test(url)) return 'text that does not begin with http:// or https://';
+  if (/^[^/]*\/\/[^/?#]*@/.test(url)) return 'credentials in it';
+  if (url.includes('#')) return 'a fragment';
+  return /\s/.test(url) ? 'a space in it' : kindOf(url);
+}
+
+function valueAt(file: unknown, keys: Keys): unknown {
+  return keys.reduce<unknown>((value, key) => {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    return (value as Record<PropertyKey, unknown>)[key];
+  }, file);
+}
+
+// --------------------------------------------------------------------------------------------------------- defaults
+
+/** Only for a file in which nothing is wrong. */
+function withDefaults(file: ConfigFile): GatewayConfig {
+  return seal({
+    upstreams: mapValues(file.upstreams, upstreamWithDefaults),
+    servers: mapValues(file.servers, (_name, { upstreams, tools }): ServerConfig => ({
+      upstreams,
+      ...(tools === undefined ? {} : { tools }),
+    })),
+    auth: file.auth,
+    origins: file.origins,
+    limits: file.limits,
+  });
+}
+
+function upstreamWithDefaults(name: string, upstream: UpstreamFile): UpstreamConfig {
+  const { connectTimeoutMs, idleTimeoutMs, headers, tools, ...rest } = upstream;
+  return {
+    ...rest,
+    prefix: prefixOf(name, upstream)!,
+    headers: Object.fromEntries(Object.entries(headers).map(([header, value]) => [header.toLowerCase(), value])),
+    connectTimeoutMs: connectTimeoutMs ?? Math.min(DEFAULT_CONNECT_TIMEOUT_MS, upstream.timeoutMs),
+    ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+    tools: mapValues(tools, (_tool, limits): ToolConfig => ({
+      ...(limits.timeoutMs === undefined ? {} : { timeoutMs: limits.timeoutMs }),
+      ...(limits.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: limits.idleTimeoutMs }),
+    })),
+  };
+}
+
+function mapValues<From, To>(
+  record: Readonly<Record<string, From>>,
+  change: (key: string, value: From) => To,
+): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(key, value)]));
+}

@@ -1,0 +1,312 @@
+/**
+ * The configuration file, defined once: what it may hold, what each key means, and its defaults. The JSON Schema for
+ * editors is generated from this; rules that span several keys are in `rules.ts`. The core imports only the types, so
+ * that the validation package is loaded where a file is read and never in a Lambda function.
+ */
+import * as z from 'zod';
+
+/** A configuration with every default applied. Made by `load.ts`; frozen, and without prototypes (see `seal.ts`). */
+export interface GatewayConfig {
+  /** By upstream name. */
+  readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
+  /** By virtual server name; `default` is served at `/mcp`, any other at `/mcp/<name>`. */
+  readonly servers: Readonly<Record<string, ServerConfig>>;
+  readonly auth: AuthConfig;
+  /** Origins of web pages that may call: `scheme://host[:port]`, where the port of a loopback host may be `*`. */
+  readonly origins: readonly string[];
+  readonly limits: LimitsConfig;
+}
+
+/** An MCP server behind the gateway. All times are in milliseconds. */
+export interface UpstreamConfig {
+  readonly url: string;
+  /** Goes before `__` and the upstream's own name of a tool or prompt; empty when names pass through unchanged. */
+  readonly prefix: string;
+  readonly era: 'auto' | 'modern' | 'legacy';
+  /** Who shares an upstream session, when a modern client's call needs one. */
+  readonly isolation: 'caller' | 'call' | 'shared';
+  /** Sent with every request. Names are lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Everything done for one call, from the first byte sent to the last byte received. */
+  readonly timeoutMs: number;
+  /** Longest silence within a call; absent when there is no such limit. */
+  readonly idleTimeoutMs?: number;
+  /** Name resolution, TCP and TLS together. */
+  readonly connectTimeoutMs: number;
+  /** By the upstream's own tool name. */
+  readonly tools: Readonly<Record<string, ToolConfig>>;
+}
+
+/** Limits of one tool in place of its upstream's; what is absent is the upstream's. */
+export interface ToolConfig {
+  readonly timeoutMs?: number;
+  readonly idleTimeoutMs?: number;
+}
+
+/** A named view over upstreams and their tools. */
+export interface ServerConfig {
+  readonly upstreams: readonly string[];
+  /** Patterns of the prefixed tool names that are shown; `*` is any text. Absent: all are shown. */
+  readonly tools?: readonly string[];
+}
+
+export interface AuthConfig {
+  readonly mode: 'none';
+}
+
+export interface LimitsConfig {
+  /** Largest body of a client's request, in bytes. */
+  readonly requestBytes: number;
+  /** Largest single message of an upstream, in bytes. */
+  readonly upstreamMessageBytes: number;
+}
+
+/** What a file of the right shape holds, before the defaults that depend on other keys. */
+export type ConfigFile = z.output<typeof configFile>;
+export type UpstreamFile = z.output<typeof upstream>;
+
+/** A Lambda function ends after 900 s at the latest. */
+export const LONGEST_FUNCTION_MS = 900_000;
+/** What the function's timeout leaves after the longest call, for starting and for the last word. */
+export const FUNCTION_MARGIN_MS = 5_000;
+
+export const DEFAULT_CONNECT_TIMEOUT_MS = 3_000;
+/** Under the 60 s that clients usually wait, so that they hear the gateway's reason first. */
+export const DEFAULT_TIMEOUT_MS = 55_000;
+
+const LONGEST_TOOL_MS = LONGEST_FUNCTION_MS - FUNCTION_MARGIN_MS;
+/** The most that a function URL takes in a request. */
+const LARGEST_REQUEST_BYTES = 6 * 1024 * 1024;
+/** The most that a function URL sends in a response. */
+const LARGEST_RESPONSE_BYTES = 200 * 1024 * 1024;
+
+/**
+ * The keys that the file chooses itself, and what each must look like. They are checked in `rules.ts` instead of by the
+ * record's key schema, which would leave the value of a bad key unread and its faults unreported.
+ */
+export const KEYS = {
+  /** Upstreams and virtual servers: one URL path segment, and no name that an object of JavaScript inherits. */
+  name: {
+    pattern: /^(?!(?:constructor|prototype)$)[a-z0-9][a-z0-9-]{0,39}$/,
+    expected:
+      'a name of 1 to 40 lower-case letters, digits and hyphens, not beginning with a hyphen, ' +
+      'and not constructor or prototype',
+  },
+  toolName: {
+    pattern: /^(?!(?:__proto__|constructor|prototype)$)[^\u0000-\u001f\u007f]+$/,
+    expected: "the upstream's own name of a tool: no control characters, and not __proto__, constructor or prototype",
+  },
+  /** RFC 9110, section 5.1: a token. */
+  headerName: {
+    pattern: /^(?!(?:__proto__|constructor|prototype)$)[A-Za-z0-9!#$%&'*+.^_`|~-]+$/,
+    expected: 'a header name: letters, digits and hyphens, and not __proto__, constructor or prototype',
+  },
+} as const;
+
+export const PREFIX_PATTERN = /^[A-Za-z0-9-]{0,20}$/;
+
+// Each schema's `error` completes the sentence "expected ...", for a missing and a wrong value alike.
+
+/** A section with a fixed set of keys; any other key is an error. */
+function section<Shape extends z.core.$ZodLooseShape>(shape: Shape, error: string) {
+  const known = Object.keys(shape).join(', ');
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? `no such key (known here: ${known})` : error),
+  });
+}
+
+/** A section whose keys the file chooses, within `keys`. */
+function named<Value extends z.core.$ZodType>(keys: (typeof KEYS)[keyof typeof KEYS], value: Value, error: string) {
+  return z.record(z.string().meta({ pattern: keys.pattern.source }), value, { error });
+}
+
+function wholeNumber(largest: number, unit: string) {
+  const error = `a whole number of ${unit} from 1 to ${largest}`;
+  return z.int({ error }).min(1, { error }).max(largest, { error });
+}
+
+function text(pattern: RegExp, error: string) {
+  return z.string({ error }).regex(pattern, { error });
+}
+
+function choice<const Values extends readonly string[]>(values: Values) {
+  return z.enum(values, { error: values.map((value) => `"${value}"`).join(' or ') });
+}
+
+const idleTimeoutMs = wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds').optional();
+
+const tool = section(
+  {
+    timeoutMs: wholeNumber(LONGEST_TOOL_MS, 'milliseconds')
+      .optional()
+      .describe("Total limit of one call of this tool, in milliseconds. Left out: the upstream's timeoutMs."),
+    idleTimeoutMs: idleTimeoutMs.describe(
+      'Longest silence within one call of this tool, in milliseconds; at most the total limit of the call. ' +
+        "Left out: the upstream's idleTimeoutMs.",
+    ),
+  },
+  'an object with timeoutMs, idleTimeoutMs or both',
+).describe('Limits of one tool, in place of those of its upstream.');
+
+const upstream = section(
+  {
+    url: text(
+      /^https?:\/\/[^\s/?#@\\]+(?:[/?][^\s#]*)?$/,
+      'an absolute http:// or https:// URL, without credentials and without a fragment',
+    ).meta({
+      description: "Address of the server's MCP endpoint: http or https, without credentials and without a fragment.",
+      examples: ['https://time.example/mcp'],
+    }),
+    prefix: text(PREFIX_PATTERN, '1 to 20 letters, digits and hyphens, or "" to pass names through')
+      .optional()
+      .describe(
+        'Clients see the tools and prompts of this upstream as <prefix>__<name>. "" passes names through unchanged. ' +
+          "Left out: the upstream's name, when it is at most 20 characters long.",
+      ),
+    era: choice(['auto', 'modern', 'legacy'])
+      .default('auto')
+      .describe(
+        'Which revisions of MCP to speak to this upstream: "modern" is 2026-07-28, "legacy" is 2025-11-25 and ' +
+          'earlier, "auto" asks the upstream and remembers its answer.',
+      ),
+    isolation: choice(['caller', 'call', 'shared'])
+      .default('caller')
+      .describe(
+        'Who shares a session on this upstream. It matters only for modern clients, when the upstream issues session ' +
+          'ids. "caller": one session per authenticated caller; an anonymous caller gets a fresh one per call. ' +
+          '"call": a fresh one per call. "shared": one for everyone, for a server that keeps nothing between calls.',
+      ),
+    headers: named(
+      KEYS.headerName,
+      text(
+        /^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/,
+        'text of visible ASCII characters, with spaces and tabs only between them',
+      ).describe('Value of the header: visible ASCII characters, with spaces and tabs only between them.'),
+      'an object of header names and values',
+    )
+      .default({})
+      .meta({
+        description:
+          'HTTP headers sent to this upstream with every request. No credentials, and no header that HTTP or MCP sets.',
+        examples: [{ 'x-team': 'search' }],
+      }),
+    timeoutMs: wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds')
+      .default(DEFAULT_TIMEOUT_MS)
+      .describe(
+        'Total limit of one call, in milliseconds: everything done for it, connecting, initializing and retrying ' +
+          'included. Progress does not extend it.',
+      ),
+    idleTimeoutMs: idleTimeoutMs.describe(
+      'Longest silence within one call, in milliseconds; at most timeoutMs. Every message of the upstream starts it ' +
+        'anew. Left out: no limit.',
+    ),
+    connectTimeoutMs: wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds')
+      .optional()
+      .meta({
+        description:
+          'Limit for reaching the upstream (name resolution, TCP and TLS together), in milliseconds; at most ' +
+          'timeoutMs. Left out: 3000, or timeoutMs when that is less.',
+        default: DEFAULT_CONNECT_TIMEOUT_MS,
+      }),
+    tools: named(KEYS.toolName, tool, 'an object of tool names and their limits')
+      .default({})
+      .meta({
+        description: "Limits of single tools, by the upstream's own tool name (without the prefix).",
+        examples: [{ slow_report: { timeoutMs: 120_000 } }],
+      }),
+  },
+  'an object with at least a url',
+).describe('An MCP server behind the gateway.');
+
+const server = section(
+  {
+    upstreams: z
+      .array(z.string({ error: 'the name of an upstream' }).describe('Name of an upstream of this file.'), {
+        error: 'a list with the name of one upstream',
+      })
+      .meta({
+        description: 'The upstreams that this virtual server shows. One upstream per virtual server is supported.',
+        minItems: 1,
+        maxItems: 1,
+        uniqueItems: true,
+      }),
+    tools: z
+      .array(
+        text(
+          /^[^?[\]{}\\\u0000-\u001f\u007f]+$/,
+          'a tool name, in which * stands for any text and ? [ ] { } \\ have no place',
+        ).describe('A tool name as clients see it; * stands for any text.'),
+        { error: 'a list of tool names, in which * stands for any text' },
+      )
+      .optional()
+      .meta({
+        description:
+          'The tools that this virtual server shows, by the names its clients see (with the prefix); * stands for ' +
+          'any text, and may be empty. A tool that no pattern matches can be neither seen nor called. ' +
+          'Left out: all tools. An empty list: none.',
+        examples: [['time__convert_*']],
+      }),
+  },
+  'an object with a list of upstreams',
+).describe('A view over upstreams and their tools, with an endpoint of its own.');
+
+const auth = section(
+  {
+    mode: choice(['none']).describe('How callers are known. "none": everyone may call, and everyone is anonymous.'),
+  },
+  'an object with a mode',
+);
+
+const limits = section(
+  {
+    requestBytes: wholeNumber(LARGEST_REQUEST_BYTES, 'bytes')
+      .default(LARGEST_REQUEST_BYTES)
+      .describe('Largest body of a client request, in bytes. A function URL takes no more than 6 MB (6291456).'),
+    upstreamMessageBytes: wholeNumber(LARGEST_RESPONSE_BYTES, 'bytes')
+      .default(20 * 1024 * 1024)
+      .describe(
+        'Largest single message of an upstream, in bytes. A larger one is answered with an error, so that it cannot ' +
+          'exhaust the memory.',
+      ),
+  },
+  'an object of limits',
+);
+
+export const configFile = section(
+  {
+    $schema: z
+      .string({ error: 'the address of the JSON Schema, for editors' })
+      .optional()
+      .describe('Address of the JSON Schema of this file, for editors. The gateway does not read it.'),
+    upstreams: named(KEYS.name, upstream, 'an object of upstreams').meta({
+      description:
+        'The MCP servers behind the gateway, by name. A name has 1 to 40 lower-case letters, digits and hyphens and ' +
+        'does not begin with a hyphen.',
+      minProperties: 1,
+    }),
+    servers: named(KEYS.name, server, 'an object of virtual servers').meta({
+      description:
+        'The virtual servers that clients connect to, by name: "default" is served at /mcp, any other at /mcp/<name>.',
+      minProperties: 1,
+    }),
+    auth: auth.default({ mode: 'none' }).describe('Who may call the gateway.'),
+    origins: z
+      .array(
+        text(
+          /^https?:\/\/(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?:\d{1,5}|\*))?$/,
+          'an origin as browsers send it: http:// or https://, host in lower case, port if it is not the default one, ' +
+            'nothing after it; the port of localhost, 127.0.0.1 and [::1] may be *',
+        ).describe('scheme://host[:port]; the port of localhost, 127.0.0.1 and [::1] may be *.'),
+        { error: 'a list of origins' },
+      )
+      .default([])
+      .meta({
+        description:
+          'Origins of the web pages that may call the gateway. Requests without an Origin header, as all programs ' +
+          'other than browsers send them, are not concerned.',
+        examples: [['https://app.example', 'http://localhost:*']],
+      }),
+    limits: limits.prefault({}).describe('Limits on the size of messages.'),
+  },
+  'an object with upstreams and servers',
+);

@@ -1,0 +1,106 @@
+/** What must hold between the keys of one upstream: its prefix, its limits, and which headers it may set. */
+import { entriesOf, fieldsOf } from './fields.ts';
+import { badNames } from './names.ts';
+import { finding } from './problems.ts';
+import { DEFAULT_TIMEOUT_MS, KEYS, PREFIX_PATTERN } from './schema.ts';
+import type { Fields } from './fields.ts';
+import type { Finding, Keys } from './problems.ts';
+
+export function upstreamFindings(name: string, upstream: Fields): Finding[] {
+  const keys = ['upstreams', name];
+  const { url, headers, tools } = upstream;
+  return [
+    ...prefixFindings(keys, name, upstream),
+    ...urlFindings([...keys, 'url'], url),
+    ...headerFindings([...keys, 'headers'], headers),
+    ...deadlineFindings(keys, upstream),
+    ...badNames(tools, [...keys, 'tools'], KEYS.toolName),
+    ...entriesOf(tools).flatMap(([tool, limits]) => toolFindings([...keys, 'tools', tool], fieldsOf(limits), upstream)),
+  ];
+}
+
+/** What goes before the names of an upstream's tools; undefined when the file does not say it correctly. */
+export function prefixOf(name: string, upstream: Fields): string | undefined {
+  const prefix = upstream['prefix'] ?? name;
+  return typeof prefix === 'string' && PREFIX_PATTERN.test(prefix) ? prefix : undefined;
+}
+
+function prefixFindings(keys: Keys, name: string, upstream: Fields): Finding[] {
+  if (upstream['prefix'] !== undefined || prefixOf(name, upstream) !== undefined || !KEYS.name.pattern.test(name)) {
+    return [];
+  }
+  const expected = "a prefix of at most 20 characters, because the upstream's name is too long to be one";
+  return [finding([...keys, 'prefix'], expected, 'nothing')];
+}
+
+/** The shape has seen to the scheme, credentials and fragment; whether host and port are possible is left. */
+function urlFindings(keys: Keys, url: unknown): Finding[] {
+  if (typeof url !== 'string' || !/^https?:\/\//.test(url) || URL.canParse(url)) return [];
+  return [finding(keys, 'a URL with a valid host and port')];
+}
+
+/** Limits that could never be reached are mistakes. A default gives way to the total instead. */
+function deadlineFindings(keys: Keys, upstream: Fields): Finding[] {
+  const total = milliseconds(upstream['timeoutMs'] ?? DEFAULT_TIMEOUT_MS);
+  return ['connectTimeoutMs', 'idleTimeoutMs'].flatMap((limit) =>
+    atMostTotal([...keys, limit], upstream[limit], total),
+  );
+}
+
+function toolFindings(keys: Keys, tool: Fields, upstream: Fields): Finding[] {
+  const total = milliseconds(tool['timeoutMs'] ?? upstream['timeoutMs'] ?? DEFAULT_TIMEOUT_MS);
+  return atMostTotal([...keys, 'idleTimeoutMs'], tool['idleTimeoutMs'], total);
+}
+
+function atMostTotal(keys: Keys, limit: unknown, total: number | undefined): Finding[] {
+  const value = milliseconds(limit);
+  if (value === undefined || total === undefined || value <= total) return [];
+  return [finding(keys, `at most the total limit of the call, ${total}`, String(value))];
+}
+
+/** A limit of the right shape: of a wrong one, nothing else needs to be said. */
+function milliseconds(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 ? value : undefined;
+}
+
+const CREDENTIAL_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization']);
+
+/** Set by the gateway or by HTTP itself, for each message or each connection (RFC 9110, section 7.6.1). */
+const RESERVED_HEADERS = new Set([
+  'accept',
+  'accept-encoding',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'keep-alive',
+  'last-event-id',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+function headerFindings(keys: Keys, headers: unknown): Finding[] {
+  const seen = new Set<string>();
+  return [
+    ...badNames(headers, keys, KEYS.headerName),
+    ...entriesOf(headers).flatMap(([name]) => {
+      const header = name.toLowerCase();
+      const expected = seen.has(header) ? 'each header once, whatever its case' : headerRule(header);
+      seen.add(header);
+      return expected === undefined ? [] : [finding([...keys, name], expected)];
+    }),
+  ];
+}
+
+/** What a header that must not be configured should have been; undefined for any other. */
+function headerRule(header: string): string | undefined {
+  if (CREDENTIAL_HEADERS.has(header)) return 'no credentials: credentials for upstreams are not supported in this file';
+  if (RESERVED_HEADERS.has(header)) return 'a header that the gateway and HTTP do not set themselves';
+  if (header.startsWith('mcp-')) return 'a header that MCP does not define: mcp-* is set by the gateway';
+  return undefined;
+}

@@ -1,0 +1,116 @@
+/** The line of the action log that one message of a client leaves behind. */
+import type { Action, Invocation, Outcome, Ports, StoreTally } from '../ports.ts';
+import type { Era } from '../protocol/era.ts';
+
+/** What is known when the action begins. */
+export interface ActionSubject {
+  readonly era: Era | null;
+  readonly caller: string | null;
+  /** Key of the client session. */
+  readonly session: string | null;
+  readonly server: string | null;
+  readonly method: string | null;
+  readonly tool: string | null;
+  readonly bytesIn: number;
+}
+
+/** What going upstream cost; null fields mean that nothing went there. */
+export interface UpstreamCost {
+  readonly upstream: string | null;
+  readonly waitedMs: number;
+  readonly requests: number;
+  readonly attempts: number;
+}
+
+/** How it ended. */
+export interface ActionEnd {
+  readonly outcome: Outcome;
+  readonly errorKind: string | null;
+  readonly status: number;
+}
+
+export const NO_UPSTREAM: UpstreamCost = { upstream: null, waitedMs: 0, requests: 0, attempts: 0 };
+
+/** Hashes in the log tell callers and sessions apart, and are too short to stand for them elsewhere. */
+const HASH_CHARS = 12;
+
+export class ActionRecorder {
+  readonly #ports: Ports;
+  readonly #invocation: Invocation;
+  readonly #subject: ActionSubject;
+  readonly #stores: StoreTally;
+  readonly #time: number;
+  readonly #began: number;
+  #bytesOut = 0;
+  #finished = false;
+
+  /** `began` is `Clock.elapsed` when the HTTP request arrived, `arrivedAt` the wall clock then. */
+  constructor(
+    ports: Ports,
+    invocation: Invocation,
+    subject: ActionSubject,
+    stores: StoreTally,
+    arrivedAt: number,
+    began: number,
+  ) {
+    this.#ports = ports;
+    this.#invocation = invocation;
+    this.#subject = subject;
+    this.#stores = stores;
+    this.#time = arrivedAt;
+    this.#began = began;
+  }
+
+  sent(text: string): void {
+    this.#bytesOut += Buffer.byteLength(text);
+  }
+
+  /** Writes the line; only the first end counts. */
+  finish(end: ActionEnd, cost: UpstreamCost): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const { requestId, traceId, environment, cold } = this.#invocation;
+    const { era, caller, session, server, method, tool, bytesIn } = this.#subject;
+    const totalMs = this.#ports.clock.elapsed() - this.#began;
+    const upstreamMs = Math.min(cost.waitedMs, totalMs);
+    const action: Action = {
+      time: this.#time,
+      requestId,
+      traceId: traceId ?? null,
+      environment,
+      cold,
+      era,
+      caller: shorten(caller),
+      session: shorten(session),
+      server,
+      upstream: cost.upstream,
+      method: printable(method),
+      tool: printable(tool),
+      outcome: end.outcome,
+      errorKind: end.errorKind,
+      status: end.status,
+      bytesIn,
+      bytesOut: this.#bytesOut,
+      totalMs: round(totalMs),
+      gatewayMs: round(totalMs - upstreamMs),
+      upstreamMs: round(upstreamMs),
+      upstreamRequests: cost.requests,
+      dynamodbRequests: this.#stores.requests,
+      attempt: cost.attempts,
+    };
+    this.#ports.actionLog.write(action);
+  }
+}
+
+function shorten(key: string | null): string | null {
+  return key === null ? null : key.slice(0, HASH_CHARS);
+}
+
+/** Names come from clients: nothing that moves a cursor or fills a disk reaches the log. */
+function printable(name: string | null): string | null {
+  return name === null ? null : name.replace(/[^\x20-\x7e]/g, '?').slice(0, 128);
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

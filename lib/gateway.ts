@@ -1,0 +1,310 @@
+/**
+ * The journey of a request, from top to bottom:
+ *
+ *   open the door -> authenticate -> classify the era -> open the client session (legacy)
+ *   -> plan each call -> relay it, or answer it here -> deliver the replies
+ *
+ * Each step can end the journey with a failure, which `errors.ts` puts on the wire.
+ */
+import { authenticate, type Caller } from './auth/caller.ts';
+import { corsHeaders, isOriginAllowed, preflightHeaders } from './auth/origin.ts';
+import { planCall, virtualServers, type VirtualServer } from './catalog/plan.ts';
+import type { GatewayConfig } from './config/schema.ts';
+import { openDoor } from './delivery/door.ts';
+import { classify } from './delivery/incoming.ts';
+import { landingPage } from './delivery/landing-page.ts';
+import { mergeReplies } from './delivery/merge.ts';
+import { ACCEPTED, deliver, deliverOne, EMPTY, type Acceptance, type Delivery } from './delivery/response.ts';
+import { fail, toWire, type Failure, type Result } from './errors.ts';
+import { answerHere, setLogLevel } from './gateway/answers.ts';
+import { initialize } from './gateway/handshake.ts';
+import { SERVER_INFO } from './gateway/identity.ts';
+import { endingOfFailure, outcomeOf, relay, unexpectedFailure } from './gateway/relay.ts';
+import type { Ending, Errand, LegacyScope, RelayReply, Scope } from './gateway/relay.ts';
+import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/session-messages.ts';
+import { Visit, type Shared } from './gateway/visit.ts';
+import type { ClientSession, Invocation, Ports } from './ports.ts';
+import { readTarget, type Call, type Reply } from './protocol/call.ts';
+import { BATCH_VERSION, type Era } from './protocol/era.ts';
+import type { HttpRequest, HttpResponse } from './protocol/http.ts';
+import { errorText } from './protocol/message.ts';
+import type { Message, NotificationMessage, RequestMessage, ResponseMessage } from './protocol/message.ts';
+import { requestRule } from './protocol/methods.ts';
+import { admitToSession, isSessionId, nextExpiry } from './sessions/client-session.ts';
+import { newTally, type UpstreamTally } from './upstream/fault.ts';
+
+/** The core: safe for many requests at once, whatever platform runs it. It never rejects. */
+export type Gateway = (request: HttpRequest, invocation: Invocation) => Promise<HttpResponse>;
+
+/** `config` has been resolved: defaults applied, every rule checked. */
+export function createGateway(config: GatewayConfig, ports: Ports): Gateway {
+  const shared: Shared = { config, ports, servers: virtualServers(config), eraCache: new Map() };
+  return async (request, invocation) => {
+    const visit = new Visit(shared, request, invocation);
+    const delivery = await ports.tracer.stage('gateway', () => serve(visit));
+    return { ...delivery, after: () => visit.settle() };
+  };
+}
+
+// ------------------------------------------------------------------------------------------------------ the door
+
+async function serve(visit: Visit): Promise<Delivery> {
+  const { origin } = visit.request.headers;
+  if (!isOriginAllowed(origin, visit.shared.config.origins)) return refuse(visit, { kind: 'origin-forbidden' });
+  const delivery = await enterOrFail(visit);
+  return { ...delivery, headers: { ...delivery.headers, ...corsHeaders(origin) } };
+}
+
+async function enterOrFail(visit: Visit): Promise<Delivery> {
+  try {
+    return await enter(visit);
+  } catch (error) {
+    return refuse(visit, unexpectedFailure(visit, error));
+  }
+}
+
+async function enter(visit: Visit): Promise<Delivery> {
+  const { config, ports, servers } = visit.shared;
+  const door = openDoor(visit.request, servers, config.limits.requestBytes);
+  if (!door.ok) return refuse(visit, door.failure);
+  if (door.value.kind === 'landing') return LANDING;
+  if (door.value.kind === 'preflight') {
+    return { ...EMPTY, headers: preflightHeaders(visit.request.headers['access-control-request-headers']) };
+  }
+  const { server } = door.value;
+  const caller = await ports.tracer.stage('authenticate', async () => authenticate(config.auth, ports.ids));
+  return door.value.kind === 'terminate'
+    ? terminate(visit, server, caller)
+    : receive(visit, server, caller, door.value.accept);
+}
+
+const LANDING: Delivery = {
+  status: 200,
+  headers: { 'content-type': 'text/html; charset=utf-8' },
+  body: landingPage(SERVER_INFO.version),
+};
+
+// ----------------------------------------------------------------------------------------------------- the era
+
+async function receive(visit: Visit, server: VirtualServer, caller: Caller, accept: Acceptance): Promise<Delivery> {
+  const incoming = classify(visit.request);
+  switch (incoming.kind) {
+    case 'refused':
+      return refuse(visit, incoming.failure, { server, caller, request: incoming.request });
+    case 'modern-notification':
+      return ACCEPTED;
+    case 'modern': {
+      const { request, envelope } = incoming;
+      const replies = answer(visit, { era: 'modern', server, caller, envelope }, request);
+      return deliver(replies, { finals: 1, batch: false }, accept, visit.ports.clock);
+    }
+    case 'initialize':
+      return welcome(visit, server, caller, incoming.request, accept);
+    case 'legacy':
+      return receiveLegacy(visit, server, caller, incoming.messages, incoming.batch, accept);
+  }
+}
+
+async function receiveLegacy(
+  visit: Visit,
+  server: VirtualServer,
+  caller: Caller,
+  messages: readonly Message[],
+  batch: boolean,
+  accept: Acceptance,
+): Promise<Delivery> {
+  const requests = messages.filter((message) => message.kind === 'request');
+  const opened = await visit.ports.tracer.stage('session', () => openClientSession(visit, server, caller));
+  const about = { server, caller, era: 'legacy', request: batch ? undefined : requests[0] } as const;
+  if (!opened.ok) return refuse(visit, opened.failure, about);
+  const session = opened.value;
+  if (batch && session.protocolVersion !== BATCH_VERSION) {
+    const reason = `Batches are part of revision ${BATCH_VERSION} only`;
+    return refuse(visit, { kind: 'invalid-request', reason }, about);
+  }
+  keepAlive(visit, session);
+  const scope: LegacyScope = { era: 'legacy', server, caller, session, canAsk: accept.eventStream };
+  const told = Promise.all(messages.map((message) => tell(visit, scope, message)));
+  if (requests.length === 0) {
+    const failure = (await told).find((outcome) => outcome !== undefined);
+    return failure === undefined ? ACCEPTED : notTaken(failure);
+  }
+  visit.defer(() => told);
+  const replies = mergeReplies(requests.map((request) => answer(visit, scope, request)));
+  return deliver(replies, { finals: requests.length, batch }, accept, visit.ports.clock);
+}
+
+// ------------------------------------------------------------------------------------------ the client session
+
+async function welcome(
+  visit: Visit,
+  server: VirtualServer,
+  caller: Caller,
+  request: RequestMessage,
+  accept: Acceptance,
+): Promise<Delivery> {
+  const tally = newTally();
+  const opened = await visit.ports.tracer.stage('initialize', () => initialize(visit, server, caller, request, tally));
+  if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy', request }, tally);
+  const { session, sessionId, text } = opened.value;
+  const recorder = recordCall(visit, { era: 'legacy', server, caller, session }, request);
+  recorder.sent(text);
+  recorder.finish({ outcome: 'ok', errorKind: null, status: 200 }, costOf(server, tally));
+  const delivery = deliverOne(text, 200, accept);
+  return { ...delivery, headers: { ...delivery.headers, 'mcp-session-id': sessionId } };
+}
+
+async function openClientSession(visit: Visit, server: VirtualServer, caller: Caller): Promise<Result<ClientSession>> {
+  const id = visit.request.headers['mcp-session-id'];
+  if (id === undefined) return fail({ kind: 'session-required' });
+  if (!isSessionId(id)) return fail({ kind: 'session-unknown' });
+  const session = await visit.stores.clientSessions.read(visit.ports.ids.digest(id));
+  return admitToSession(session, caller.key, server.name, visit.ports.clock.now());
+}
+
+function keepAlive(visit: Visit, session: ClientSession): void {
+  const now = visit.ports.clock.now();
+  const expiresAt = nextExpiry(session, now);
+  if (expiresAt !== undefined) visit.defer(() => visit.stores.clientSessions.touch(session.key, now, expiresAt));
+}
+
+async function terminate(visit: Visit, server: VirtualServer, caller: Caller): Promise<Delivery> {
+  const opened = await openClientSession(visit, server, caller);
+  if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy' });
+  const ended = await visit.stores.clientSessions.terminate(opened.value.key);
+  if (ended === undefined) return refuse(visit, { kind: 'session-unknown' }, { server, caller, era: 'legacy' });
+  closeUpstreamSessions(visit, server, ended);
+  const recorder = recordCall(visit, { era: 'legacy', server, caller, session: ended });
+  recorder.finish({ outcome: 'ok', errorKind: null, status: EMPTY.status }, costOf(server, newTally()));
+  return EMPTY;
+}
+
+// ------------------------------------------------------------------------------------------------------ the calls
+
+/** Answers one request. Exactly one final reply comes last, and one line in the action log. */
+async function* answer(visit: Visit, scope: Scope, request: RequestMessage): AsyncGenerator<Reply, void> {
+  const tally = newTally();
+  const recorder = recordCall(visit, scope, request);
+  let ending: Ending | undefined;
+  try {
+    for await (const reply of repliesTo(visit, scope, request, tally)) {
+      recorder.sent(reply.text);
+      if (reply.kind === 'final') ending = reply;
+      yield reply;
+    }
+  } finally {
+    recorder.finish(ending ?? CLIENT_GONE, costOf(scope.server, tally));
+  }
+}
+
+/** Nobody was there any more to hear how the call ended. */
+const CLIENT_GONE = { outcome: 'cancelled', errorKind: 'client-gone', status: 200 } as const;
+
+async function* repliesTo(
+  visit: Visit,
+  scope: Scope,
+  request: RequestMessage,
+  tally: UpstreamTally,
+): AsyncGenerator<RelayReply, void> {
+  const rule = requestRule(request.method, scope.era);
+  if (rule === undefined) {
+    const modern = scope.era === 'modern';
+    yield endingOfFailure({ kind: 'method-not-found', method: request.method, modern }, request.idText);
+    return;
+  }
+  const target = rule.target === undefined ? undefined : readTarget(request.params, rule.target);
+  const call: Call = { era: scope.era, request, rule, target };
+  const plan = planCall(call, scope.server);
+  if (!plan.ok) {
+    yield endingOfFailure(plan.failure, request.idText);
+    return;
+  }
+  if (plan.value.kind === 'answer') {
+    yield await answerHere(visit, scope, request, tally);
+    return;
+  }
+  const { upstream, targetName } = plan.value;
+  const errand: Errand = { visit, scope, call, upstream, targetName, tally };
+  yield* scope.era === 'legacy' && request.method === 'logging/setLevel' ? setLogLevel(errand, scope) : relay(errand);
+}
+
+// ---------------------------------------------------------------------------- what is said without being a request
+
+/** Takes a notification or an answer. Undefined for requests, and when all is well. */
+async function tell(visit: Visit, scope: LegacyScope, message: Message): Promise<Failure | undefined> {
+  if (message.kind === 'request') return undefined;
+  const tally = newTally();
+  const failure = await takeOrFail(visit, scope, message, tally);
+  const method = message.kind === 'notification' ? message.method : null;
+  const recorder = visit.record({ ...subjectOf(visit, scope), method, tool: null });
+  const status = failure === undefined ? ACCEPTED.status : toWire(failure).status;
+  const outcome = failure === undefined ? 'ok' : outcomeOf(failure);
+  recorder.finish({ outcome, errorKind: failure?.kind ?? null, status }, costOf(scope.server, tally));
+  return failure;
+}
+
+async function takeOrFail(
+  visit: Visit,
+  { server, session }: LegacyScope,
+  message: NotificationMessage | ResponseMessage,
+  tally: UpstreamTally,
+): Promise<Failure | undefined> {
+  try {
+    return message.kind === 'notification'
+      ? await takeNotification(visit, server, session, message, tally)
+      : await takeAnswer(visit, server, session, message, tally);
+  } catch (error) {
+    return unexpectedFailure(visit, error);
+  }
+}
+
+/** What has no id cannot be answered with an error, so the status has to say it (2025-11-25, basic/transports). */
+function notTaken(failure: Failure): Delivery {
+  const { status, error } = toWire(failure);
+  return {
+    status: status === 200 ? 502 : status,
+    headers: { 'content-type': 'application/json' },
+    body: errorText(undefined, error),
+  };
+}
+
+// --------------------------------------------------------------------------------------------- refusals and records
+
+/** What is known of a request when a line about it is written. */
+interface About {
+  readonly era?: Era;
+  readonly server?: VirtualServer;
+  readonly caller?: Caller;
+  readonly session?: ClientSession;
+  readonly request?: RequestMessage | undefined;
+}
+
+function refuse(visit: Visit, failure: Failure, about: About = {}, tally: UpstreamTally = newTally()): Delivery {
+  const { status, headers, error } = toWire(failure);
+  const text = errorText(about.request?.idText, error);
+  const recorder = recordCall(visit, about, about.request);
+  recorder.sent(text);
+  recorder.finish({ outcome: outcomeOf(failure), errorKind: failure.kind, status }, costOf(about.server, tally));
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: text };
+}
+
+function recordCall(visit: Visit, about: About, request?: RequestMessage) {
+  const name = request?.params?.['name'];
+  const named = request?.method === 'tools/call' || request?.method === 'prompts/get';
+  const tool = named && typeof name === 'string' ? name : null;
+  return visit.record({ ...subjectOf(visit, about), method: request?.method ?? null, tool });
+}
+
+function subjectOf(visit: Visit, about: About) {
+  return {
+    era: about.era ?? null,
+    caller: about.caller?.key ?? null,
+    session: about.session?.key ?? null,
+    server: about.server?.name ?? null,
+    bytesIn: visit.request.bodyBytes,
+  };
+}
+
+function costOf(server: VirtualServer | undefined, { waitedMs, requests, attempts }: UpstreamTally) {
+  return { upstream: requests > 0 ? (server?.upstream.name ?? null) : null, waitedMs, requests, attempts };
+}

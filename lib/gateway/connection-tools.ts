@@ -1,0 +1,43 @@
+/** What upstream connections are given to work with, on behalf of one HTTP request. */
+import { startDeadline, type Deadline } from '../policies/deadline.ts';
+import type { EraTools } from '../upstream/eras.ts';
+import { newTally, type UpstreamTally } from '../upstream/fault.ts';
+import type { ConnectionTools } from '../upstream/streamable-http.ts';
+import { SERVER_INFO } from './identity.ts';
+import type { Visit } from './visit.ts';
+
+/** How long work that outlives its answer may take upstream. */
+const AFTERWORD_MS = 2000;
+
+export function connectionTools(visit: Visit, deadline: Deadline, tally: UpstreamTally): ConnectionTools {
+  return {
+    transport: visit.ports.transport,
+    tracer: visit.ports.tracer,
+    clock: visit.ports.clock,
+    maxMessageBytes: visit.shared.config.limits.upstreamMessageBytes,
+    limits: deadline,
+    tally,
+    defer: (work) => visit.defer(() => asAfterword(visit, work)),
+  };
+}
+
+export function eraTools(visit: Visit, connection: ConnectionTools): EraTools {
+  return {
+    cache: visit.shared.eraCache,
+    store: visit.stores.upstreamEras,
+    ids: visit.ports.ids,
+    identity: SERVER_INFO,
+    connection,
+  };
+}
+
+/** Runs work under a deadline of its own: the one of the call it followed from may have passed. */
+export async function asAfterword(visit: Visit, work: (tools: ConnectionTools) => Promise<unknown>): Promise<void> {
+  const limits = { totalMs: AFTERWORD_MS, idleMs: undefined, endsAt: visit.invocation.endsAt };
+  const deadline = startDeadline(visit.ports.clock, limits);
+  try {
+    await work(connectionTools(visit, deadline, newTally()));
+  } finally {
+    deadline.stop();
+  }
+}

@@ -1,0 +1,285 @@
+/** A call on its way to an upstream and back: deadline, era, connection, and the client's form of what returns. */
+import type { Caller } from '../auth/caller.ts';
+import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
+import { toWire, type Failure, type UpstreamFault } from '../errors.ts';
+import { watchForCancellation } from '../policies/cancellation.ts';
+import { startDeadline, type Deadline } from '../policies/deadline.ts';
+import { StoreError, type ClientSession, type Outcome } from '../ports.ts';
+import { progressTokenText, responseToClient, type Call, type Reply } from '../protocol/call.ts';
+import type { KnownVersions } from '../ports.ts';
+import { interimToClient } from '../protocol/interim.ts';
+import { errorText, JSON_RPC, parseJson, type ResponseMessage } from '../protocol/message.ts';
+import type { Envelope } from '../protocol/modern/envelope.ts';
+import { forget, knownVersions, offeredInstead } from '../upstream/eras.ts';
+import type { UpstreamEvent } from '../upstream/exchange.ts';
+import { mayHaveRun, type CallEnd, type UpstreamTally } from '../upstream/fault.ts';
+import { callLegacy } from '../upstream/legacy.ts';
+import { callModern } from '../upstream/modern.ts';
+import type { ConnectionTools } from '../upstream/streamable-http.ts';
+import { connectionTools, eraTools } from './connection-tools.ts';
+import type { Visit } from './visit.ts';
+
+/** On whose behalf, and through which view, a call is made. */
+export type Scope = ModernScope | LegacyScope;
+
+export interface ModernScope {
+  readonly era: 'modern';
+  readonly server: VirtualServer;
+  readonly caller: Caller;
+  readonly envelope: Envelope;
+}
+
+export interface LegacyScope {
+  readonly era: 'legacy';
+  readonly server: VirtualServer;
+  readonly caller: Caller;
+  readonly session: ClientSession;
+  /** Whether the client takes an event stream, and so can be asked something before its answer. */
+  readonly canAsk: boolean;
+}
+
+/** A final reply, and what the action log calls it. */
+export type Ending = Extract<Reply, { kind: 'final' }> & {
+  readonly outcome: Outcome;
+  readonly errorKind: string | null;
+};
+
+export type RelayReply = Extract<Reply, { kind: 'interim' }> | Ending;
+
+/** One call to one upstream. */
+export interface Errand {
+  readonly visit: Visit;
+  readonly scope: Scope;
+  readonly call: Call;
+  readonly upstream: ServerUpstream;
+  /** What the call is for, as the upstream knows it. */
+  readonly targetName: string | undefined;
+  /** Filled in as the call goes on. */
+  readonly tally: UpstreamTally;
+}
+
+type RelayEvent = UpstreamEvent | { readonly kind: 'failure'; readonly failure: Failure };
+
+/** Relays the call. Exactly one ending comes last; nothing is thrown. */
+export async function* relay(errand: Errand): AsyncGenerator<RelayReply, void> {
+  const { visit, call } = errand;
+  const deadline = startCallDeadline(errand);
+  const stopWatching = watchClient(errand, deadline);
+  const began = visit.ports.clock.elapsed();
+  const progressToken = progressTokenText(call.request);
+  try {
+    for await (const event of guardedEvents(errand, deadline)) {
+      if (event.kind !== 'interim') {
+        yield endingOf(event, errand, visit.ports.clock.elapsed() - began);
+        return;
+      }
+      const text = interimToClient(event.message, {
+        era: call.era,
+        upstream: errand.upstream.name,
+        requestId: event.requestId,
+        progressToken,
+        wantsLogs: wantsLogs(errand.scope),
+      });
+      if (text !== undefined) yield { kind: 'interim', text };
+    }
+  } finally {
+    deadline.stop();
+    stopWatching();
+  }
+}
+
+/** The tool's own limits come before those of its upstream. */
+function startCallDeadline({ visit, call, upstream, targetName }: Errand): Deadline {
+  const { config } = upstream;
+  const named = call.rule.target === 'tool' && targetName !== undefined && Object.hasOwn(config.tools, targetName);
+  const tool = named ? config.tools[targetName] : undefined;
+  return startDeadline(visit.ports.clock, {
+    totalMs: tool?.timeoutMs ?? config.timeoutMs,
+    idleMs: tool?.idleTimeoutMs ?? config.idleTimeoutMs,
+    endsAt: visit.invocation.endsAt,
+  });
+}
+
+/**
+ * Lets the client call the call off: a modern one by going away, where that can be seen (2026-07-28,
+ * basic/patterns/cancellation), a legacy one by a notification. A legacy client that goes away has not cancelled.
+ */
+function watchClient({ visit, scope, call }: Errand, deadline: Deadline): () => void {
+  if (scope.era === 'modern') {
+    const { signal } = visit.request;
+    if (signal === undefined) return () => {};
+    if (signal.aborted) deadline.cancel();
+    signal.addEventListener('abort', deadline.cancel, { once: true });
+    return () => signal.removeEventListener('abort', deadline.cancel);
+  }
+  const { clock } = visit.ports;
+  const request = cancellationKey(visit, call.request.idText);
+  const watch = watchForCancellation(clock, visit.stores.mailbox, scope.session.key, request, deadline.cancel);
+  return () => visit.defer(() => watch.stop());
+}
+
+/** Names a call within its client session, however its id is written. */
+export function cancellationKey(visit: Visit, idText: string): string {
+  return visit.ports.ids.digest(JSON.stringify(parseJson(idText)));
+}
+
+function wantsLogs(scope: Scope): boolean {
+  return scope.era === 'legacy' || scope.envelope.logLevel !== undefined;
+}
+
+/** Turns what the stores throw, and what nobody expected, into an event. */
+async function* guardedEvents(errand: Errand, deadline: Deadline): AsyncGenerator<RelayEvent, void> {
+  const tools = connectionTools(errand.visit, deadline, errand.tally);
+  try {
+    yield* errand.scope.era === 'modern'
+      ? modernEvents(errand, errand.scope, deadline, tools)
+      : legacyEvents(errand, errand.scope, deadline, tools);
+  } catch (error) {
+    const expiry = deadline.expiry();
+    yield expiry === undefined ? failureEvent(unexpectedFailure(errand.visit, error)) : { kind: 'end', end: expiry };
+  }
+}
+
+async function* modernEvents(
+  errand: Errand,
+  scope: ModernScope,
+  deadline: Deadline,
+  tools: ConnectionTools,
+): AsyncGenerator<RelayEvent, void> {
+  const { visit, call, upstream, targetName } = errand;
+  const { version } = scope.envelope;
+  const eras = eraTools(visit, tools);
+  const known = await deadline.guard(knownVersions(upstream, 'modern', eras));
+  if (known.kind === 'end') {
+    yield known;
+    return;
+  }
+  const lacking = async (): Promise<RelayEvent> =>
+    failureEvent(eraLacking(upstream.name, true, version, await offeredInstead(upstream, 'modern', eras)));
+  if (!known.versions.includes(version)) {
+    yield await lacking();
+    return;
+  }
+  const id = visit.ports.ids.random();
+  for await (const event of callModern(upstream, call, targetName, visit.request.headers, id, tools)) {
+    if (event.kind !== 'era-wrong') {
+      yield event;
+      continue;
+    }
+    forget(upstream, 'modern', eras);
+    yield await lacking();
+  }
+}
+
+async function* legacyEvents(
+  errand: Errand,
+  scope: LegacyScope,
+  deadline: Deadline,
+  tools: ConnectionTools,
+): AsyncGenerator<RelayEvent, void> {
+  const { visit, call, upstream, targetName } = errand;
+  const { session, canAsk } = scope;
+  const keeper = {
+    client: session,
+    attach: (opened: ClientSession['upstreamSessions'][string], replaces: string | undefined) =>
+      deadline.guard(visit.stores.clientSessions.attach(session.key, upstream.name, opened, replaces)),
+  };
+  for await (const event of callLegacy(upstream, call, targetName, keeper, canAsk, visit.ports.ids, tools)) {
+    yield event.kind === 'session-gone' ? failureEvent({ kind: 'session-unknown' }) : event;
+  }
+}
+
+export function eraLacking(upstream: string, modern: boolean, requested: string, supported: KnownVersions): Failure {
+  return { kind: 'era-lacking', upstream, modern, requested, supported };
+}
+
+function failureEvent(failure: Failure): RelayEvent {
+  return { kind: 'failure', failure };
+}
+
+/** A store that does not answer is expected to happen; anything else is a defect, of which the client learns nothing. */
+export function unexpectedFailure(visit: Visit, error: unknown): Failure {
+  visit.ports.actionLog.defect(visit.invocation.requestId, error);
+  return error instanceof StoreError ? { kind: 'store-unavailable' } : { kind: 'internal' };
+}
+
+function endingOf(event: Exclude<RelayEvent, { kind: 'interim' }>, errand: Errand, elapsedMs: number): Ending {
+  switch (event.kind) {
+    case 'final':
+      return endingOfResponse(event.response, errand);
+    case 'end':
+      return endingOfFailure(failureOf(event.end, errand, elapsedMs), errand.call.request.idText);
+    case 'failure':
+      return endingOfFailure(event.failure, errand.call.request.idText);
+  }
+}
+
+function endingOfResponse(response: ResponseMessage, { call, upstream }: Errand): Ending {
+  const text = responseToClient(call, response, upstream.view);
+  const { body } = response;
+  if ('error' in body) {
+    const status = call.era === 'modern' ? modernStatus(body.error.code) : 200;
+    return { kind: 'final', text, status, outcome: 'error', errorKind: String(body.error.code) };
+  }
+  const { isError, resultType } = body.result;
+  if (isError === true) return { kind: 'final', text, status: 200, outcome: 'tool-error', errorKind: null };
+  const outcome = resultType === 'input_required' ? 'input-required' : 'ok';
+  return { kind: 'final', text, status: 200, outcome, errorKind: null };
+}
+
+/** The statuses that the specification ties to its error codes (2026-07-28, basic/transports/streamable-http). */
+function modernStatus(code: number): number {
+  switch (code) {
+    case JSON_RPC.headerMismatch:
+    case JSON_RPC.missingClientCapability:
+    case JSON_RPC.unsupportedProtocolVersion:
+      return 400;
+    case JSON_RPC.methodNotFound:
+      return 404;
+    default:
+      return 200;
+  }
+}
+
+function failureOf(end: CallEnd, errand: Errand, elapsedMs: number): Failure {
+  if (end.kind === 'cancelled') return end;
+  return upstreamFailure(end, errand.upstream.name, toolOf(errand.call), errand.tally, elapsedMs);
+}
+
+function toolOf(call: Call): string | null {
+  return call.target?.what === 'tool' ? call.target.name : null;
+}
+
+export function upstreamFailure(
+  fault: UpstreamFault,
+  upstream: string,
+  tool: string | null,
+  tally: UpstreamTally,
+  elapsedMs: number,
+): Failure {
+  const { phase, sent } = tally;
+  const site = { upstream, tool, phase, elapsedMs: Math.round(elapsedMs), mayHaveRun: mayHaveRun(fault, sent) };
+  return { ...fault, site };
+}
+
+/** A failure as the final reply to the request of this id. */
+export function endingOfFailure(failure: Failure, idText: string | undefined): Ending {
+  const { status, error } = toWire(failure);
+  return {
+    kind: 'final',
+    text: errorText(idText, error),
+    status,
+    outcome: outcomeOf(failure),
+    errorKind: failure.kind,
+  };
+}
+
+export function outcomeOf(failure: Failure): Outcome {
+  if (failure.kind === 'cancelled') return 'cancelled';
+  const isOwnOrUpstream =
+    'site' in failure ||
+    failure.kind === 'internal' ||
+    failure.kind === 'store-unavailable' ||
+    failure.kind === 'era-lacking';
+  return isOwnOrUpstream ? 'error' : 'refused';
+}

@@ -1,0 +1,98 @@
+/**
+ * What a legacy client says that is no request: notifications, and answers to an upstream's questions. They go into the
+ * client session's own upstream session, from whatever environment they reach.
+ */
+import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
+import type { Failure } from '../errors.ts';
+import { startDeadline } from '../policies/deadline.ts';
+import type { ClientSession, UpstreamSession } from '../ports.ts';
+import { answerToUpstream, fromClientQuestionId } from '../protocol/legacy/server-requests.ts';
+import type { NotificationMessage, ResponseMessage } from '../protocol/message.ts';
+import { notificationRule } from '../protocol/methods.ts';
+import type { UpstreamTally } from '../upstream/fault.ts';
+import { attachedSession, closeUpstreamSession, tellUpstream } from '../upstream/legacy.ts';
+import { asAfterword, connectionTools } from './connection-tools.ts';
+import { cancellationKey, upstreamFailure } from './relay.ts';
+import type { Visit } from './visit.ts';
+
+/** A cancellation that no environment is waiting for is of no use after the longest possible invocation. */
+const CANCELLATION_TTL_MS = 15 * 60 * 1000;
+
+/** Longer reasons than this are cut, in characters: they are kept for a while. */
+const MAX_REASON_CHARS = 1024;
+
+/** Undefined when the notification was taken, or means nothing here; unknown ones are nobody's. */
+export async function takeNotification(
+  visit: Visit,
+  server: VirtualServer,
+  session: ClientSession,
+  notification: NotificationMessage,
+  tally: UpstreamTally,
+): Promise<Failure | undefined> {
+  const plan = notificationRule(notification.method, 'legacy')?.plan;
+  if (plan === 'deliver') await leaveCancellation(visit, session, notification);
+  return plan === 'all' ? await forward(visit, server.upstream, session, notification.text, tally) : undefined;
+}
+
+/** Undefined when the upstream that asked has taken the answer. */
+export async function takeAnswer(
+  visit: Visit,
+  server: VirtualServer,
+  session: ClientSession,
+  answer: ResponseMessage,
+  tally: UpstreamTally,
+): Promise<Failure | undefined> {
+  const question = answer.idText === undefined ? undefined : fromClientQuestionId(answer.idText);
+  const { upstream } = server;
+  if (question?.upstream !== upstream.name || attachedSession(session, upstream) === undefined) {
+    return { kind: 'invalid-request', reason: 'Nothing in this session asked what this answers' };
+  }
+  return forward(visit, upstream, session, answerToUpstream(answer.text, question.idText), tally);
+}
+
+/** Ends every upstream session of a client session that is over, without making the client wait. */
+export function closeUpstreamSessions(visit: Visit, server: VirtualServer, session: ClientSession): void {
+  const attached = attachedSession(session, server.upstream);
+  if (attached !== undefined) closeLater(visit, server.upstream, attached);
+}
+
+function closeLater(visit: Visit, upstream: ServerUpstream, session: UpstreamSession): void {
+  visit.defer(() => asAfterword(visit, (tools) => closeUpstreamSession(upstream, session, tools)));
+}
+
+/** Invalid cancellations are ignored (2025-11-25, basic/utilities/cancellation). */
+async function leaveCancellation(visit: Visit, session: ClientSession, { params }: NotificationMessage): Promise<void> {
+  const requestId = params?.['requestId'];
+  if (typeof requestId !== 'string' && !Number.isInteger(requestId)) return;
+  const reason = params?.['reason'];
+  const now = visit.ports.clock.now();
+  await visit.stores.mailbox.leaveCancellation(
+    session.key,
+    cancellationKey(visit, JSON.stringify(requestId)),
+    { reason: typeof reason === 'string' ? reason.slice(0, MAX_REASON_CHARS) : undefined, leftAt: now },
+    now + CANCELLATION_TTL_MS,
+  );
+}
+
+async function forward(
+  visit: Visit,
+  upstream: ServerUpstream,
+  session: ClientSession,
+  text: string,
+  tally: UpstreamTally,
+): Promise<Failure | undefined> {
+  const attached = attachedSession(session, upstream);
+  if (attached === undefined) return undefined;
+  const began = visit.ports.clock.elapsed();
+  const { timeoutMs, idleTimeoutMs } = upstream.config;
+  const limits = { totalMs: timeoutMs, idleMs: idleTimeoutMs, endsAt: visit.invocation.endsAt };
+  const deadline = startDeadline(visit.ports.clock, limits);
+  try {
+    const outcome = await tellUpstream(upstream, attached, text, connectionTools(visit, deadline, tally));
+    if (outcome.kind === 'told') return undefined;
+    if (outcome.end.kind === 'cancelled') return outcome.end;
+    return upstreamFailure(outcome.end, upstream.name, null, tally, visit.ports.clock.elapsed() - began);
+  } finally {
+    deadline.stop();
+  }
+}

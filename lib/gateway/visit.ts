@@ -1,0 +1,62 @@
+/** One HTTP request on its way through the gateway: what is shared by all of its steps. */
+import type { VirtualServer } from '../catalog/plan.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { ActionRecorder, type ActionSubject } from '../delivery/action.ts';
+import type { Invocation, Ports, Stores, StoreTally } from '../ports.ts';
+import type { HttpRequest } from '../protocol/http.ts';
+import type { EraCache } from '../upstream/eras.ts';
+
+/** What lives as long as the gateway: nothing that matters. */
+export interface Shared {
+  readonly config: GatewayConfig;
+  readonly ports: Ports;
+  readonly servers: ReadonlyMap<string, VirtualServer>;
+  readonly eraCache: EraCache;
+}
+
+export class Visit {
+  readonly shared: Shared;
+  readonly ports: Ports;
+  readonly request: HttpRequest;
+  readonly invocation: Invocation;
+  readonly stores: Stores;
+  readonly storeTally: StoreTally = { requests: 0 };
+  readonly #arrivedAt: number;
+  readonly #began: number;
+  readonly #deferred = new Set<Promise<void>>();
+
+  constructor(shared: Shared, request: HttpRequest, invocation: Invocation) {
+    this.shared = shared;
+    this.ports = shared.ports;
+    this.request = request;
+    this.invocation = invocation;
+    this.stores = shared.ports.openStores(this.storeTally);
+    this.#arrivedAt = shared.ports.clock.now();
+    this.#began = shared.ports.clock.elapsed();
+  }
+
+  /** Starts the log line of one message. */
+  record(subject: ActionSubject): ActionRecorder {
+    return new ActionRecorder(this.ports, this.invocation, subject, this.storeTally, this.#arrivedAt, this.#began);
+  }
+
+  /** Runs work that the answer does not wait for; the invocation stays open until it has settled. */
+  defer(work: () => Promise<unknown>): void {
+    const running = this.#runDeferred(work);
+    this.#deferred.add(running);
+  }
+
+  /** Settles once all deferred work has, including what it deferred in turn. */
+  async settle(): Promise<void> {
+    for (const running of this.#deferred) await running;
+  }
+
+  async #runDeferred(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      // The client has its answer already; the operator is told.
+      this.ports.actionLog.defect(this.invocation.requestId, error);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/** The embedded DynamoDB, in a worker thread, so that it and the main thread do not wait for each other. */
+import { mkdirSync } from 'node:fs';
+import type { IncomingMessage, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { parentPort, workerData } from 'node:worker_threads';
+import dynalite from 'dynalite';
+import { createTable } from '../adapters/dynamodb/create-table.ts';
+import type { DynamoDbData, DynamoDbMessage } from './dynamodb.ts';
+
+const { directory, tableName } = workerData as DynamoDbData;
+
+function tell(message: DynamoDbMessage): void {
+  parentPort?.postMessage(message);
+}
+
+/** Dynalite throws from within when it cannot open its database. */
+function fail(error: unknown): void {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  tell({ kind: 'failed', reason: typeof code === 'string' ? code : String(error) });
+}
+
+function serve(): void {
+  if (directory !== undefined) mkdirSync(directory, { recursive: true });
+  const server = dynalite({ createTableMs: 0, ...(directory !== undefined && { path: directory }) });
+  // It also throws when a client goes away in the middle of a request, as environments that are ended do.
+  server.on('request', (request: IncomingMessage) => {
+    request.removeAllListeners('error');
+    request.on('error', () => undefined);
+  });
+  server.listen(0, '127.0.0.1', () => void prepare(server).catch(fail));
+}
+
+async function prepare(server: Server): Promise<void> {
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await createTable({ endpoint, region: 'us-east-1', tableName });
+  process.off('uncaughtException', fail);
+  parentPort?.once('message', () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  tell({ kind: 'serving', endpoint });
+}
+
+process.on('uncaughtException', fail);
+serve();

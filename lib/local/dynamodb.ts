@@ -1,0 +1,57 @@
+import { Worker } from 'node:worker_threads';
+
+/** The table's name, here and in any other DynamoDB that stands in for the embedded one. */
+export const TABLE_NAME = 'sluice';
+
+export interface LocalDynamoDb {
+  readonly endpoint: string;
+  /** Ends it, once what was written to a folder is safe there. */
+  close(): Promise<void>;
+}
+
+/** Given to the worker when it is started. */
+export interface DynamoDbData {
+  /** Where the database is kept; in memory when left out. */
+  readonly directory: string | undefined;
+  readonly tableName: string;
+}
+
+export type DynamoDbMessage =
+  /** It serves, and the table exists. */
+  | { readonly kind: 'serving'; readonly endpoint: string }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** The folder cannot be used as a database: it is not writable, or another process has it open. */
+export class StateFolderError extends Error {}
+
+/** Starts an embedded DynamoDB with an empty table, or with what a folder holds. */
+export async function startDynamoDb(directory?: string): Promise<LocalDynamoDb> {
+  const worker = new Worker(new URL('dynamodb-worker.ts', import.meta.url), {
+    name: 'dynamodb',
+    workerData: { directory, tableName: TABLE_NAME } satisfies DynamoDbData,
+    execArgv: [],
+  });
+  const exited = new Promise<void>((resolve) => {
+    worker.once('exit', () => resolve());
+  });
+  const message = await firstMessage(worker, exited);
+  if (message.kind === 'failed') {
+    await worker.terminate();
+    throw new StateFolderError(`The state folder ${directory} cannot be used: ${message.reason}`);
+  }
+  return {
+    endpoint: message.endpoint,
+    close: () => {
+      worker.postMessage('close');
+      return exited;
+    },
+  };
+}
+
+function firstMessage(worker: Worker, exited: Promise<void>): Promise<DynamoDbMessage> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+    void exited.then(() => reject(new Error('The embedded DynamoDB ended before it could be used')));
+  });
+}

@@ -1,0 +1,119 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { Environment, type EnvironmentState } from './environment.ts';
+import { serveFunctionUrl } from './function-url.ts';
+import { Pool } from './pool.ts';
+
+export interface EmulatorOptions {
+  /** Path of the bundled module. */
+  readonly handlerFile: string;
+  /** Its export that is the handler; it must have gone through `awslambda.streamifyResponse`. */
+  readonly handlerExport: string;
+  /** The function's own environment variables, besides those that Lambda sets. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Most environments at once; a request for which there is none is answered 429. */
+  readonly limit: number;
+  /** Whether consecutive requests go to the same environment when they can, instead of to different ones. */
+  readonly affinity: boolean;
+  /** Longest an invocation may take, in milliseconds; then its environment is ended. */
+  readonly timeoutMs: number;
+  /** The platform's own log, a line at a time: failed invocations, timeouts, crashes. */
+  readonly report: (line: string) => void;
+  /** What code in an environment posts on `parentPort` of `node:worker_threads`. */
+  readonly onMessage?: (environment: string, message: unknown) => void;
+}
+
+export interface EnvironmentView {
+  readonly id: string;
+  readonly state: EnvironmentState;
+  /** How many invocations it was given so far. */
+  readonly invocations: number;
+}
+
+/** Lambda with a function URL: any bundled handler that streams, in as many environments as requests need. */
+export interface Emulator {
+  /** Serves one request; a listener for `http.createServer`. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Those that exist now, the oldest first. */
+  readonly environments: readonly EnvironmentView[];
+  /** Ends an environment at once, whatever it is doing. False when there is none of that id. */
+  kill(id: string): Promise<boolean>;
+  /** Ends all environments. */
+  close(): Promise<void>;
+}
+
+const MEMORY_MB = 512;
+const FUNCTION_NAME = 'sluice-local';
+
+/** Starts the first environment. Rejects when the module cannot be loaded. */
+export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
+  const program = await compileProgram();
+  const pool = new Pool({
+    limit: options.limit,
+    affinity: options.affinity,
+    start: (id) => startEnvironment(id, program, options),
+  });
+  await pool.warm();
+  return {
+    handle(request, response) {
+      void serveFunctionUrl(pool, request, response);
+    },
+    get environments() {
+      return pool.environments.map(({ id, state, invocations }) => ({ id, state, invocations }));
+    },
+    async kill(id) {
+      const environment = pool.environments.find((candidate) => candidate.id === id);
+      await environment?.kill();
+      return environment !== undefined;
+    },
+    close: () => pool.close(),
+  };
+}
+
+function startEnvironment(id: string, program: URL, options: EmulatorOptions): Environment {
+  return new Environment({
+    id,
+    program,
+    handlerUrl: pathToFileURL(options.handlerFile).href,
+    handlerExport: options.handlerExport,
+    variables: { ...platformVariables(id), ...options.variables },
+    memoryMb: MEMORY_MB,
+    timeoutMs: options.timeoutMs,
+    report: options.report,
+    onMessage: (message) => options.onMessage?.(id, message),
+  });
+}
+
+/** As JavaScript in a URL: Node would need 20 ms in every new environment to strip the types. */
+async function compileProgram(): Promise<URL> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('environment-worker.ts', import.meta.url))],
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    write: false,
+    logLevel: 'silent',
+  });
+  return new URL(`data:text/javascript,${encodeURIComponent(outputFiles[0]!.text)}`);
+}
+
+/** What Lambda sets. Credentials and region are the developer's own, if there are any. */
+function platformVariables(id: string): Record<string, string> {
+  const passedOn = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'NO_COLOR'].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    ...Object.fromEntries(passedOn),
+    AWS_REGION: process.env['AWS_REGION'] ?? 'us-east-1',
+    AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+    AWS_LAMBDA_FUNCTION_NAME: FUNCTION_NAME,
+    AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MEMORY_MB),
+    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${FUNCTION_NAME}`,
+    AWS_LAMBDA_LOG_STREAM_NAME: id,
+  };
+}

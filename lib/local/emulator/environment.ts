@@ -1,0 +1,211 @@
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { CREDIT_UNITS } from './frames.ts';
+import type { AnswerFrame, CreditFrame, EnvironmentData, InvocationFrame } from './frames.ts';
+
+/** Where an environment's answer goes. After `end` or `broken` nothing more comes. */
+export interface AnswerSink {
+  /** Status, headers and cookies, as JSON. */
+  head(prelude: string): void;
+  /** `taken` is called once the chunk has left for the client, or nobody wants it any more. */
+  chunk(data: string | Uint8Array, taken: () => void): void;
+  end(): void;
+  /** The invocation failed, or its environment ended, before the answer did. */
+  broken(): void;
+}
+
+export interface EnvironmentOptions {
+  /** Unique among the environments of an emulator; the function finds it as its log stream's name. */
+  readonly id: string;
+  /** The worker's own program. */
+  readonly program: URL;
+  readonly handlerUrl: string;
+  readonly handlerExport: string;
+  /** All of the environment's variables: nothing is inherited. */
+  readonly variables: Readonly<Record<string, string>>;
+  readonly memoryMb: number;
+  /** Longest an invocation may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** What the platform would write to its own log: a failed invocation, a timeout, a crash. */
+  readonly report: (line: string) => void;
+  /** What the function's code posts on its `parentPort`. */
+  readonly onMessage: (message: unknown) => void;
+}
+
+export type EnvironmentState = 'starting' | 'idle' | 'busy' | 'gone';
+
+interface Running {
+  readonly requestId: string;
+  readonly sink: AnswerSink;
+  readonly timer: NodeJS.Timeout;
+  /** Called once the environment is idle again, or gone. */
+  readonly over: () => void;
+  answered: boolean;
+  /** Taken by the client, and not yet credited to the worker. */
+  uncreditedUnits: number;
+}
+
+/** One execution environment, seen from the main thread. It serves one invocation at a time. */
+export class Environment {
+  readonly id: string;
+  /** Rejects when the module cannot be loaded, or the environment ended before it was. */
+  readonly ready: Promise<void>;
+  /** Settles when the environment is gone. */
+  readonly gone: Promise<void>;
+
+  #state: EnvironmentState = 'starting';
+  #invocations = 0;
+  #running: Running | undefined;
+  readonly #options: EnvironmentOptions;
+  readonly #worker: Worker;
+  readonly #handedOver = new Int32Array(new SharedArrayBuffer(4));
+  readonly #invocationPort: MessagePort;
+  readonly #answerPort: MessagePort;
+  readonly #settleReady: { resolve: () => void; reject: (reason: Error) => void };
+  readonly #settleGone: () => void;
+
+  constructor(options: EnvironmentOptions) {
+    this.id = options.id;
+    this.#options = options;
+    const ready = Promise.withResolvers<void>();
+    const gone = Promise.withResolvers<void>();
+    this.ready = ready.promise;
+    this.gone = gone.promise;
+    this.#settleReady = ready;
+    this.#settleGone = gone.resolve;
+    // Whoever waits for it sees the failure; nobody has to.
+    this.ready.catch(() => undefined);
+
+    const invocations = new MessageChannel();
+    const answers = new MessageChannel();
+    this.#invocationPort = invocations.port1;
+    this.#answerPort = answers.port1;
+    this.#answerPort.on('message', (frame: AnswerFrame) => this.#receive(frame));
+    this.#worker = startWorker(options, {
+      handlerUrl: options.handlerUrl,
+      handlerExport: options.handlerExport,
+      handedOver: this.#handedOver.buffer,
+      invocations: invocations.port2,
+      answers: answers.port2,
+    });
+    this.#worker.on('message', options.onMessage);
+    this.#worker.on('error', (error) => this.#leave(`crashed: ${error instanceof Error ? error.stack : error}`));
+    this.#worker.on('exit', () => this.#leave('exited by itself'));
+  }
+
+  get state(): EnvironmentState {
+    return this.#state;
+  }
+
+  /** How many invocations it was given. */
+  get invocations(): number {
+    return this.#invocations;
+  }
+
+  /** True when the answer is out and the invocation has not ended yet. */
+  get isFinishing(): boolean {
+    return this.#running?.answered ?? false;
+  }
+
+  /**
+   * Hands over an invocation, to an environment that is idle or was killed meanwhile. `over` is called once, when it
+   * has ended in whatever way.
+   */
+  invoke(invocation: Omit<InvocationFrame, 'endsAt'>, sink: AnswerSink, over: () => void): void {
+    if (this.#state === 'gone') {
+      sink.broken();
+      return over();
+    }
+    const { timeoutMs } = this.#options;
+    const { requestId } = invocation;
+    const timer = setTimeout(() => this.#timeOut(), timeoutMs);
+    this.#running = { requestId, sink, timer, over, answered: false, uncreditedUnits: 0 };
+    this.#state = 'busy';
+    this.#invocations += 1;
+    this.#invocationPort.postMessage({ ...invocation, endsAt: Date.now() + timeoutMs } satisfies InvocationFrame);
+    Atomics.add(this.#handedOver, 0, 1);
+    Atomics.notify(this.#handedOver, 0);
+  }
+
+  /** Ends it at once, whatever it is doing; its client sees the connection end, or a 502. */
+  async kill(): Promise<void> {
+    this.#leave(undefined);
+    await this.#worker.terminate();
+  }
+
+  #receive(frame: AnswerFrame): void {
+    const running = this.#running;
+    switch (frame.kind) {
+      case 'ready':
+        if (this.#state !== 'starting') return;
+        this.#state = 'idle';
+        return this.#settleReady.resolve();
+      case 'unusable':
+        return this.#leave(`cannot be used: ${frame.reason}`);
+      case 'head':
+        return running?.sink.head(frame.prelude);
+      case 'chunk':
+        return running?.sink.chunk(frame.data, () => this.#credit(running, frame.data.length));
+      case 'end':
+        if (running === undefined) return;
+        running.answered = true;
+        return running.sink.end();
+      case 'done':
+        return this.#finish(frame.failure);
+    }
+  }
+
+  #credit(running: Running, units: number): void {
+    running.uncreditedUnits += units;
+    if (running !== this.#running || running.uncreditedUnits < CREDIT_UNITS) return;
+    this.#answerPort.postMessage({ units: running.uncreditedUnits } satisfies CreditFrame);
+    running.uncreditedUnits = 0;
+  }
+
+  #finish(failure: string | undefined): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    if (failure !== undefined) this.#options.report(`${this.id} ${running.requestId} Invoke Error ${failure}`);
+    this.#state = 'idle';
+    this.#endRunning(running);
+  }
+
+  #timeOut(): void {
+    const seconds = (this.#options.timeoutMs / 1000).toFixed(2);
+    this.#options.report(`${this.id} ${this.#running?.requestId} Task timed out after ${seconds} seconds`);
+    this.#leave(undefined);
+    void this.#worker.terminate();
+  }
+
+  /** The environment is no more. `reason` is for the platform's log, unless it is what someone wanted. */
+  #leave(reason: string | undefined): void {
+    if (this.#state === 'gone') return;
+    const running = this.#running;
+    this.#state = 'gone';
+    if (reason !== undefined) {
+      this.#options.report([this.id, running?.requestId, reason].filter((part) => part !== undefined).join(' '));
+    }
+    this.#answerPort.close();
+    this.#invocationPort.close();
+    this.#settleReady.reject(new Error(`${this.id} ${reason ?? 'was ended'}`));
+    this.#settleGone();
+    if (running !== undefined) this.#endRunning(running);
+  }
+
+  #endRunning(running: Running): void {
+    this.#running = undefined;
+    clearTimeout(running.timer);
+    if (!running.answered) running.sink.broken();
+    running.over();
+  }
+}
+
+function startWorker(options: EnvironmentOptions, data: EnvironmentData): Worker {
+  return new Worker(options.program, {
+    name: options.id,
+    workerData: data,
+    transferList: [data.invocations, data.answers],
+    env: { ...options.variables },
+    execArgv: [],
+    resourceLimits: { maxOldGenerationSizeMb: options.memoryMb },
+  });
+}

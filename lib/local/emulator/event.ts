@@ -1,0 +1,96 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { LambdaFunctionURLEvent } from 'aws-lambda';
+import type { InvocationFrame } from './frames.ts';
+
+/** A function never learns by what name its client reached it: it is always told its own. */
+const API_ID = 'sluicelocal';
+const DOMAIN_NAME = `${API_ID}.lambda-url.local.on.aws`;
+
+/** Bodies of these types are delivered as they are, all others in base64. */
+const TEXT_TYPE = /^(?:text\/[^;\s]+|application\/(?:json|javascript|xml|[^;\s]+\+(?:json|xml)))\s*(?:;|$)/i;
+const TRACE_ROOT = /(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?:;|$)/;
+
+/** A request as a function URL hands it over (payload format 2.0). */
+export function toInvocation(request: IncomingMessage, body: Buffer): Omit<InvocationFrame, 'endsAt'> {
+  const requestId = randomUUID();
+  const now = new Date();
+  const traceId = traceOf(request.headers['x-amzn-trace-id'], now);
+  const [rawPath = '/', rawQueryString = ''] = splitOnce(request.url ?? '/', '?');
+  const method = request.method ?? 'GET';
+  const sourceIp = request.socket.remoteAddress ?? '127.0.0.1';
+  const cookies = request.headers.cookie?.split(/;\s*/).filter((cookie) => cookie !== '');
+  const event: LambdaFunctionURLEvent = {
+    version: '2.0',
+    routeKey: '$default',
+    rawPath,
+    rawQueryString,
+    ...(cookies !== undefined && { cookies }),
+    headers: {
+      ...eventHeaders(request.headers),
+      host: DOMAIN_NAME,
+      'x-amzn-trace-id': traceId,
+      'x-forwarded-for': sourceIp,
+      'x-forwarded-port': '443',
+      'x-forwarded-proto': 'https',
+    },
+    ...(rawQueryString !== '' && { queryStringParameters: queryOf(rawQueryString) }),
+    requestContext: {
+      accountId: 'anonymous',
+      apiId: API_ID,
+      domainName: DOMAIN_NAME,
+      domainPrefix: API_ID,
+      http: { method, path: rawPath, protocol: 'HTTP/1.1', sourceIp, userAgent: request.headers['user-agent'] ?? '' },
+      requestId,
+      routeKey: '$default',
+      stage: '$default',
+      time: now.toUTCString(),
+      timeEpoch: now.getTime(),
+    },
+    ...eventBody(body, request.headers['content-type']),
+  };
+  return { event, requestId, traceId };
+}
+
+/** Several values of one header arrive joined by commas; cookies have a place of their own. */
+function eventHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const { cookie: _cookie, connection: _connection, ...others } = headers;
+  const joined = Object.entries(others).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, Array.isArray(value) ? value.join(',') : value]],
+  );
+  return Object.fromEntries(joined);
+}
+
+function eventBody(body: Buffer, contentType = ''): { body?: string; isBase64Encoded: boolean } {
+  if (body.length === 0) return { isBase64Encoded: false };
+  const text = TEXT_TYPE.test(contentType) ? decode(body) : undefined;
+  return text === undefined
+    ? { body: body.toString('base64'), isBase64Encoded: true }
+    : { body: text, isBase64Encoded: false };
+}
+
+/** Undefined for bytes that are no UTF-8, which would not survive as text. */
+function decode(body: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function queryOf(rawQueryString: string): Record<string, string> {
+  const query = new URLSearchParams(rawQueryString);
+  return Object.fromEntries([...new Set(query.keys())].map((name) => [name, query.getAll(name).join(',')]));
+}
+
+/** The client's own trace goes on; without one, the platform begins one. */
+function traceOf(header: string | string[] | undefined, now: Date): string {
+  const root = TRACE_ROOT.exec(String(header ?? ''))?.[1];
+  const seconds = Math.floor(now.getTime() / 1000).toString(16);
+  return `Root=${root ?? `1-${seconds}-${randomBytes(12).toString('hex')}`}`;
+}
+
+function splitOnce(text: string, separator: string): string[] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + separator.length)];
+}

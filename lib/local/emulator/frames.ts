@@ -1,0 +1,47 @@
+/** What the two sides of an environment tell each other: the main thread, and the worker thread that is the environment. */
+import type { MessagePort } from 'node:worker_threads';
+import type { LambdaFunctionURLEvent } from 'aws-lambda';
+
+/** Given to a worker when it is started. */
+export interface EnvironmentData {
+  /** URL of the module whose export `handlerExport` is the handler. */
+  readonly handlerUrl: string;
+  readonly handlerExport: string;
+  /** One Int32: how many invocations were handed over so far. The worker sleeps on it. */
+  readonly handedOver: SharedArrayBuffer;
+  /** Carries `InvocationFrame`s; the worker reads it when it wakes up, without an event loop. */
+  readonly invocations: MessagePort;
+  /** Carries `AnswerFrame`s to the main thread and `CreditFrame`s back. */
+  readonly answers: MessagePort;
+}
+
+export interface InvocationFrame {
+  readonly event: LambdaFunctionURLEvent;
+  readonly requestId: string;
+  readonly traceId: string;
+  /** When the invocation is ended by force, milliseconds since the epoch. */
+  readonly endsAt: number;
+}
+
+export type AnswerFrame =
+  /** The module is loaded, and the environment takes invocations. */
+  | { readonly kind: 'ready' }
+  /** The module could not be loaded, or exports no handler that streams. */
+  | { readonly kind: 'unusable'; readonly reason: string }
+  /** Status, headers and cookies, as JSON. */
+  | { readonly kind: 'head'; readonly prelude: string }
+  | { readonly kind: 'chunk'; readonly data: string | Uint8Array }
+  /** The body is whole. The invocation may go on. */
+  | { readonly kind: 'end' }
+  /** The handler's promise has settled; with `failure` when it was rejected, or had not ended its stream. */
+  | { readonly kind: 'done'; readonly failure: string | undefined };
+
+/** So many units of the answer (`length` of its chunks) have reached the client, or nobody. */
+export interface CreditFrame {
+  readonly units: number;
+}
+
+/** How many units of an answer may be under way to the client before its writer has to wait. */
+export const UNITS_UNDER_WAY = 256 * 1024;
+/** Credit is given in pieces of this many units, so that small answers need none. */
+export const CREDIT_UNITS = 64 * 1024;

@@ -1,0 +1,40 @@
+/**
+ * Capabilities and extensions pass by an allow-list in both directions: nobody is promised what the gateway cannot
+ * carry. Tasks outlive a request and need routing of their own, and change notifications (`listChanged`, `subscribe`)
+ * need a stream beside the calls; neither is carried, so neither is announced.
+ */
+import { isObject, type JsonObject } from './message.ts';
+
+/** Extensions that live in payloads and metadata only, which are relayed untouched. */
+const CARRIED_EXTENSIONS = ['io.modelcontextprotocol/ui'];
+
+const SERVER_CAPABILITIES = ['tools', 'prompts', 'resources', 'completions', 'logging'];
+const CLIENT_CAPABILITIES = ['sampling', 'elicitation', 'roots'];
+
+/** What an upstream that has not been heard from counts as having. */
+export const ASSUMED_SERVER_CAPABILITIES: JsonObject = { tools: {}, prompts: {}, resources: {}, completions: {} };
+
+/** What clients are told of an upstream's capabilities. */
+export function announcedServerCapabilities(declared: JsonObject): JsonObject {
+  const announced = SERVER_CAPABILITIES.filter((name) => isObject(declared[name])).map((name) => [name, {}]);
+  return withExtensions(Object.fromEntries(announced), declared);
+}
+
+/** What upstreams are told of a client's capabilities; the details of each are the client's own. */
+export function announcedClientCapabilities(declared: JsonObject): JsonObject {
+  const announced = CLIENT_CAPABILITIES.filter((name) => isObject(declared[name])).map((name) => [
+    name,
+    declared[name],
+  ]);
+  return withExtensions(Object.fromEntries(announced), declared);
+}
+
+function withExtensions(announced: JsonObject, declared: JsonObject): JsonObject {
+  const { extensions } = declared;
+  if (!isObject(extensions)) return announced;
+  const carried = CARRIED_EXTENSIONS.filter((name) => isObject(extensions[name])).map((name) => [
+    name,
+    extensions[name],
+  ]);
+  return carried.length === 0 ? announced : { ...announced, extensions: Object.fromEntries(carried) };
+}

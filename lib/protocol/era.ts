@@ -1,0 +1,26 @@
+/**
+ * Protocol revisions and the two eras they fall into (2026-07-28, basic/versioning): *modern* revisions are stateless
+ * and describe themselves in every request, *legacy* ones begin with `initialize` and may hold a session.
+ */
+export type Era = 'modern' | 'legacy';
+
+export const MODERN_VERSIONS = ['2026-07-28'] as const;
+/** Newest first: a client that asks for a revision not listed here is offered the first one. */
+export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const;
+
+export type ModernVersion = (typeof MODERN_VERSIONS)[number];
+export type LegacyVersion = (typeof LEGACY_VERSIONS)[number];
+
+export const LATEST_MODERN: ModernVersion = MODERN_VERSIONS[0];
+export const LATEST_LEGACY: LegacyVersion = LEGACY_VERSIONS[0];
+
+/** Batches exist in this revision only (2025-03-26, basic/transports). */
+export const BATCH_VERSION: LegacyVersion = '2025-03-26';
+
+export function isModernVersion(version: unknown): version is ModernVersion {
+  return (MODERN_VERSIONS as readonly unknown[]).includes(version);
+}
+
+export function isLegacyVersion(version: unknown): version is LegacyVersion {
+  return (LEGACY_VERSIONS as readonly unknown[]).includes(version);
+}

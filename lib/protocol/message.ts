@@ -1,0 +1,122 @@
+/** JSON-RPC 2.0 messages, as MCP narrows them: ids are strings or integers, never null (2026-07-28, basic). */
+import { memberText } from './json-text.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json | undefined;
+}
+
+export interface RequestMessage {
+  readonly kind: 'request';
+  /** The id as its sender wrote it: JSON text, so that 1.0 and large integers come back unchanged. */
+  readonly idText: string;
+  readonly method: string;
+  readonly params: JsonObject | undefined;
+  /** The whole message as its sender wrote it. */
+  readonly text: string;
+}
+
+export interface NotificationMessage {
+  readonly kind: 'notification';
+  readonly method: string;
+  readonly params: JsonObject | undefined;
+  readonly text: string;
+}
+
+export interface ResponseMessage {
+  readonly kind: 'response';
+  /** Undefined on an error response whose sender could not tell which request it was. */
+  readonly idText: string | undefined;
+  readonly body: { readonly result: JsonObject } | { readonly error: JsonRpcError };
+  readonly text: string;
+}
+
+export interface JsonRpcError {
+  readonly code: number;
+  readonly message: string;
+  readonly data?: Json | undefined;
+}
+
+export type Message = RequestMessage | NotificationMessage | ResponseMessage;
+
+/** JSON-RPC's own codes and those of MCP 2026-07-28 (basic, "Error codes"). */
+export const JSON_RPC = {
+  parseError: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internalError: -32603,
+  headerMismatch: -32020,
+  missingClientCapability: -32021,
+  unsupportedProtocolVersion: -32022,
+} as const;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Parses text; undefined when it is not JSON. */
+export function parseJson(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Reads one message. `value` is `text` parsed. Undefined when it is not a message: a wrong `jsonrpc`, an id that is
+ * neither string nor integer, `params` that is not an object, a response with both or neither of result and error.
+ */
+export function readMessage(value: Json, text: string): Message | undefined {
+  if (!isObject(value) || value['jsonrpc'] !== '2.0') return undefined;
+  return typeof value['method'] === 'string' ? readCall(value, value['method'], text) : readResponse(value, text);
+}
+
+function readCall(value: JsonObject, method: string, text: string): Message | undefined {
+  const params = value['params'];
+  if (params !== undefined && !isObject(params)) return undefined;
+  if (!Object.hasOwn(value, 'id')) return { kind: 'notification', method, params, text };
+  const idText = readIdText(value, text);
+  return idText === undefined ? undefined : { kind: 'request', idText, method, params, text };
+}
+
+function readResponse(value: JsonObject, text: string): ResponseMessage | undefined {
+  const { result, error } = value;
+  const idText = readIdText(value, text);
+  if (isObject(result) && error === undefined) {
+    return idText === undefined ? undefined : { kind: 'response', idText, body: { result }, text };
+  }
+  if (result !== undefined || !isObject(error)) return undefined;
+  const { code, message, data } = error;
+  if (!Number.isInteger(code) || typeof message !== 'string') return undefined;
+  return { kind: 'response', idText, body: { error: { code: code as number, message, data } }, text };
+}
+
+function readIdText(value: JsonObject, text: string): string | undefined {
+  const { id } = value;
+  return typeof id === 'string' || Number.isInteger(id) ? memberText(text, 'id') : undefined;
+}
+
+/** True when both texts write the same id: `"a"` and `"\u0061"`, or `1` and `1.0`. */
+export function sameId(left: string | undefined, right: string): boolean {
+  return left !== undefined && (left === right || parseJson(left) === parseJson(right));
+}
+
+export function resultText(idText: string, result: object): string {
+  return `{"jsonrpc":"2.0","id":${idText},"result":${JSON.stringify(result)}}`;
+}
+
+/** An error response; without an id when the request's could not be read (2026-07-28, basic, "Error responses"). */
+export function errorText(idText: string | undefined, error: JsonRpcError): string {
+  const id = idText === undefined ? '' : `"id":${idText},`;
+  return `{"jsonrpc":"2.0",${id}"error":${JSON.stringify(error)}}`;
+}
+
+export function requestText(id: string, method: string, params: object): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, method, params });
+}
+
+export function notificationText(method: string, params?: object): string {
+  return JSON.stringify(params === undefined ? { jsonrpc: '2.0', method } : { jsonrpc: '2.0', method, params });
+}

@@ -1,0 +1,44 @@
+/** Server-sent events: bytes in, events out, and back. */
+import { createParser } from 'eventsource-parser';
+
+export const SSE_CONTENT_TYPE = 'text/event-stream';
+
+/** Keeps a quiet stream open; readers ignore comments. */
+export const HEARTBEAT = ': heartbeat\n\n';
+
+export interface SseReader {
+  /** Reads a piece of the stream; pieces may end anywhere. */
+  feed(text: string): void;
+}
+
+export interface SseHandlers {
+  /** The data of one event of type `message`; other types are not MCP's and are passed over. */
+  readonly onMessage: (data: string) => void;
+  /** Any sign of life: an event of whatever type, or a comment. */
+  readonly onActivity: () => void;
+  /** One event is larger than the limit; the reader is of no use afterwards. */
+  readonly onOverflow: () => void;
+}
+
+/** `maxEventChars` bounds what an endless line or event can take up, in UTF-16 units. */
+export function createSseReader(handlers: SseHandlers, maxEventChars: number): SseReader {
+  return createParser({
+    maxBufferSize: maxEventChars,
+    onEvent(event) {
+      handlers.onActivity();
+      const isMessage = event.event === undefined || event.event === '' || event.event === 'message';
+      // An empty event only carries an id to resume from (2025-11-25, basic/transports).
+      if (isMessage && event.data !== '') handlers.onMessage(event.data);
+    },
+    onComment: () => handlers.onActivity(),
+    onError(error) {
+      if (error.type === 'max-buffer-size-exceeded') handlers.onOverflow();
+    },
+  });
+}
+
+/** One event with the message as its data. Line breaks can only stand between the tokens of a JSON text. */
+export function sseEvent(messageText: string): string {
+  const data = /[\r\n]/.test(messageText) ? messageText.replace(/\r\n|\r|\n/g, ' ') : messageText;
+  return `event: message\ndata: ${data}\n\n`;
+}

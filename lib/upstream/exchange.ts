@@ -1,0 +1,94 @@
+/** One request to an upstream and everything that comes back for it, in either era. */
+import { sameId, type NotificationMessage } from '../protocol/message.ts';
+import type { RequestMessage, ResponseMessage } from '../protocol/message.ts';
+import type { CallEnd } from './fault.ts';
+import type { StreamItem } from './message-stream.ts';
+import { drainTail, post } from './streamable-http.ts';
+import type { ConnectionTools, PostOutcome, UpstreamLink, UpstreamStream } from './streamable-http.ts';
+
+/** What a call brings forth. Exactly one `final` or `end` comes last. */
+export type UpstreamEvent =
+  /** A notification or a question that came before the answer to the request of id `requestId`. */
+  | {
+      readonly kind: 'interim';
+      readonly message: NotificationMessage | RequestMessage;
+      readonly requestId: string;
+    }
+  | Answer;
+
+export type Answer =
+  | { readonly kind: 'final'; readonly response: ResponseMessage }
+  | { readonly kind: 'end'; readonly end: CallEnd };
+
+/** Refused with 400 to 499: what that means depends on the era. */
+export type Refusal = Extract<PostOutcome, { kind: 'refused' }>;
+
+export interface OutgoingRequest {
+  /** The id that `body` carries. */
+  readonly id: string;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Sends a request and yields what comes back. Returns the refusal when there is one, having yielded nothing; the tally
+ * then says that the call was not sent, because a refused request was not executed.
+ */
+export async function* exchange(
+  link: UpstreamLink,
+  request: OutgoingRequest,
+  tools: ConnectionTools,
+): AsyncGenerator<UpstreamEvent, Refusal | undefined> {
+  const { tally } = tools;
+  tally.phase = 'connect';
+  tally.attempts += 1;
+  const outcome = await post(link, request.body, request.headers, tools);
+  if (outcome.kind === 'refused') return outcome;
+  tally.sent = outcome.kind !== 'fault' || outcome.sent;
+  if (tally.sent) tally.phase = outcome.kind === 'fault' ? 'request' : 'response';
+  if (outcome.kind === 'fault') yield { kind: 'end', end: outcome.fault };
+  else if (outcome.kind === 'accepted') yield { kind: 'end', end: { kind: 'upstream-closed' } };
+  else yield* readStream(outcome, request.id, tools);
+  return undefined;
+}
+
+/** Reads a stream up to the answer to the request of this id; the rest is read in the background. */
+export async function* readStream(
+  stream: UpstreamStream,
+  requestId: string,
+  tools: ConnectionTools,
+): AsyncGenerator<UpstreamEvent, void> {
+  let answered = false;
+  try {
+    for (;;) {
+      const next = await stream.items.next();
+      const item: StreamItem = next.done === true ? { kind: 'fault', fault: endOfStream(tools) } : next.value;
+      if (item.kind === 'fault') {
+        yield { kind: 'end', end: item.fault };
+        return;
+      }
+      const { message } = item;
+      if (message.kind !== 'response') {
+        yield { kind: 'interim', message, requestId };
+      } else if (answers(message, requestId)) {
+        answered = true;
+        tools.defer(() => drainTail(stream, tools.clock));
+        yield { kind: 'final', response: message };
+        return;
+      }
+      // A response to some other request can only be the upstream's mistake, and is nobody's.
+    }
+  } finally {
+    if (!answered) stream.close();
+  }
+}
+
+/** A stream that ends without an answer was cut by its deadline, or by the upstream. */
+function endOfStream(tools: ConnectionTools): CallEnd {
+  return tools.limits.expiry() ?? { kind: 'upstream-closed' };
+}
+
+/** An error without an id is about the only request that this stream can be about. */
+function answers(response: ResponseMessage, requestId: string): boolean {
+  return response.idText === undefined || sameId(response.idText, JSON.stringify(requestId));
+}

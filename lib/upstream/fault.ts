@@ -1,0 +1,58 @@
+/** What an upstream's behaviour means: which fault it is, and whether the call may have run. */
+import type { UpstreamFault, UpstreamPhase } from '../errors.ts';
+import type { TransportFailure } from '../ports.ts';
+
+/** Why a call ends without an answer: a fault of the upstream, or the client's own wish. */
+export type CallEnd = UpstreamFault | { readonly kind: 'cancelled' };
+
+/** How far a call has come and what it cost; written by the connection, read for errors and the action log. */
+export interface UpstreamTally {
+  phase: UpstreamPhase;
+  /** Whether the call itself may have reached the upstream. */
+  sent: boolean;
+  /** How many times the call was sent. */
+  attempts: number;
+  /** HTTP requests to the upstream, handshakes and cancellations included. */
+  requests: number;
+  /** Time spent waiting for the upstream, milliseconds. */
+  waitedMs: number;
+}
+
+export function newTally(): UpstreamTally {
+  return { phase: 'era', sent: false, attempts: 0, requests: 0, waitedMs: 0 };
+}
+
+const NEVER_RAN: ReadonlySet<UpstreamFault['kind']> = new Set([
+  'upstream-unreachable',
+  'upstream-connect-timeout',
+  'upstream-throttled',
+  'upstream-unauthorized',
+  'upstream-session-lost',
+]);
+
+/** False only when the upstream cannot have run the call. */
+export function mayHaveRun(fault: UpstreamFault, sent: boolean): boolean {
+  return sent && !NEVER_RAN.has(fault.kind);
+}
+
+export function faultOfTransport(failure: TransportFailure, connectTimeoutMs: number): UpstreamFault {
+  switch (failure.cause) {
+    case 'unreachable':
+      return { kind: 'upstream-unreachable' };
+    case 'connect-timeout':
+      return { kind: 'upstream-connect-timeout', limitMs: connectTimeoutMs };
+    // An abort that no deadline explains is the connection's own end.
+    case 'reset':
+    case 'aborted':
+      return { kind: 'upstream-reset' };
+  }
+}
+
+/** The fault that a status stands for by itself; undefined for those whose body has the last word. */
+export function faultOfStatus(status: number, retryAfter: string | undefined): UpstreamFault | undefined {
+  if (status >= 500 || status < 200) return { kind: 'upstream-http', status };
+  if (status === 429) return { kind: 'upstream-throttled', retryAfter };
+  if (status === 401 || status === 403) return { kind: 'upstream-unauthorized' };
+  if (status >= 300 && status < 400) return { kind: 'upstream-redirect' };
+  return undefined;
+}

@@ -1,0 +1,273 @@
+/** Calls to a legacy upstream, in the upstream session that belongs to the client session. */
+import type { AttachOutcome, ClientSession, Ids, UpstreamSession } from '../ports.ts';
+import { callToUpstream, type Call } from '../protocol/call.ts';
+import { isLegacyVersion, type LegacyVersion } from '../protocol/era.ts';
+import { initializedText, initializeText, readServerHello, type ServerHello } from '../protocol/legacy/handshake.ts';
+import { errorText, JSON_RPC, notificationText, requestText } from '../protocol/message.ts';
+import type { JsonObject, JsonRpcError, RequestMessage } from '../protocol/message.ts';
+import { isServerRequest } from '../protocol/methods.ts';
+import { exchange, readStream, type Answer, type Refusal, type UpstreamEvent } from './exchange.ts';
+import type { CallEnd } from './fault.ts';
+import { deleteSession, post, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
+
+/** What an upstream is told about the client it serves. */
+export interface ClientIdentity {
+  readonly protocolVersion: string;
+  readonly clientCapabilities: JsonObject;
+  readonly clientInfo: JsonObject;
+}
+
+export type OpenOutcome =
+  | { readonly kind: 'opened'; readonly session: UpstreamSession; readonly hello: ServerHello }
+  | { readonly kind: 'refused'; readonly error: JsonRpcError | undefined; readonly status: number }
+  | { readonly kind: 'end'; readonly end: CallEnd };
+
+/** The client session a call belongs to, and how an upstream session is attached to it. */
+export interface SessionKeeper {
+  readonly client: ClientSession;
+  readonly attach: (session: UpstreamSession, replaces: string | undefined) => Promise<AttachOutcome>;
+}
+
+/** The client session was terminated while the call was under way. */
+export interface SessionGone {
+  readonly kind: 'session-gone';
+}
+
+/** Visible ASCII (2025-11-25, basic/transports, "Session Management"), and short enough to keep. */
+const SESSION_ID = /^[\x21-\x7e]{1,1024}$/;
+
+/** Older than the gateway serves to clients, but harmless from an upstream: later revisions only added to it. */
+const OLDEST_UPSTREAM_VERSION = '2024-11-05';
+
+/** Opens an upstream session: `initialize`, then `notifications/initialized`. */
+export async function openUpstreamSession(
+  link: UpstreamLink,
+  client: ClientIdentity,
+  ids: Ids,
+  tools: ConnectionTools,
+): Promise<OpenOutcome> {
+  tools.tally.phase = 'session';
+  const id = ids.random();
+  const body = initializeText(id, client.protocolVersion, client.clientCapabilities, client.clientInfo);
+  const outcome = await post(link, body, {}, tools);
+  switch (outcome.kind) {
+    case 'fault':
+      return { kind: 'end', end: outcome.fault };
+    case 'refused':
+      return outcome;
+    case 'accepted':
+      return { kind: 'end', end: { kind: 'upstream-closed' } };
+    case 'stream':
+      break;
+  }
+  const answer = await readAnswer(readStream(outcome, id, tools));
+  if (answer.kind === 'end') return answer;
+  const { body: answered } = answer.response;
+  if ('error' in answered) return { kind: 'refused', error: answered.error, status: 200 };
+  const hello = readServerHello(answered.result);
+  const sessionId = outcome.headers['mcp-session-id'] ?? null;
+  if (hello === undefined || !isUsableVersion(hello.protocolVersion) || !isUsableId(sessionId)) {
+    return { kind: 'end', end: { kind: 'upstream-garbled', reason: 'it is not an answer to initialize' } };
+  }
+  const session: UpstreamSession = {
+    generation: ids.random(),
+    id: sessionId,
+    protocolVersion: hello.protocolVersion,
+    attachedAt: tools.clock.now(),
+  };
+  const initialized = await post(link, initializedText(), sessionHeaders(session), tools);
+  return initialized.kind === 'fault' ? { kind: 'end', end: initialized.fault } : { kind: 'opened', session, hello };
+}
+
+/**
+ * Calls an upstream within the client session. An upstream session that is missing is opened first; one that the
+ * upstream no longer knows (404) is replaced once, and the call sent again, since it was not executed. Questions that
+ * the client cannot be asked (`canAsk`) are declined here.
+ */
+export async function* callLegacy(
+  link: UpstreamLink,
+  call: Call,
+  targetName: string | undefined,
+  keeper: SessionKeeper,
+  canAsk: boolean,
+  ids: Ids,
+  tools: ConnectionTools,
+): AsyncGenerator<UpstreamEvent | SessionGone, void> {
+  let session = attachedSession(keeper.client, link);
+  for (let reopened = false; ; reopened = true) {
+    if (session === undefined || reopened) {
+      const attached = await attachSession(link, keeper, session?.generation, ids, tools);
+      if (attached.kind !== 'attached') {
+        yield attached;
+        return;
+      }
+      session = attached.session;
+    }
+    const id = ids.random();
+    const request = { id, body: callToUpstream(call, id, targetName), headers: sessionHeaders(session) };
+    const refusal = yield* askable(exchange(link, request, tools), link, session, canAsk, tools);
+    if (refusal === undefined) {
+      if (tools.limits.expiry() !== undefined && tools.tally.sent) tellCancelled(link, session, id, tools);
+      return;
+    }
+    if (!isSessionLost(refusal, session)) {
+      yield { kind: 'end', end: endOfRefusal(refusal) };
+      return;
+    }
+    if (reopened) {
+      yield { kind: 'end', end: { kind: 'upstream-session-lost' } };
+      return;
+    }
+  }
+}
+
+export function attachedSession(client: ClientSession, link: UpstreamLink): UpstreamSession | undefined {
+  return Object.hasOwn(client.upstreamSessions, link.name) ? client.upstreamSessions[link.name] : undefined;
+}
+
+/** Sends what needs no answer (a notification, an answer to a question) into an upstream session. */
+export async function tellUpstream(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  messageText: string,
+  tools: ConnectionTools,
+): Promise<{ readonly kind: 'told' } | { readonly kind: 'end'; readonly end: CallEnd }> {
+  tools.tally.phase = 'request';
+  const outcome = await post(link, messageText, sessionHeaders(session), tools);
+  switch (outcome.kind) {
+    case 'fault':
+      return { kind: 'end', end: outcome.fault };
+    case 'refused':
+      return {
+        kind: 'end',
+        end: isSessionLost(outcome, session) ? { kind: 'upstream-session-lost' } : endOfRefusal(outcome),
+      };
+    case 'stream':
+      outcome.close();
+      return { kind: 'told' };
+    case 'accepted':
+      return { kind: 'told' };
+  }
+}
+
+/** Ends an upstream session that nobody needs any more. */
+export async function closeUpstreamSession(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  tools: ConnectionTools,
+): Promise<void> {
+  if (session.id !== null) await deleteSession(link, sessionHeaders(session), tools);
+}
+
+/** Passes everything on but the questions that cannot reach the client; those are declined at once. */
+async function* askable(
+  events: AsyncGenerator<UpstreamEvent, Refusal | undefined>,
+  link: UpstreamLink,
+  session: UpstreamSession,
+  canAsk: boolean,
+  tools: ConnectionTools,
+): AsyncGenerator<UpstreamEvent, Refusal | undefined> {
+  try {
+    for (;;) {
+      const next = await events.next();
+      if (next.done === true) return next.value;
+      const event = next.value;
+      const question = event.kind === 'interim' && event.message.kind === 'request' ? event.message : undefined;
+      if (question === undefined || (canAsk && isServerRequest(question.method))) yield event;
+      else declineQuestion(link, session, question, tools);
+    }
+  } finally {
+    await events.return(undefined);
+  }
+}
+
+/** Answers a question that the client cannot be asked, so that the upstream does not wait for it. */
+function declineQuestion(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  question: RequestMessage,
+  tools: ConnectionTools,
+): void {
+  const message = 'The client cannot be asked this';
+  const answer = errorText(question.idText, { code: JSON_RPC.methodNotFound, message });
+  tools.defer((later) => tellUpstream(link, session, answer, later));
+}
+
+type AttachedOutcome =
+  | { readonly kind: 'attached'; readonly session: UpstreamSession }
+  | { readonly kind: 'end'; readonly end: CallEnd }
+  | SessionGone;
+
+/** Any number of environments may open a session; one attachment wins, and the losers close theirs. */
+async function attachSession(
+  link: UpstreamLink,
+  { client, attach }: SessionKeeper,
+  replaces: string | undefined,
+  ids: Ids,
+  tools: ConnectionTools,
+): Promise<AttachedOutcome> {
+  const opened = await openUpstreamSession(link, client, ids, tools);
+  if (opened.kind === 'end') return opened;
+  if (opened.kind === 'refused') return { kind: 'end', end: endOfRefusal(opened) };
+  const { session } = opened;
+  if (client.logLevel !== undefined) await replayLogLevel(link, session, client.logLevel, ids, tools);
+  const outcome = await attach(session, replaces);
+  if (outcome.kind === 'attached') return { kind: 'attached', session };
+  tools.defer((later) => closeUpstreamSession(link, session, later));
+  return outcome.kind === 'lost' ? { kind: 'attached', session: outcome.winner } : { kind: 'session-gone' };
+}
+
+async function replayLogLevel(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  level: string,
+  ids: Ids,
+  tools: ConnectionTools,
+): Promise<void> {
+  const outcome = await post(
+    link,
+    requestText(ids.random(), 'logging/setLevel', { level }),
+    sessionHeaders(session),
+    tools,
+  );
+  // The level only decides how much the upstream says; a call does not fail for it.
+  if (outcome.kind === 'stream') outcome.close();
+}
+
+async function readAnswer(events: AsyncGenerator<UpstreamEvent, void>): Promise<Answer> {
+  for await (const event of events) if (event.kind !== 'interim') return event;
+  return { kind: 'end', end: { kind: 'upstream-closed' } };
+}
+
+function tellCancelled(link: UpstreamLink, session: UpstreamSession, requestId: string, tools: ConnectionTools): void {
+  const reason = 'The gateway gave the call up';
+  const text = notificationText('notifications/cancelled', { requestId, reason });
+  tools.defer((later) => tellUpstream(link, session, text, later));
+}
+
+function sessionHeaders(session: UpstreamSession): Record<string, string> {
+  return {
+    'mcp-protocol-version': session.protocolVersion,
+    ...(session.id === null ? {} : { 'mcp-session-id': session.id }),
+  };
+}
+
+/** 404 says so (2025-11-25, basic/transports); many servers answer 400 and name the session instead. */
+function isSessionLost(refusal: Refusal, session: UpstreamSession): boolean {
+  if (session.id === null) return false;
+  return refusal.status === 404 || (refusal.status === 400 && /session/i.test(refusal.error?.message ?? ''));
+}
+
+function endOfRefusal(refusal: { readonly error: JsonRpcError | undefined; readonly status: number }): CallEnd {
+  return refusal.error === undefined
+    ? { kind: 'upstream-http', status: refusal.status }
+    : { kind: 'upstream-refused', error: refusal.error };
+}
+
+function isUsableVersion(version: string): version is LegacyVersion {
+  return isLegacyVersion(version) || version === OLDEST_UPSTREAM_VERSION;
+}
+
+function isUsableId(id: string | null): boolean {
+  return id === null || SESSION_ID.test(id);
+}

@@ -1,0 +1,82 @@
+/**
+ * The body of an upstream's answer as JSON-RPC messages, whether it came as one JSON value or as server-sent events.
+ * What cannot be read ends the stream with a fault; nothing is thrown.
+ */
+import type { UpstreamFault } from '../errors.ts';
+import { elementTexts } from '../protocol/json-text.ts';
+import { parseJson, readMessage, type Message } from '../protocol/message.ts';
+import { createSseReader } from '../protocol/sse.ts';
+import type { CallEnd } from './fault.ts';
+
+export type StreamItem =
+  | { readonly kind: 'message'; readonly message: Message }
+  | { readonly kind: 'fault'; readonly fault: CallEnd };
+
+/** Bytes of a body; throws when the connection breaks. */
+export type BodyBytes = AsyncIterable<Uint8Array>;
+
+/** One JSON value: a message, or an array of them. */
+export async function* readJsonBody(body: BodyBytes, maxBytes: number): AsyncGenerator<StreamItem, void> {
+  const text = await collect(body, maxBytes);
+  yield* typeof text === 'string' ? messagesIn(text) : [{ kind: 'fault', fault: text } as const];
+}
+
+/** Server-sent events; `onActivity` is called for each sign of life, comments included. */
+export async function* readEventStream(
+  body: BodyBytes,
+  maxBytes: number,
+  onActivity: () => void,
+): AsyncGenerator<StreamItem, void> {
+  const ready: StreamItem[] = [];
+  const tooLarge: StreamItem = { kind: 'fault', fault: { kind: 'upstream-too-large', limitBytes: maxBytes } };
+  const reader = createSseReader(
+    {
+      onMessage: (data) => ready.push(...messagesIn(data)),
+      onActivity,
+      onOverflow: () => ready.push(tooLarge),
+    },
+    maxBytes,
+  );
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of body) {
+      reader.feed(decoder.decode(chunk, { stream: true }));
+      for (const item of ready.splice(0)) {
+        yield item;
+        if (item.kind === 'fault') return;
+      }
+    }
+  } catch {
+    yield { kind: 'fault', fault: { kind: 'upstream-closed' } };
+  }
+}
+
+/** The body as text, or why it cannot be had. */
+export async function collect(body: BodyBytes, maxBytes: number): Promise<string | UpstreamFault> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of body) {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes) return { kind: 'upstream-too-large', limitBytes: maxBytes };
+      chunks.push(chunk);
+    }
+  } catch {
+    return { kind: 'upstream-closed' };
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function messagesIn(text: string): StreamItem[] {
+  const value = parseJson(text);
+  if (value === undefined) return [garbled('it is not JSON')];
+  const texts = Array.isArray(value) ? elementTexts(text) : [text];
+  return texts.map((one, index) => {
+    const message = readMessage(Array.isArray(value) ? (value[index] ?? null) : value, one);
+    return message === undefined ? garbled('it is not a JSON-RPC message') : { kind: 'message', message };
+  });
+}
+
+function garbled(reason: string): StreamItem {
+  return { kind: 'fault', fault: { kind: 'upstream-garbled', reason } };
+}

@@ -1,0 +1,85 @@
+/** Calls to a modern upstream: every request describes itself, nothing is kept. */
+import { callToUpstream, type Call } from '../protocol/call.ts';
+import { LATEST_MODERN } from '../protocol/era.ts';
+import type { HttpHeaders } from '../protocol/http.ts';
+import { errorText, JSON_RPC, readMessage, parseJson, requestText, type Json } from '../protocol/message.ts';
+import type { JsonRpcError, ResponseMessage } from '../protocol/message.ts';
+import { META } from '../protocol/modern/envelope.ts';
+import { encodeHeaderValue, paramHeaders } from '../protocol/modern/headers.ts';
+import { exchange, type Refusal, type UpstreamEvent } from './exchange.ts';
+import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
+
+/** An upstream that turns out not to speak the era that it was called in. */
+export interface EraWrong {
+  readonly kind: 'era-wrong';
+}
+
+/** Calls an upstream; `clientHeaders` are those of the client's request, for the parameters they mirror. */
+export async function* callModern(
+  link: UpstreamLink,
+  call: Call,
+  targetName: string | undefined,
+  clientHeaders: HttpHeaders,
+  id: string,
+  tools: ConnectionTools,
+): AsyncGenerator<UpstreamEvent | EraWrong, void> {
+  const headers = {
+    ...paramHeaders(clientHeaders),
+    ...modernHeaders(call.request.method),
+    ...(targetName !== undefined && call.rule.target !== 'reference'
+      ? { 'mcp-name': encodeHeaderValue(targetName) }
+      : {}),
+  };
+  const refusal = yield* exchange(link, { id, body: callToUpstream(call, id, targetName), headers }, tools);
+  if (refusal !== undefined) yield readRefusal(refusal, id);
+}
+
+/** Asks an upstream what it is, on the gateway's own behalf. */
+export async function* discover(
+  link: UpstreamLink,
+  clientMeta: Readonly<Record<string, Json | undefined>>,
+  id: string,
+  tools: ConnectionTools,
+): AsyncGenerator<UpstreamEvent | EraWrong, void> {
+  const body = requestText(id, 'server/discover', {
+    _meta: { ...clientMeta, [META.protocolVersion]: LATEST_MODERN },
+  });
+  const refusal = yield* exchange(link, { id, body, headers: modernHeaders('server/discover') }, tools);
+  if (refusal !== undefined) yield readRefusal(refusal, id);
+}
+
+function modernHeaders(method: string): Record<string, string> {
+  return { 'mcp-protocol-version': LATEST_MODERN, 'mcp-method': method };
+}
+
+/**
+ * A modern server refuses with a JSON-RPC error. Anything else at 400, 404 or 405, or the codes that older servers use
+ * for a missing session or an unknown revision, is a server that does not know the era (2026-07-28,
+ * basic/transports/streamable-http, "Backward Compatibility").
+ */
+function readRefusal(refusal: Refusal, id: string): UpstreamEvent | EraWrong {
+  const { error, status } = refusal;
+  if (error !== undefined && !isOlderCode(error)) return { kind: 'final', response: errorResponse(id, error) };
+  return status === 400 || status === 404 || status === 405
+    ? { kind: 'era-wrong' }
+    : { kind: 'end', end: { kind: 'upstream-http', status } };
+}
+
+/** -32000 to -32019 were never assigned a meaning; no modern server may begin to use them (2026-07-28, basic). */
+function isOlderCode(error: JsonRpcError): boolean {
+  return error.code <= -32000 && error.code >= -32019;
+}
+
+/** Whether an error can only come from a server that knows the modern era. */
+export function isModernError(error: JsonRpcError): boolean {
+  return (
+    error.code === JSON_RPC.headerMismatch ||
+    error.code === JSON_RPC.missingClientCapability ||
+    error.code === JSON_RPC.unsupportedProtocolVersion
+  );
+}
+
+function errorResponse(id: string, error: JsonRpcError): ResponseMessage {
+  const text = errorText(JSON.stringify(id), error);
+  return readMessage(parseJson(text) ?? null, text) as ResponseMessage;
+}

@@ -1,0 +1,204 @@
+/**
+ * Streamable HTTP towards an upstream: one POST a message, and what comes back. Both eras use it; what differs between
+ * them (headers, sessions, the meaning of a refusal) is in `modern.ts` and `legacy.ts`.
+ */
+import type { UpstreamConfig } from '../config/schema.ts';
+import type { Clock, Tracer, UpstreamHttpRequest, UpstreamHttpResponse, UpstreamTransport } from '../ports.ts';
+import type { View } from '../protocol/call.ts';
+import { isObject, parseJson, readMessage, type JsonObject, type JsonRpcError } from '../protocol/message.ts';
+import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
+import { faultOfStatus, faultOfTransport, type CallEnd, type UpstreamTally } from './fault.ts';
+import { collect, readEventStream, readJsonBody, type StreamItem } from './message-stream.ts';
+
+/** An upstream as one virtual server uses it. */
+export interface UpstreamLink {
+  readonly name: string;
+  readonly config: UpstreamConfig;
+  readonly view: View;
+}
+
+/** The limits that hang over a connection; a deadline of `policies` is one. */
+export interface ConnectionLimits {
+  readonly signal: AbortSignal;
+  /** Why the call has to end now; undefined while it may go on. */
+  expiry(): CallEnd | undefined;
+  active(): void;
+}
+
+/** What a connection needs from the outside. */
+export interface ConnectionTools {
+  readonly transport: UpstreamTransport;
+  readonly tracer: Tracer;
+  readonly clock: Clock;
+  readonly maxMessageBytes: number;
+  readonly limits: ConnectionLimits;
+  readonly tally: UpstreamTally;
+  /** Runs work that the answer does not wait for, under limits of its own; the invocation stays open for it. */
+  readonly defer: (work: (tools: ConnectionTools) => Promise<unknown>) => void;
+}
+
+export interface UpstreamStream {
+  readonly kind: 'stream';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly items: AsyncGenerator<StreamItem, void>;
+  /** Drops the connection; `items` then ends with a fault. Harmless after the end. */
+  close(): void;
+}
+
+export type PostOutcome =
+  /** Messages follow; `items` ends by itself, and must be drained or returned. */
+  | UpstreamStream
+  /** Accepted without a body. */
+  | { readonly kind: 'accepted' }
+  /** Refused with a status of 400 to 499 other than 401, 403 and 429. */
+  | { readonly kind: 'refused'; readonly status: number; readonly error: JsonRpcError | undefined }
+  | { readonly kind: 'fault'; readonly fault: CallEnd; readonly sent: boolean };
+
+/** A refusal's body is read for its error only. */
+const MAX_REFUSAL_BYTES = 64 * 1024;
+
+/** How long an upstream may take to end a stream after its final response before the connection is dropped. */
+const STREAM_TAIL_MS = 250;
+
+export async function post(
+  link: UpstreamLink,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+  tools: ConnectionTools,
+): Promise<PostOutcome> {
+  const began = tools.clock.elapsed();
+  tools.tally.requests += 1;
+  const request = toHttpRequest(link, 'POST', body, headers, tools.limits.signal);
+  const response = await tools.tracer.stage(`upstream ${link.name}`, () => tools.transport.send(request));
+  tools.tally.waitedMs += tools.clock.elapsed() - began;
+  if (response.kind === 'failure') {
+    const fault = tools.limits.expiry() ?? faultOfTransport(response, link.config.connectTimeoutMs);
+    return { kind: 'fault', fault, sent: response.sent };
+  }
+  tools.limits.active();
+  return readResponse(response, tools);
+}
+
+/** Ends an upstream session. Whatever the upstream answers, the gateway is done with it. */
+export async function deleteSession(
+  link: UpstreamLink,
+  headers: Readonly<Record<string, string>>,
+  tools: ConnectionTools,
+): Promise<void> {
+  tools.tally.requests += 1;
+  const response = await tools.transport.send(toHttpRequest(link, 'DELETE', '', headers, tools.limits.signal));
+  if (response.kind === 'response') await drain(response);
+}
+
+/** Reads a stream to its end in the background, so that the connection can be used again; not for long, though. */
+export async function drainTail(stream: UpstreamStream, clock: Clock): Promise<void> {
+  const stopTimer = clock.schedule(STREAM_TAIL_MS, () => stream.close());
+  for await (const item of stream.items) if (item.kind === 'fault') break;
+  stopTimer();
+}
+
+function toHttpRequest(
+  link: UpstreamLink,
+  method: 'POST' | 'DELETE',
+  body: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): UpstreamHttpRequest {
+  return {
+    url: link.config.url,
+    method,
+    headers: {
+      ...link.config.headers,
+      ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
+      accept: `application/json, ${SSE_CONTENT_TYPE}`,
+      ...headers,
+    },
+    body,
+    connectTimeoutMs: link.config.connectTimeoutMs,
+    signal,
+  };
+}
+
+async function readResponse(response: UpstreamHttpResponse, tools: ConnectionTools): Promise<PostOutcome> {
+  const { status, headers } = response;
+  const fault = faultOfStatus(status, headers['retry-after']);
+  if (fault !== undefined) {
+    response.close();
+    return { kind: 'fault', fault, sent: true };
+  }
+  if (status >= 400) return { kind: 'refused', status, error: await readRefusal(response) };
+  return status === 202 || status === 204 || headers['content-length'] === '0'
+    ? accepted(response)
+    : openStream(response, tools);
+}
+
+async function accepted(response: UpstreamHttpResponse): Promise<PostOutcome> {
+  await drain(response);
+  return { kind: 'accepted' };
+}
+
+function openStream(response: UpstreamHttpResponse, tools: ConnectionTools): PostOutcome {
+  const contentType = (response.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  if (contentType !== 'application/json' && contentType !== SSE_CONTENT_TYPE) {
+    response.close();
+    const reason = 'its content type is neither JSON nor an event stream';
+    return { kind: 'fault', fault: { kind: 'upstream-garbled', reason }, sent: true };
+  }
+  const items =
+    contentType === SSE_CONTENT_TYPE
+      ? readEventStream(response.body, tools.maxMessageBytes, tools.limits.active)
+      : readJsonBody(response.body, tools.maxMessageBytes);
+  return {
+    kind: 'stream',
+    headers: response.headers,
+    items: timed(items, response, tools),
+    close: () => response.close(),
+  };
+}
+
+/** Adds the time spent waiting to the tally, names an expired deadline as the cause, and closes what is left. */
+async function* timed(
+  items: AsyncGenerator<StreamItem, void>,
+  response: UpstreamHttpResponse,
+  tools: ConnectionTools,
+): AsyncGenerator<StreamItem, void> {
+  let complete = false;
+  try {
+    for (;;) {
+      const began = tools.clock.elapsed();
+      const next = await items.next();
+      tools.tally.waitedMs += tools.clock.elapsed() - began;
+      if (next.done === true) break;
+      yield next.value.kind === 'fault' ? endOf(next.value.fault, tools) : next.value;
+    }
+    complete = true;
+  } finally {
+    if (!complete) response.close();
+  }
+}
+
+function endOf(fault: CallEnd, tools: ConnectionTools): StreamItem {
+  return { kind: 'fault', fault: tools.limits.expiry() ?? fault };
+}
+
+async function readRefusal(response: UpstreamHttpResponse): Promise<JsonRpcError | undefined> {
+  const text = await collect(response.body, MAX_REFUSAL_BYTES);
+  if (typeof text !== 'string') {
+    response.close();
+    return undefined;
+  }
+  const value = parseJson(text);
+  if (!isObject(value)) return undefined;
+  const message = readMessage(withoutNullId(value), text);
+  return message?.kind === 'response' && 'error' in message.body ? message.body.error : undefined;
+}
+
+/** Servers that cannot tell the request write a null id, as JSON-RPC 2.0 has it and MCP does not. */
+function withoutNullId(value: JsonObject): JsonObject {
+  return value['id'] === null ? { ...value, id: undefined } : value;
+}
+
+async function drain(response: UpstreamHttpResponse): Promise<void> {
+  const outcome = await collect(response.body, MAX_REFUSAL_BYTES);
+  if (typeof outcome !== 'string') response.close();
+}

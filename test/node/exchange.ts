@@ -1,0 +1,39 @@
+import type {
+  TransportFailure,
+  UpstreamHttpRequest,
+  UpstreamHttpResponse,
+  UpstreamTransport,
+} from '../../lib/ports.ts';
+
+/** A request that matters only by its address and by what is given. */
+export function requestTo(url: string, given: Partial<UpstreamHttpRequest> = {}): UpstreamHttpRequest {
+  return {
+    url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+    connectTimeoutMs: 10_000,
+    signal: new AbortController().signal,
+    ...given,
+  };
+}
+
+export function assertResponse(answer: UpstreamHttpResponse | TransportFailure): UpstreamHttpResponse {
+  if (answer.kind === 'failure') throw new Error(`no response: ${answer.cause}, sent: ${answer.sent}`);
+  return answer;
+}
+
+/** Sends, expects a response, and reads it to its end. */
+export async function fetchText(
+  transport: UpstreamTransport,
+  url: string,
+  given: Partial<UpstreamHttpRequest> = {},
+): Promise<string> {
+  return await readText(assertResponse(await transport.send(requestTo(url, given))));
+}
+
+export async function readText(response: UpstreamHttpResponse): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response.body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
