@@ -174,7 +174,12 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
   const ended = await visit.stores.clientSessions.terminate(opened.value.key);
   if (ended === undefined) return refuse(visit, { kind: 'session-unknown' }, { server, caller, era: 'legacy' });
   closeUpstreamSessions(visit, server, ended);
-  const recorder = recordCall(visit, { era: 'legacy', server, caller, session: ended });
+  const recorder = visit.record({
+    ...subjectOf(visit, { server, caller, session: ended }),
+    era: 'legacy',
+    method: 'DELETE',
+    tool: null,
+  });
   recorder.finish({ outcome: 'ok', errorKind: null, status: EMPTY.status }, costOf(server, newTally()));
   return EMPTY;
 }

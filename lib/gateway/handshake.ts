@@ -4,7 +4,7 @@
  */
 import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
-import { fail, succeed, type Failure, type Result } from '../errors.ts';
+import { fail, succeed, type Result } from '../errors.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import type { ClientSession, UpstreamSession } from '../ports.ts';
 import {
@@ -20,11 +20,11 @@ import { MAX_HELLO_CHARS, newClientSession } from '../sessions/client-session.ts
 import { lastOf, learn, modernVersionsOf, offeredInstead } from '../upstream/eras.ts';
 import type { Answer } from '../upstream/exchange.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
-import { closeUpstreamSession, openUpstreamSession, type OpenOutcome } from '../upstream/legacy.ts';
+import { closeUpstreamSession, openUpstreamSession } from '../upstream/legacy.ts';
 import { discover, type EraWrong } from '../upstream/modern.ts';
 import { asAfterword, connectionTools, eraTools } from './connection-tools.ts';
 import { SERVER_INFO } from './identity.ts';
-import { eraLacking, upstreamFailure, type ModernScope } from './relay.ts';
+import { eraLacking, explainRefusal, upstreamFailure, type ModernScope } from './relay.ts';
 import type { Visit } from './visit.ts';
 
 /** An introduction waits this long for an upstream, and then goes on without it. */
@@ -83,6 +83,7 @@ async function meet(
     clientCapabilities: hello.capabilities,
     clientInfo: hello.clientInfo,
   };
+  const began = visit.ports.clock.elapsed();
   const tools = connectionTools(visit, deadline, tally);
   const opened = await openUpstreamSession(upstream, client, visit.ports.ids, tools);
   switch (opened.kind) {
@@ -90,28 +91,14 @@ async function meet(
       return succeed(opened);
     case 'end':
       return succeed(undefined);
-    case 'refused':
-      return fail(await reasonOfRefusal(visit, upstream, requestedVersion, opened, deadline, tally));
+    case 'refused': {
+      const reason = await explainRefusal(upstream, requestedVersion, opened, eraTools(visit, tools));
+      const elapsedMs = visit.ports.clock.elapsed() - began;
+      return fail(
+        reason.kind === 'failure' ? reason.failure : upstreamFailure(reason.end, upstream.name, null, tally, elapsedMs),
+      );
+    }
   }
-}
-
-/** An upstream that refuses `initialize` and answers `server/discover` is modern; another one has its own reason. */
-async function reasonOfRefusal(
-  visit: Visit,
-  upstream: ServerUpstream,
-  requested: string,
-  refusal: Extract<OpenOutcome, { kind: 'refused' }>,
-  deadline: Deadline,
-  tally: UpstreamTally,
-): Promise<Failure> {
-  const eras = eraTools(visit, connectionTools(visit, deadline, tally));
-  const modern = await offeredInstead(upstream, 'legacy', eras);
-  if (modern.length > 0) return eraLacking(upstream.name, false, requested, modern);
-  const fault =
-    refusal.error === undefined
-      ? ({ kind: 'upstream-http', status: refusal.status } as const)
-      : ({ kind: 'upstream-refused', error: refusal.error } as const);
-  return upstreamFailure(fault, upstream.name, null, tally, visit.ports.clock.elapsed());
 }
 
 async function openClientSession(
@@ -180,8 +167,8 @@ export async function introduce(
     };
     const answer = await lastOf(discover(upstream, meta, visit.ports.ids.random(), tools));
     const versions = versionsIn(answer);
-    if (versions !== undefined && upstream.config.era === 'auto') learn(upstream, 'modern', versions, eras);
     if (versions?.includes(version) === false) return await lacking();
+    if (versions !== undefined && upstream.config.era === 'auto') learn(upstream, 'modern', versions, eras);
     return succeed(resultText(request.idText, discoverResult(answer)));
   } finally {
     deadline.stop();

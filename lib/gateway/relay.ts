@@ -10,10 +10,10 @@ import type { KnownVersions } from '../ports.ts';
 import { interimToClient } from '../protocol/interim.ts';
 import { errorText, JSON_RPC, parseJson, type ResponseMessage } from '../protocol/message.ts';
 import type { Envelope } from '../protocol/modern/envelope.ts';
-import { forget, knownVersions, offeredInstead } from '../upstream/eras.ts';
+import { forget, knownVersions, offeredInstead, type EraTools } from '../upstream/eras.ts';
 import type { UpstreamEvent } from '../upstream/exchange.ts';
 import { mayHaveRun, type CallEnd, type UpstreamTally } from '../upstream/fault.ts';
-import { callLegacy } from '../upstream/legacy.ts';
+import { callLegacy, endOfRefusal, type SessionRefused } from '../upstream/legacy.ts';
 import { callModern } from '../upstream/modern.ts';
 import type { ConnectionTools } from '../upstream/streamable-http.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
@@ -185,8 +185,25 @@ async function* legacyEvents(
       deadline.guard(visit.stores.clientSessions.attach(session.key, upstream.name, opened, replaces)),
   };
   for await (const event of callLegacy(upstream, call, targetName, keeper, canAsk, visit.ports.ids, tools)) {
-    yield event.kind === 'session-gone' ? failureEvent({ kind: 'session-unknown' }) : event;
+    if (event.kind === 'session-gone') yield failureEvent({ kind: 'session-unknown' });
+    else if (event.kind !== 'session-refused') yield event;
+    else yield await explainRefusal(upstream, session.protocolVersion, event.refusal, eraTools(visit, tools));
   }
+}
+
+/** An upstream that refuses `initialize` and answers `server/discover` is modern; another one has its own reason. */
+export async function explainRefusal(
+  upstream: ServerUpstream,
+  requested: string,
+  refusal: SessionRefused['refusal'],
+  eras: EraTools,
+): Promise<
+  { readonly kind: 'failure'; readonly failure: Failure } | { readonly kind: 'end'; readonly end: UpstreamFault }
+> {
+  const modern = await offeredInstead(upstream, 'legacy', eras);
+  return modern.length > 0
+    ? { kind: 'failure', failure: eraLacking(upstream.name, false, requested, modern) }
+    : { kind: 'end', end: endOfRefusal(refusal) };
 }
 
 export function eraLacking(upstream: string, modern: boolean, requested: string, supported: KnownVersions): Failure {

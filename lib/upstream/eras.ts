@@ -43,7 +43,7 @@ export async function knownVersions(link: UpstreamLink, era: Era, tools: EraTool
   const remembered = (await remember(link, tools))?.versions[era];
   if (remembered !== undefined) return { kind: 'known', versions: remembered };
   const probed = await (era === 'modern' ? probeModern(link, tools) : probeLegacy(link, tools));
-  if (probed.kind === 'known') learn(link, era, probed.versions, tools);
+  if (probed.kind === 'known' && probed.versions.length > 0) learn(link, era, probed.versions, tools);
   return probed;
 }
 
@@ -62,10 +62,15 @@ export function forget(link: UpstreamLink, era: Era, tools: EraTools): void {
   keep(key, { versions: others, learnedAt: tools.connection.clock.now() }, tools);
 }
 
-/** Every version an upstream offers, for telling a client what it could speak instead. */
-export async function offeredInstead(link: UpstreamLink, wanted: Era, tools: EraTools): Promise<KnownVersions> {
-  const outcome = await knownVersions(link, wanted === 'modern' ? 'legacy' : 'modern', tools);
-  return outcome.kind === 'known' ? outcome.versions : [];
+/**
+ * What an upstream that has just shown to lack an era offers of the other one. That it lacks the first is remembered
+ * only if it speaks the other: something that is no MCP server at the moment may be one again in the next.
+ */
+export async function offeredInstead(link: UpstreamLink, lacking: Era, tools: EraTools): Promise<KnownVersions> {
+  const outcome = await knownVersions(link, lacking === 'modern' ? 'legacy' : 'modern', tools);
+  if (outcome.kind === 'end') return [];
+  if (outcome.versions.length > 0 && link.config.era === 'auto') learn(link, lacking, [], tools);
+  return outcome.versions;
 }
 
 function keep(key: string, eras: UpstreamEras, tools: EraTools): void {

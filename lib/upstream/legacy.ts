@@ -1,4 +1,5 @@
 /** Calls to a legacy upstream, in the upstream session that belongs to the client session. */
+import type { UpstreamFault } from '../errors.ts';
 import type { AttachOutcome, ClientSession, Ids, UpstreamSession } from '../ports.ts';
 import { callToUpstream, type Call } from '../protocol/call.ts';
 import { isLegacyVersion, type LegacyVersion } from '../protocol/era.ts';
@@ -26,6 +27,12 @@ export type OpenOutcome =
 export interface SessionKeeper {
   readonly client: ClientSession;
   readonly attach: (session: UpstreamSession, replaces: string | undefined) => Promise<AttachOutcome>;
+}
+
+/** The upstream does not open a session, so that the call cannot be sent. */
+export interface SessionRefused {
+  readonly kind: 'session-refused';
+  readonly refusal: Extract<OpenOutcome, { kind: 'refused' }>;
 }
 
 /** The client session was terminated while the call was under way. */
@@ -92,7 +99,7 @@ export async function* callLegacy(
   canAsk: boolean,
   ids: Ids,
   tools: ConnectionTools,
-): AsyncGenerator<UpstreamEvent | SessionGone, void> {
+): AsyncGenerator<UpstreamEvent | SessionRefused | SessionGone, void> {
   let session = attachedSession(keeper.client, link);
   for (let reopened = false; ; reopened = true) {
     if (session === undefined || reopened) {
@@ -196,6 +203,7 @@ function declineQuestion(
 type AttachedOutcome =
   | { readonly kind: 'attached'; readonly session: UpstreamSession }
   | { readonly kind: 'end'; readonly end: CallEnd }
+  | SessionRefused
   | SessionGone;
 
 /** Any number of environments may open a session; one attachment wins, and the losers close theirs. */
@@ -208,13 +216,18 @@ async function attachSession(
 ): Promise<AttachedOutcome> {
   const opened = await openUpstreamSession(link, client, ids, tools);
   if (opened.kind === 'end') return opened;
-  if (opened.kind === 'refused') return { kind: 'end', end: endOfRefusal(opened) };
+  if (opened.kind === 'refused') return { kind: 'session-refused', refusal: opened };
   const { session } = opened;
-  if (client.logLevel !== undefined) await replayLogLevel(link, session, client.logLevel, ids, tools);
-  const outcome = await attach(session, replaces);
-  if (outcome.kind === 'attached') return { kind: 'attached', session };
-  tools.defer((later) => closeUpstreamSession(link, session, later));
-  return outcome.kind === 'lost' ? { kind: 'attached', session: outcome.winner } : { kind: 'session-gone' };
+  let kept = false;
+  try {
+    if (client.logLevel !== undefined) await replayLogLevel(link, session, client.logLevel, ids, tools);
+    const outcome = await attach(session, replaces);
+    kept = outcome.kind === 'attached';
+    if (outcome.kind === 'gone') return { kind: 'session-gone' };
+    return { kind: 'attached', session: outcome.kind === 'lost' ? outcome.winner : session };
+  } finally {
+    if (!kept) tools.defer((later) => closeUpstreamSession(link, session, later));
+  }
 }
 
 async function replayLogLevel(
@@ -258,7 +271,11 @@ function isSessionLost(refusal: Refusal, session: UpstreamSession): boolean {
   return refusal.status === 404 || (refusal.status === 400 && /session/i.test(refusal.error?.message ?? ''));
 }
 
-function endOfRefusal(refusal: { readonly error: JsonRpcError | undefined; readonly status: number }): CallEnd {
+/** A refusal with words of its own is passed on; one without is known by its status. */
+export function endOfRefusal(refusal: {
+  readonly error: JsonRpcError | undefined;
+  readonly status: number;
+}): UpstreamFault {
   return refusal.error === undefined
     ? { kind: 'upstream-http', status: refusal.status }
     : { kind: 'upstream-refused', error: refusal.error };

@@ -18,7 +18,10 @@ interface NewTable extends Pick<DynamoClientOptions, 'endpoint' | 'region'> {
  * Rejects with the SDK's exceptions.
  */
 export async function createTable({ tableName, ...address }: NewTable): Promise<void> {
-  const client = new DynamoDBClient(clientAddress(address));
+  const client = new DynamoDBClient({
+    ...clientAddress(address),
+    requestHandler: { connectionTimeout: 3000, socketTimeout: 10_000 },
+  });
   try {
     await client.send(new CreateTableCommand(createTableInput(tableName)));
   } catch (error) {
