@@ -13,10 +13,14 @@ function tell(message: DynamoDbMessage): void {
   parentPort?.postMessage(message);
 }
 
-/** Dynalite throws from within when it cannot open its database. */
+/**
+ * Until it serves, the reason is either the file system's, with a code, or the database's: dynalite says no more than
+ * that it is closed, when it could not open it.
+ */
 function fail(error: unknown): void {
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-  tell({ kind: 'failed', reason: typeof code === 'string' ? code : String(error) });
+  const reason = typeof code === 'string' ? code : 'its database cannot be opened; perhaps another gateway has it open';
+  tell({ kind: 'failed', reason });
 }
 
 function serve(): void {

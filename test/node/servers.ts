@@ -58,6 +58,15 @@ export async function closed(socket: Socket): Promise<void> {
   if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
+/** Takes steps until the count has stood still for a hundred of them, or has reached its end. */
+export async function untilStill(count: () => number, end: number, step: () => Promise<unknown>): Promise<void> {
+  let last = -1;
+  for (let still = 0; still < 100 && count() < end; still = count() === last ? still + 1 : 0) {
+    last = count();
+    await step();
+  }
+}
+
 /** A port on which nothing listens any more. */
 export async function closedPort(): Promise<number> {
   const server = createNetServer().listen(0, '127.0.0.1');

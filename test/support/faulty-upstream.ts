@@ -388,8 +388,7 @@ function scriptOf(fault: Fault): Script {
     case 'sse-trickle':
       return (call) => trickle(call.response, 'text/event-stream', '', (count) => sse(progress(call, count)));
     case 'wrong-id':
-      return ({ response, modern }) =>
-        respondJson(response, { jsonrpc: '2.0', id: randomUUID(), result: okResult({}, modern) });
+      return (call) => respondJson(call.response, { ...finalMessage(call), id: randomUUID() });
     case 'html':
       return ({ response }) => respond(response, 200, { 'content-type': 'text/html' }, '<!doctype html><p>Hello</p>');
   }
@@ -398,13 +397,12 @@ function scriptOf(fault: Fault): Script {
 const JSON_TYPE = { 'content-type': 'application/json' };
 const SSE_TYPE = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' };
 
-function okResult(args: unknown, modern: boolean) {
-  const content = [{ type: 'text', text: JSON.stringify(args ?? {}) }];
-  return modern ? { content, ...complete() } : { content };
-}
+/** Stands for the text of a large result until it is sent. */
+const FILLER = '<filler>';
 
-function finalMessage({ recorded: { message }, modern }: Call) {
-  return { jsonrpc: '2.0', id: message.id, result: okResult(message.params?.arguments, modern) };
+function finalMessage({ recorded: { message }, modern }: Call, text = JSON.stringify(message.params?.arguments ?? {})) {
+  const content = [{ type: 'text', text }];
+  return { jsonrpc: '2.0', id: message.id, result: modern ? { content, ...complete() } : { content } };
 }
 
 function answerOk(call: Call): void {
@@ -431,17 +429,29 @@ function answerHalf({ response }: Call): void {
   response.write('{"jsonrpc":"2.0",', () => response.socket?.resetAndDestroy());
 }
 
-async function answerHuge({ recorded, response, modern }: Call, bytes: number): Promise<void> {
+async function answerHuge(call: Call, bytes: number): Promise<void> {
+  const { response } = call;
   const chunk = 'x'.repeat(64 * 1024);
-  const [start, end] = JSON.stringify({ jsonrpc: '2.0', id: recorded.message.id, result: okResult('', modern) }).split(
-    '\\"\\"',
-  );
+  const [start, end] = JSON.stringify(finalMessage(call, FILLER)).split(FILLER);
   response.writeHead(200, JSON_TYPE);
   response.write(start);
   for (let left = bytes; left > 0 && !response.closed; left -= chunk.length) {
-    if (!response.write(chunk.slice(0, left))) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!response.write(chunk.slice(0, left))) await drained(response);
   }
   response.end(end);
+}
+
+/** Resolves when more can be written, or the connection has closed. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const proceed = () => {
+      response.off('drain', proceed);
+      response.off('close', proceed);
+      resolve();
+    };
+    response.on('drain', proceed);
+    response.on('close', proceed);
+  });
 }
 
 function trickle(response: ServerResponse, type: string, start: string, next: (count: number) => string): void {

@@ -51,7 +51,7 @@ export async function post(url: string, body: unknown, headers: Headers = {}): P
   return await send('POST', url, toText(body), { ...ACCEPT_BOTH, ...headers });
 }
 
-/** Any method; nothing is added to the headers but the length of the body. */
+/** Any method; nothing is added to the headers but the length of the body, unless it is to be chunked. */
 export async function send(method: string, url: string, body: string, headers: Headers = {}): Promise<WireResponse> {
   const incoming = await open(method, url, body, headers);
   const text = await readText(incoming);
@@ -186,7 +186,8 @@ function headerValue(text: string): string {
 
 function open(method: string, url: string, body: string, headers: Headers): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const length = body === '' && method !== 'POST' ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const unsized = 'transfer-encoding' in headers || (body === '' && method !== 'POST');
+    const length = unsized ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const outgoing = httpRequest(url, { method, agent: false, headers: { ...length, ...headers } });
     outgoing.once('response', resolve);
     // After the response, the reader of its body hears of a broken connection.

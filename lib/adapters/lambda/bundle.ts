@@ -3,7 +3,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type BuildOptions, type Metafile } from 'esbuild';
-import { builtinsAsObjects } from './bundle-builtins.ts';
 import { CONFIG_FILE, HANDLER_FILE } from './names.ts';
 
 export interface FunctionBundle {
@@ -49,7 +48,6 @@ function bundleOptions(entry: string, outdir: string) {
     minify: true,
     // ES modules where a package has both: they can be shaken.
     mainFields: ['module', 'main'],
-    plugins: [builtinsAsObjects],
     // Beside the bundle, read only by a Node that was asked to.
     sourcemap: 'linked',
     sourcesContent: false,

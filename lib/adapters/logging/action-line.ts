@@ -13,7 +13,7 @@ const COLOURS: Readonly<Record<Outcome, number>> = {
 export function formatAction(action: Action, colour: boolean): string {
   const paint = (code: number, text: string) => (colour ? `\u001B[${code}m${text}\u001B[0m` : text);
   const columns = [
-    paint(2, action.time.slice(11, 23)),
+    paint(2, new Date(action.time).toISOString().slice(11, 23)),
     paint(COLOURS[action.outcome], action.outcome.padEnd(14)),
     `${milliseconds(action.totalMs)} ms`,
     visible(action.method ?? '-').padEnd(26),

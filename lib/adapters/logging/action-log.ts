@@ -19,13 +19,17 @@ export function createActionLog({ format, write, colour = false }: ActionLogOpti
   return {
     write(action: Action) {
       if (format === 'errors' && action.outcome !== 'error') return;
-      write(pretty ? formatAction(action, colour) : JSON.stringify(action));
+      write(pretty ? formatAction(action, colour) : jsonLine(action));
     },
     defect(requestId, error) {
       const line = describeDefect(requestId, error);
       write(pretty ? formatDefect(line, colour) : JSON.stringify(line));
     },
   };
+}
+
+function jsonLine(action: Action): string {
+  return JSON.stringify({ ...action, time: new Date(action.time).toISOString() });
 }
 
 /** The format that a variable asks for; `json` when it asks for none, or for one that does not exist. */

@@ -28,7 +28,7 @@ type Body =
   | { readonly kind: 'gone' };
 
 /** How long a refused client may go on sending before its connection is closed, in milliseconds. */
-const LINGER_MS = 2000;
+const LINGER_MS = 1000;
 
 const HOST_NOT_ALLOWED: WireError = {
   status: 403,

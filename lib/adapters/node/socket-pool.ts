@@ -114,6 +114,6 @@ export function createSocketPool(secure: boolean, { maxSockets, idleMs, now }: S
  */
 function lookAtNetwork(): Promise<void> {
   return new Promise((resolve) => {
-    resolve();
+    setImmediate(() => setImmediate(resolve));
   });
 }

@@ -1,0 +1,101 @@
+import { bundleFunction } from '../adapters/lambda/bundle.ts';
+import { HANDLER_EXPORT, VARIABLES } from '../adapters/lambda/names.ts';
+import type { ActionLogFormat } from '../adapters/logging/action-log.ts';
+import { functionTimeoutMs } from '../config/load.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { startDynamoDb, TABLE_NAME } from './dynamodb.ts';
+import { startEmulator, type Emulator } from './emulator/emulator.ts';
+import { LOCAL_ORIGINS, openFront } from './front.ts';
+import { openTemporaryFolder } from './temporary-folder.ts';
+
+export interface LocalGatewayOptions {
+  /** Resolved. */
+  readonly config: GatewayConfig;
+  /** On 127.0.0.1; 0 picks a free one. */
+  readonly port: number;
+  /** Most environments at once. */
+  readonly environments: number;
+  /** Whether consecutive requests go to the same environment when they can, instead of to different ones. */
+  readonly affinity: boolean;
+  /** Where the embedded DynamoDB keeps its data; in memory when left out. */
+  readonly stateDirectory?: string | undefined;
+  /** A running DynamoDB that has the table, instead of the embedded one. */
+  readonly dynamodbEndpoint?: string | undefined;
+  readonly log: ActionLogFormat;
+  /** Where environments write their log lines: a file descriptor of this process, 1 by default. */
+  readonly logFd?: number | undefined;
+  /** What the emulated platform has to say, a line at a time. */
+  readonly report: (line: string) => void;
+  /** Another function than `functions/mcp.ts`, with the same export. */
+  readonly entry?: string | undefined;
+  /** The function's timeout, in milliseconds; by default what the configuration needs. */
+  readonly timeoutMs?: number | undefined;
+  /** What code in an environment posts on `parentPort` of `node:worker_threads`. */
+  readonly onMessage?: ((environment: string, message: unknown) => void) | undefined;
+}
+
+export interface LocalGateway {
+  /** Without a path. */
+  readonly origin: string;
+  readonly emulator: Emulator;
+  /** Ends everything that was started. What is under way is broken off. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the gateway as it is deployed, on this machine: the built function in emulated environments, DynamoDB, and an
+ * HTTP server in front. Rejects, once it has ended what it had started, with the system's error when the port cannot be
+ * had, with a `StateFolderError`, or with esbuild's `BuildFailure`.
+ */
+export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
+  const { config, environments: limit, affinity, report, onMessage } = options;
+  const front = await openFront(options.port);
+  const folder = openTemporaryFolder();
+  const building = bundleFunction({
+    ...(options.entry !== undefined && { entry: options.entry }),
+    outdir: folder.path,
+    config: { ...config, origins: [...config.origins, ...LOCAL_ORIGINS] },
+  });
+  const dynamodb = openDynamoDb(options);
+  const emulator = Promise.all([building, dynamodb]).then(([{ file }, { endpoint }]) =>
+    startEmulator({
+      handlerFile: file,
+      handlerExport: HANDLER_EXPORT,
+      variables: functionVariables(options, endpoint),
+      limit,
+      affinity,
+      timeoutMs: options.timeoutMs ?? functionTimeoutMs(config),
+      report,
+      ...(onMessage !== undefined && { onMessage }),
+    }),
+  );
+  const close = async () => {
+    front.close();
+    const started = await Promise.allSettled([emulator, dynamodb, building]);
+    for (const part of started) if (part.status === 'fulfilled' && 'close' in part.value) await part.value.close();
+    folder.remove();
+  };
+  try {
+    const running = await emulator;
+    front.serve((request, response) => running.handle(request, response));
+    return { origin: front.origin, emulator: running, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function openDynamoDb(options: LocalGatewayOptions): Promise<{ endpoint: string; close(): Promise<void> }> {
+  const endpoint = options.dynamodbEndpoint;
+  if (endpoint === undefined) return startDynamoDb(options.stateDirectory);
+  return Promise.resolve({ endpoint, close: async () => undefined });
+}
+
+function functionVariables({ log, logFd = 1 }: LocalGatewayOptions, endpoint: string): Record<string, string> {
+  return {
+    [VARIABLES.table]: TABLE_NAME,
+    [VARIABLES.dynamodbEndpoint]: endpoint,
+    [VARIABLES.log]: log,
+    [VARIABLES.logFd]: String(logFd),
+  };
+}

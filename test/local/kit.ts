@@ -1,0 +1,123 @@
+/** Runs a function of `fixtures/` in the emulator, behind an HTTP server, and takes its signals. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach } from 'vitest';
+import { bundleFunction } from '../../lib/adapters/lambda/bundle.ts';
+import { startEmulator, type Emulator } from '../../lib/local/emulator/emulator.ts';
+import { send, type Headers, type WireResponse } from '../support/wire.ts';
+import type { Signal } from './fixtures/signals.ts';
+
+export interface FixtureOptions {
+  /** A file in `fixtures/`. */
+  readonly fixture?: string;
+  readonly limit?: number;
+  readonly affinity?: boolean;
+  readonly timeoutMs?: number;
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+export interface Fixture {
+  /** Without a path. */
+  readonly origin: string;
+  readonly emulator: Emulator;
+  /** What the platform reported so far. */
+  readonly reports: readonly string[];
+  /** Sends a request without a body, or with one as JSON. */
+  call(path: string, body?: string, headers?: Headers): Promise<WireResponse>;
+  /** The next signal of that name, whether it has come already or is to come. */
+  take(name: string): Promise<Signal>;
+  /** Lets the sender of a signal go on. */
+  open(signal: Signal): void;
+}
+
+const cleanups: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+export function cleanUpAfterTest(cleanup: () => Promise<unknown>): void {
+  cleanups.push(cleanup);
+}
+
+/** Removed after the test. */
+export async function temporaryFolder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+  cleanUpAfterTest(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** Ended after the test. */
+export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {
+  const { fixture = 'handler.ts', limit = 10, affinity = false, timeoutMs = 60_000, variables = {} } = options;
+  const reports: string[] = [];
+  const signals = new Signals();
+  const { file } = await bundleFunction({
+    entry: fileURLToPath(new URL(`fixtures/${fixture}`, import.meta.url)),
+    outdir: await temporaryFolder(),
+    config: {},
+  });
+  const emulator = await startEmulator({
+    handlerFile: file,
+    handlerExport: 'handler',
+    limit,
+    affinity,
+    timeoutMs,
+    variables,
+    report: (line) => reports.push(line),
+    onMessage: (_environment, message) => signals.add(message as Signal),
+  });
+  cleanUpAfterTest(() => emulator.close());
+  const origin = await serve(emulator);
+  return {
+    origin,
+    emulator,
+    reports,
+    call: (path, body, headers) =>
+      body === undefined
+        ? send('GET', `${origin}${path}`, '', headers)
+        : send('POST', `${origin}${path}`, body, { 'content-type': 'application/json', ...headers }),
+    take: (name) => signals.take(name),
+    open: ({ gate }) => {
+      if (gate === undefined) throw new Error('Nobody waits for this signal');
+      Atomics.store(new Int32Array(gate), 0, 1);
+      Atomics.notify(new Int32Array(gate), 0);
+    },
+  };
+}
+
+async function serve(emulator: Emulator): Promise<string> {
+  const server = createServer((request, response) => emulator.handle(request, response));
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  cleanUpAfterTest(async () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+class Signals {
+  readonly #arrived: Signal[] = [];
+  readonly #waiting: { readonly name: string; readonly resolve: (signal: Signal) => void }[] = [];
+
+  add(signal: Signal): void {
+    const at = this.#waiting.findIndex(({ name }) => name === signal.name);
+    if (at < 0) this.#arrived.push(signal);
+    else this.#waiting.splice(at, 1)[0]?.resolve(signal);
+  }
+
+  take(name: string): Promise<Signal> {
+    const at = this.#arrived.findIndex((signal) => signal.name === name);
+    const [arrived] = at < 0 ? [] : this.#arrived.splice(at, 1);
+    if (arrived !== undefined) return Promise.resolve(arrived);
+    return new Promise((resolve) => {
+      this.#waiting.push({ name, resolve });
+    });
+  }
+}
