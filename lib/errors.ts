@@ -127,14 +127,14 @@ export function toWire(failure: Failure): WireError {
     case 'unsupported-version':
       return wire(400, JSON_RPC.unsupportedProtocolVersion, 'Unsupported protocol version', {
         supported: failure.supported,
-        requested: failure.requested,
+        requested: excerpt(failure.requested),
       });
     case 'method-not-found':
-      return wire(failure.modern ? 404 : 200, JSON_RPC.methodNotFound, `Method not found: ${failure.method}`);
+      return wire(failure.modern ? 404 : 200, JSON_RPC.methodNotFound, `Method not found: ${excerpt(failure.method)}`);
     case 'invalid-params':
       return wire(200, JSON_RPC.invalidParams, failure.reason);
     case 'unknown-name':
-      return wire(200, JSON_RPC.invalidParams, `Unknown ${failure.what}: ${failure.name}`);
+      return wire(200, JSON_RPC.invalidParams, `Unknown ${failure.what}: ${excerpt(failure.name)}`);
     case 'session-required':
       return wire(400, JSON_RPC.invalidRequest, 'Mcp-Session-Id is required; begin with initialize');
     case 'session-unknown':
@@ -211,6 +211,11 @@ function describeFault(fault: Exclude<UpstreamFault, { kind: 'upstream-refused' 
     case 'upstream-session-lost':
       return 'lost the session it had just opened';
   }
+}
+
+/** Names are the client's own words: enough of them to be recognized. */
+function excerpt(name: string): string {
+  return name.length > 128 ? `${name.slice(0, 128)}…` : name;
 }
 
 function wire(

@@ -18,8 +18,7 @@ export interface DynamoDbData {
 
 export type DynamoDbMessage =
   /** It serves, and the table exists. */
-  | { readonly kind: 'serving'; readonly endpoint: string }
-  | { readonly kind: 'failed'; readonly reason: string };
+  { readonly kind: 'serving'; readonly endpoint: string } | { readonly kind: 'failed'; readonly reason: string };
 
 /** The folder cannot be used as a database: it is not writable, or another process has it open. */
 export class StateFolderError extends Error {}

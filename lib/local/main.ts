@@ -10,7 +10,7 @@ import { welcome } from './welcome.ts';
 const closers: (() => Promise<void>)[] = [];
 
 async function closeAll(): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close();
+  for (const close of closers.splice(0).toReversed()) await close();
 }
 
 function print(text: string): void {
@@ -66,7 +66,9 @@ async function main(): Promise<void> {
   try {
     await start(parsed.options);
   } catch (error) {
-    complain(explain(error, parsed.options) ?? (error instanceof Error ? (error.stack ?? error.message) : String(error)));
+    complain(
+      explain(error, parsed.options) ?? (error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    );
     await closeAll();
     process.exit(1);
   }

@@ -55,6 +55,19 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Settings and introductions nest a few levels; one that nests deeper could exhaust the stack when it is written. */
+const MAX_SHALLOW_LEVELS = 32;
+
+/** An object that is safe to write as text again. */
+export function isShallowObject(value: Json | undefined): value is JsonObject {
+  return isObject(value) && !isDeeperThan(value, MAX_SHALLOW_LEVELS);
+}
+
+function isDeeperThan(value: Json | undefined, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1));
+}
+
 /** Parses text; undefined when it is not JSON. */
 export function parseJson(text: string): Json | undefined {
   try {

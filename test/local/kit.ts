@@ -37,7 +37,7 @@ export interface Fixture {
 const cleanups: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
 export function cleanUpAfterTest(cleanup: () => Promise<unknown>): void {

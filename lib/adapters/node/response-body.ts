@@ -35,7 +35,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array>, AsyncIterator<Ui
   /** Drops what has not been read and gives the error to the reader. Harmless after the end. */
   abandon(error: Error): void {
     if (this.#end !== undefined) return;
-    
+    this.#chunks.length = 0;
     this.#finish({ kind: 'broken', error });
   }
 

@@ -72,7 +72,8 @@ export function createAnswerSink(response: ServerResponse, requestId: string): A
     },
     broken() {
       if (deaf) return;
-      if (response.headersSent) response.destroy();
+      // What the function had written leaves first; then the connection ends without the end of the body.
+      if (response.headersSent) response.socket?.destroySoon();
       else fail(502);
     },
   };
@@ -92,7 +93,7 @@ function answerHeaders(
 ): { status: number; fields: string[] } | undefined {
   const names = Object.keys(headers).map((name) => name.toLowerCase());
   if (names.some((name) => name.startsWith(PLATFORM_PREFIX))) return undefined;
-  const returned = Object.entries(headers).map(([name, value]): [string, string] => [outgoingName(name), String(value)]);
+  const returned = Object.entries(headers).map(([name, value]): [string, string] => [outgoingName(name), value]);
   const set = cookies.map((cookie): [string, string] => ['set-cookie', cookie]);
   return { status: statusCode, fields: [...returned, ...set, ['x-amzn-requestid', requestId]].flat() };
 }

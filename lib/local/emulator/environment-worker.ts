@@ -130,7 +130,11 @@ function nextInvocation(): Promise<InvocationFrame> {
   });
 }
 
-async function runHandler(handler: Handler, invocation: InvocationFrame, stream: ResponseStream): Promise<string | undefined> {
+async function runHandler(
+  handler: Handler,
+  invocation: InvocationFrame,
+  stream: ResponseStream,
+): Promise<string | undefined> {
   try {
     await handler(invocation.event, stream, contextOf(invocation));
     if (stream.writableEnded) await finished(stream);

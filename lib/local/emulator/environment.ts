@@ -1,4 +1,4 @@
-import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import { CREDIT_UNITS } from './frames.ts';
 import type { AnswerFrame, CreditFrame, EnvironmentData, InvocationFrame } from './frames.ts';
 
@@ -176,8 +176,18 @@ export class Environment {
     void this.#worker.terminate();
   }
 
+  /** What the environment has told but the event loop not delivered yet; its end may overtake that. */
+  #receiveRest(): void {
+    for (;;) {
+      const next = receiveMessageOnPort(this.#answerPort) as { message: AnswerFrame } | undefined;
+      if (next === undefined) return;
+      this.#receive(next.message);
+    }
+  }
+
   /** The environment is no more. `reason` is for the platform's log, unless it is what someone wanted. */
   #leave(reason: string | undefined): void {
+    if (this.#state !== 'gone') this.#receiveRest();
     if (this.#state === 'gone') return;
     const running = this.#running;
     this.#state = 'gone';

@@ -1,7 +1,7 @@
 /** `initialize` on both sides of the gateway (2025-11-25, basic/lifecycle). */
 import { announcedClientCapabilities } from '../capabilities.ts';
 import { isLegacyVersion, LATEST_LEGACY, type LegacyVersion } from '../era.ts';
-import { isObject, notificationText, requestText, type JsonObject } from '../message.ts';
+import { isObject, isShallowObject, notificationText, requestText, type JsonObject } from '../message.ts';
 
 /** What a legacy client says when it opens a session. */
 export interface ClientHello {
@@ -22,7 +22,8 @@ export interface ServerHello {
 export function readClientHello(params: JsonObject | undefined): ClientHello | undefined {
   if (params === undefined) return undefined;
   const { protocolVersion, capabilities, clientInfo } = params;
-  if (typeof protocolVersion !== 'string' || !isObject(capabilities) || !isObject(clientInfo)) return undefined;
+  if (typeof protocolVersion !== 'string' || !isShallowObject(capabilities) || !isShallowObject(clientInfo))
+    return undefined;
   return { requestedVersion: protocolVersion, capabilities, clientInfo };
 }
 

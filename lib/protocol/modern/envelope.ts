@@ -4,7 +4,7 @@
  */
 import { isModernVersion } from '../era.ts';
 import type { HttpHeaders } from '../http.ts';
-import { isObject, type JsonObject, type RequestMessage } from '../message.ts';
+import { isObject, isShallowObject, type JsonObject, type RequestMessage } from '../message.ts';
 import { isLogLevel } from '../methods.ts';
 import { decodeHeaderValue, paramHeaders } from './headers.ts';
 
@@ -50,7 +50,7 @@ export function readEnvelope(request: RequestMessage, headers: HttpHeaders): Env
   const version = meta[META.protocolVersion];
   if (typeof version !== 'string') return invalid(`_meta["${META.protocolVersion}"] must be a string`);
   const clientCapabilities = meta[META.clientCapabilities];
-  if (!isObject(clientCapabilities)) return invalid(`_meta["${META.clientCapabilities}"] must be an object`);
+  if (!isShallowObject(clientCapabilities)) return invalid(`_meta["${META.clientCapabilities}"] must be an object`);
   const logLevel = meta[META.logLevel];
   if (logLevel !== undefined && !isLogLevel(logLevel)) {
     return invalid(`_meta["${META.logLevel}"] must be a log level of RFC 5424`);
