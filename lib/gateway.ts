@@ -11,7 +11,7 @@ import { corsHeaders, isOriginAllowed, preflightHeaders } from './auth/origin.ts
 import { planCall, virtualServers, type VirtualServer } from './catalog/plan.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import { openDoor } from './delivery/door.ts';
-import { classify } from './delivery/incoming.ts';
+import { classify, unservedVersion } from './delivery/incoming.ts';
 import { landingPage } from './delivery/landing-page.ts';
 import { mergeReplies } from './delivery/merge.ts';
 import { ACCEPTED, deliver, deliverOne, EMPTY, type Acceptance, type Delivery } from './delivery/response.ts';
@@ -169,6 +169,8 @@ function keepAlive(visit: Visit, session: ClientSession): void {
 }
 
 async function terminate(visit: Visit, server: VirtualServer, caller: Caller): Promise<Delivery> {
+  const unserved = unservedVersion(visit.request.headers);
+  if (unserved !== undefined) return refuse(visit, unserved, { server, caller, era: 'legacy' });
   const opened = await openClientSession(visit, server, caller);
   if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy' });
   const ended = await visit.stores.clientSessions.terminate(opened.value.key);

@@ -4,7 +4,7 @@
  */
 import type { Failure } from '../errors.ts';
 import { isLegacyVersion, isModernVersion, MODERN_VERSIONS } from '../protocol/era.ts';
-import type { HttpRequest } from '../protocol/http.ts';
+import type { HttpHeaders, HttpRequest } from '../protocol/http.ts';
 import { elementTexts } from '../protocol/json-text.ts';
 import { parseJson, readMessage, type Message, type RequestMessage } from '../protocol/message.ts';
 import { hasEnvelope, readEnvelope, type Envelope } from '../protocol/modern/envelope.ts';
@@ -23,24 +23,25 @@ export type Incoming =
 export function classify(request: HttpRequest): Incoming {
   const value = parseJson(request.body);
   if (value === undefined) return refused({ kind: 'parse-error' });
-  if (Array.isArray(value)) return classifyBatch(value, request.body);
+  if (Array.isArray(value)) return classifyBatch(value, request);
   const message = readMessage(value, request.body);
   if (message === undefined) return refused({ kind: 'invalid-request', reason: 'The body is not a JSON-RPC message' });
   return isModern(message, request) ? classifyModern(message, request) : classifyLegacy(message, request);
 }
 
-function classifyBatch(values: readonly unknown[], body: string): Incoming {
+function classifyBatch(values: readonly unknown[], request: HttpRequest): Incoming {
   if (values.length === 0 || values.length > MAX_BATCH) {
     return refused({ kind: 'invalid-request', reason: `A batch holds 1 to ${MAX_BATCH} messages` });
   }
-  const messages = elementTexts(body).map((text) => readMessage(parseJson(text) ?? null, text));
+  const messages = elementTexts(request.body).map((text) => readMessage(parseJson(text) ?? null, text));
   if (!messages.every((message) => message !== undefined)) {
     return refused({ kind: 'invalid-request', reason: 'The batch holds something that is no JSON-RPC message' });
   }
   if (messages.some((message) => message.kind === 'request' && message.method === 'initialize')) {
     return refused({ kind: 'invalid-request', reason: 'initialize cannot be part of a batch' });
   }
-  return { kind: 'legacy', messages, batch: true };
+  const failure = unservedVersion(request.headers);
+  return failure === undefined ? { kind: 'legacy', messages, batch: true } : refused(failure);
 }
 
 function isModern(message: Message, request: HttpRequest): boolean {
@@ -78,12 +79,18 @@ function classifyModernRequest(message: RequestMessage, request: HttpRequest): I
 
 function classifyLegacy(message: Message, request: HttpRequest): Incoming {
   if (message.kind === 'request' && message.method === 'initialize') return { kind: 'initialize', request: message };
-  const version = request.headers['mcp-protocol-version'];
-  if (version !== undefined && !isLegacyVersion(version)) {
-    const reason = 'MCP-Protocol-Version names a revision that is not served';
-    return refused({ kind: 'invalid-request', reason }, message.kind === 'request' ? message : undefined);
-  }
-  return { kind: 'legacy', messages: [message], batch: false };
+  const failure = unservedVersion(request.headers);
+  return failure === undefined
+    ? { kind: 'legacy', messages: [message], batch: false }
+    : refused(failure, message.kind === 'request' ? message : undefined);
+}
+
+/** What is wrong with the version that a message of a session names; it may name none (2025-11-25, basic/transports). */
+export function unservedVersion(headers: HttpHeaders): Failure | undefined {
+  const version = headers['mcp-protocol-version'];
+  return version === undefined || isLegacyVersion(version)
+    ? undefined
+    : { kind: 'invalid-request', reason: 'MCP-Protocol-Version names a revision that is not served' };
 }
 
 function refused(failure: Failure, request?: RequestMessage): Incoming {

@@ -87,7 +87,7 @@ describe('an environment', () => {
 
 describe('a function that cannot be loaded', () => {
   test('stops the start, and says why', async () => {
-    await expect(startFixture({ fixture: 'broken.ts' })).rejects.toThrow('this module cannot be loaded');
+    await expect(startFixture({ fixture: 'broken.ts' })).rejects.toThrow('cannot be used: SyntaxError');
   });
 
   test('stops the start when its handler does not stream', async () => {

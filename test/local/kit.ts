@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
 import { bundleFunction } from '../../lib/adapters/lambda/bundle.ts';
 import { startEmulator, type Emulator } from '../../lib/local/emulator/emulator.ts';
+import { openGate, SignalBox } from '../support/signal-box.ts';
+import type { Signal } from '../support/signals.ts';
 import { send, type Headers, type WireResponse } from '../support/wire.ts';
-import type { Signal } from './fixtures/signals.ts';
 
 export interface FixtureOptions {
   /** A file in `fixtures/`. */
@@ -55,7 +56,7 @@ export async function temporaryFolder(): Promise<string> {
 export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {
   const { fixture = 'handler.ts', limit = 10, affinity = false, timeoutMs = 60_000, variables = {} } = options;
   const reports: string[] = [];
-  const signals = new Signals();
+  const signals = new SignalBox();
   const { file } = await bundleFunction({
     entry: fileURLToPath(new URL(`fixtures/${fixture}`, import.meta.url)),
     outdir: await temporaryFolder(),
@@ -82,11 +83,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
         ? send('GET', `${origin}${path}`, '', headers)
         : send('POST', `${origin}${path}`, body, { 'content-type': 'application/json', ...headers }),
     take: (name) => signals.take(name),
-    open: ({ gate }) => {
-      if (gate === undefined) throw new Error('Nobody waits for this signal');
-      Atomics.store(new Int32Array(gate), 0, 1);
-      Atomics.notify(new Int32Array(gate), 0);
-    },
+    open: openGate,
   };
 }
 
@@ -100,24 +97,4 @@ async function serve(emulator: Emulator): Promise<string> {
     server.closeAllConnections();
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-class Signals {
-  readonly #arrived: Signal[] = [];
-  readonly #waiting: { readonly name: string; readonly resolve: (signal: Signal) => void }[] = [];
-
-  add(signal: Signal): void {
-    const at = this.#waiting.findIndex(({ name }) => name === signal.name);
-    if (at < 0) this.#arrived.push(signal);
-    else this.#waiting.splice(at, 1)[0]?.resolve(signal);
-  }
-
-  take(name: string): Promise<Signal> {
-    const at = this.#arrived.findIndex((signal) => signal.name === name);
-    const [arrived] = at < 0 ? [] : this.#arrived.splice(at, 1);
-    if (arrived !== undefined) return Promise.resolve(arrived);
-    return new Promise((resolve) => {
-      this.#waiting.push({ name, resolve });
-    });
-  }
 }

@@ -370,6 +370,25 @@ describe('a connection', () => {
     expect(server.sockets).toHaveLength(30);
   });
 
+  test.each([0, 1, 2, 3])(
+    'of four idle ones is not lent once the server has closed it (the one numbered %i)',
+    async (index) => {
+      const held: ServerResponse[] = [];
+      const server = await serveHttp((incoming, response) => {
+        incoming.resume();
+        held.push(response);
+        if (held.length % 4 === 0) for (const each of held.splice(0)) each.end('ok');
+      });
+      const transport = createHttpTransport();
+      const four = () => Promise.all(Array.from({ length: 4 }, () => fetchText(transport, server.url)));
+      for (let round = 1; round <= 10; round += 1) {
+        expect(await four()).toEqual(['ok', 'ok', 'ok', 'ok']);
+        expect(server.sockets).toHaveLength(3 + round);
+        server.sockets.filter((socket) => !socket.destroyed)[index]?.destroy();
+      }
+    },
+  );
+
   test('to an upstream that was killed and started again is replaced, for all calls at once', async () => {
     const upstream = await startFaultyUpstream({ era: 'legacy', issuesSessions: false });
     onTestFinished(() => upstream.stop());
@@ -415,6 +434,12 @@ describe('a failure before anything was sent', () => {
 
   test('is a peer that does not speak TLS', async () => {
     const server = await serveBytes('HTTP/1.1 400 Bad Request\r\n\r\n');
+    const answer = await createHttpTransport().send(requestTo(`https://127.0.0.1:${server.port}/mcp`));
+    expect(answer).toEqual({ ...unsent, cause: 'unreachable' });
+  });
+
+  test.each(['destroy', 'resetAndDestroy'] as const)('is a TLS handshake that the peer ends (%s)', async (end) => {
+    const server = await serveTcp((socket) => void socket.once('data', () => socket[end]()));
     const answer = await createHttpTransport().send(requestTo(`https://127.0.0.1:${server.port}/mcp`));
     expect(answer).toEqual({ ...unsent, cause: 'unreachable' });
   });
@@ -539,6 +564,27 @@ describe('giving up a response', () => {
     const body = response.body[Symbol.asyncIterator]();
     expect(await body.return?.()).toEqual({ done: true, value: undefined });
     await gone;
+  });
+
+  test('by an abort drops what has not been read', async () => {
+    const server = await serveHttp((_incoming, response) => void response.write('unread'));
+    const controller = new AbortController();
+    const transport = createHttpTransport();
+    const response = assertResponse(await transport.send(requestTo(server.url, { signal: controller.signal })));
+    // The chunk came with the head.
+    controller.abort();
+    await expect(response.body[Symbol.asyncIterator]().next()).rejects.toThrow('The request was aborted');
+  });
+
+  test('that has arrived whole leaves it to be read', async () => {
+    const server = await serveNumbers();
+    const controller = new AbortController();
+    const transport = createHttpTransport();
+    const response = assertResponse(await transport.send(requestTo(server.url, { signal: controller.signal })));
+    while (getEventListeners(controller.signal, 'abort').length > 0) await nextTurn();
+    controller.abort();
+    response.close();
+    expect(await readText(response)).toBe('1');
   });
 
   test('after its end, or an abort after its end, leaves the connection to others', async () => {

@@ -170,6 +170,18 @@ describe('a request larger than the limit', () => {
     expect([refused.status, refused.headers.connection, errors]).toEqual([413, 'close', []]);
   });
 
+  test('is told so although its sender reads nothing before it has sent everything', async () => {
+    const { port } = await run(recorder().serve);
+    const socket = connect(port, '127.0.0.1');
+    socket.pause();
+    const body = Buffer.alloc(5_000_000, 'x');
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.write(Buffer.concat([rawHead(body.length), body]), () => resolve());
+    });
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
   test('is told so although it never ends, and then its connection is closed', async () => {
     const { serve } = recorder();
     const { port } = await run(serve);
@@ -292,6 +304,27 @@ describe('a response', () => {
 });
 
 describe('a client that disconnects', () => {
+  test('before a streamed answer begins does not keep it from being taken to its end', async () => {
+    const called = Promise.withResolvers<AbortSignal | undefined>();
+    const after = Promise.withResolvers<void>();
+    let taken = 0;
+    const { url, errors } = await run(async ({ signal }) => {
+      called.resolve(signal);
+      await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve()));
+      const chunks = async function* () {
+        for (; taken < 3; taken += 1) yield 'x'.repeat(1_000_000);
+      };
+      return answer(chunks(), { after: async () => after.resolve() });
+    });
+    const outgoing = httpRequest(url, { method: 'POST', agent: false });
+    outgoing.on('error', () => {});
+    outgoing.end('{}');
+    await called.promise;
+    outgoing.destroy();
+    await after.promise;
+    expect([taken, errors]).toEqual([3, []]);
+  });
+
   test('before the answer aborts the signal', async () => {
     const aborted = Promise.withResolvers<unknown>();
     const called = Promise.withResolvers<void>();

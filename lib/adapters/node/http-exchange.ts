@@ -63,6 +63,9 @@ export function exchange(
       outgoing.destroy();
       resolve({ kind: 'failure', cause, sent });
     };
+    const onBroken = () => {
+      if (body === undefined) fail(sent ? 'reset' : 'unreachable');
+    };
     const write = () => {
       clearTimeout(connectTimer);
       sent = true;
@@ -78,13 +81,9 @@ export function exchange(
         if (!outgoing.destroyed) write();
       });
     });
-    // Both may come after the response; then its body has been told already.
-    outgoing.on('error', () => {
-      if (body === undefined) fail(sent ? 'reset' : 'unreachable');
-    });
-    outgoing.once('close', () => {
-      if (body === undefined) fail('reset');
-    });
+    // Both may come, and also after the response; then its body is told by itself.
+    outgoing.on('error', onBroken);
+    outgoing.once('close', onBroken);
     outgoing.once('response', (incoming) => {
       pool.noteHint(incoming.socket, incoming.headers);
       body = new ResponseBody(incoming, (kind) => {

@@ -133,19 +133,16 @@ class GatewayServer extends Server {
 
   async #send(response: ServerResponse, { status, headers, body }: HttpResponse): Promise<void> {
     if (typeof body === 'string') return this.#sendText(response, status, headers, body);
-    if (!response.closed) {
-      response.writeHead(status, { ...headers, ...this.#connectionHeader() });
-      response.flushHeaders();
-    }
+    response.writeHead(status, { ...headers, ...this.#connectionHeader() });
+    response.flushHeaders();
     for await (const chunk of body) {
       // A client that has gone does not end the work: whether it does is the gateway's to decide, from the signal.
       if (!response.closed && !response.write(chunk)) await drained(response);
     }
-    if (!response.closed) response.end();
+    response.end();
   }
 
   #sendText(response: ServerResponse, status: number, headers: HttpHeaders, body: string): void {
-    if (response.closed) return;
     // RFC 9110, 8.6: these carry no length.
     const bare = body === '' && (status === 204 || status === 304);
     const length = bare ? {} : { 'content-length': String(Buffer.byteLength(body)) };

@@ -63,8 +63,7 @@ export function createSocketPool(secure: boolean, { maxSockets, idleMs, now }: S
   const keepSocketAlive = agent.keepSocketAlive.bind(agent);
   agent.keepSocketAlive = (socket) => {
     const limit = limitMs.get(socket) ?? idleMs;
-    // A request that is given up at once leaves a connection behind that is still being made.
-    if (!connected.has(socket) || limit <= 0) return false;
+    if (limit <= 0) return false;
     idleSince.set(socket, now());
     const keep = keepSocketAlive(socket);
     // While the process runs, a timer closes what nobody asks for again.
@@ -74,6 +73,7 @@ export function createSocketPool(secure: boolean, { maxSockets, idleMs, now }: S
 
   const reuseSocket = agent.reuseSocket.bind(agent);
   agent.reuseSocket = (socket, request) => {
+    // A connection in use may be silent for as long as its call takes.
     (socket as Socket).setTimeout(0);
     reuseSocket(socket, request);
   };

@@ -39,7 +39,7 @@ interface Running {
   readonly timer: NodeJS.Timeout;
   /** Called once the environment is idle again, or gone. */
   readonly over: () => void;
-  answered: boolean;
+  answeredAt: number | undefined;
   /** Taken by the client, and not yet credited to the worker. */
   uncreditedUnits: number;
 }
@@ -101,9 +101,9 @@ export class Environment {
     return this.#invocations;
   }
 
-  /** True when the answer is out and the invocation has not ended yet. */
-  get isFinishing(): boolean {
-    return this.#running?.answered ?? false;
+  /** When its answer was out, if its invocation has not ended since; on the clock of `performance.now()`. */
+  get answeredAt(): number | undefined {
+    return this.#running?.answeredAt;
   }
 
   /**
@@ -118,7 +118,7 @@ export class Environment {
     const { timeoutMs } = this.#options;
     const { requestId } = invocation;
     const timer = setTimeout(() => this.#timeOut(), timeoutMs);
-    this.#running = { requestId, sink, timer, over, answered: false, uncreditedUnits: 0 };
+    this.#running = { requestId, sink, timer, over, answeredAt: undefined, uncreditedUnits: 0 };
     this.#state = 'busy';
     this.#invocations += 1;
     this.#invocationPort.postMessage({ ...invocation, endsAt: Date.now() + timeoutMs } satisfies InvocationFrame);
@@ -147,7 +147,7 @@ export class Environment {
         return running?.sink.chunk(frame.data, () => this.#credit(running, frame.data.length));
       case 'end':
         if (running === undefined) return;
-        running.answered = true;
+        running.answeredAt = performance.now();
         return running.sink.end();
       case 'done':
         return this.#finish(frame.failure);
@@ -179,9 +179,9 @@ export class Environment {
   /** What the environment has told but the event loop not delivered yet; its end may overtake that. */
   #receiveRest(): void {
     for (;;) {
-      const next = receiveMessageOnPort(this.#answerPort) as { message: AnswerFrame } | undefined;
+      const next = receiveMessageOnPort(this.#answerPort);
       if (next === undefined) return;
-      this.#receive(next.message);
+      this.#receive(next.message as AnswerFrame);
     }
   }
 
@@ -204,7 +204,7 @@ export class Environment {
   #endRunning(running: Running): void {
     this.#running = undefined;
     clearTimeout(running.timer);
-    if (!running.answered) running.sink.broken();
+    if (running.answeredAt === undefined) running.sink.broken();
     running.over();
   }
 }

@@ -6,7 +6,10 @@ import type { Environment } from './environment.ts';
  */
 const FEWEST_IN_ROTATION = 3;
 
-/** How long a request waits for an environment that has answered and is about to be free, in milliseconds. */
+/**
+ * For so long after its answer, an environment counts as about to be free, in milliseconds. An invocation goes on for a
+ * moment after its answer, and the client's next request may be faster than that.
+ */
 const FINISHING_MS = 50;
 
 export interface PoolOptions {
@@ -22,11 +25,13 @@ export interface PoolOptions {
 export class Pool {
   readonly #options: PoolOptions;
   readonly #all = new Set<Environment>();
-  /** Idle ones, the one that has been idle for longest first. */
   readonly #idle = new Set<Environment>();
-  readonly #waiting: ((environment: Environment) => void)[] = [];
-  #lastUsed: Environment | undefined;
+  /** Those that were taken, by when: the latest last. */
+  readonly #taken = new Set<Environment>();
+  /** Requests that wait for a finishing environment. */
+  readonly #waiting = new Set<() => void>();
   #started = 0;
+  #closed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -48,44 +53,72 @@ export class Pool {
    * that may exist are busy. Rejects when a new one cannot be used. Must be given back.
    */
   async take(): Promise<Environment | undefined> {
-    const environment = this.#choose() ?? (await this.#waitForFinishing());
+    let environment = this.#preferred();
+    while (environment === undefined) {
+      const finishing = this.#finishing();
+      if (finishing === undefined) break;
+      await finishing;
+      environment = this.#preferred();
+    }
+    environment ??= this.#otherwise();
     if (environment === undefined) return undefined;
     this.#idle.delete(environment);
-    this.#lastUsed = environment;
+    this.#taken.delete(environment);
+    this.#taken.add(environment);
     await environment.ready;
     return environment;
   }
 
   release(environment: Environment): void {
-    if (environment.state !== 'idle') return;
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#idle.add(environment);
-    else next(environment);
+    if (environment.state === 'idle') this.#idle.add(environment);
+    for (const proceed of this.#waiting) proceed();
   }
 
+  /** Ends all environments, and starts no more. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.environments.map((environment) => environment.kill()));
   }
 
-  #choose(): Environment | undefined {
-    const room = this.#all.size < this.#options.limit;
-    const candidate = this.#options.affinity ? this.#latestIdle() : this.#rotated(room);
-    return candidate ?? (room ? this.#start() : undefined);
+  get #hasRoom(): boolean {
+    return !this.#closed && this.#all.size < this.#options.limit;
   }
 
-  #latestIdle(): Environment | undefined {
-    return [...this.#idle].at(-1);
+  /** The one to use if the requests so far are done with theirs; undefined when there is none. */
+  #preferred(): Environment | undefined {
+    const unused = [...this.#idle].find((environment) => !this.#taken.has(environment));
+    const used = [...this.#taken].filter((environment) => this.#idle.has(environment));
+    if (this.#options.affinity) return used.at(-1) ?? unused;
+    if (unused !== undefined) return unused;
+    if (this.#hasRoom && this.#all.size < FEWEST_IN_ROTATION) return this.#start();
+    const [longestAgo] = used;
+    return longestAgo === this.#latest ? undefined : longestAgo;
   }
 
-  /**
-   * The one that has been idle for longest, of those that did not serve the request before; undefined when a new one
-   * is to be started instead.
-   */
-  #rotated(room: boolean): Environment | undefined {
-    const idle = [...this.#idle];
-    const candidate = idle.find((environment) => environment !== this.#lastUsed) ?? (room ? undefined : idle[0]);
-    const enough = this.#all.size >= FEWEST_IN_ROTATION || !room;
-    return enough || candidate?.invocations === 0 ? candidate : undefined;
+  #otherwise(): Environment | undefined {
+    if (this.#hasRoom) return this.#start();
+    const [idle] = this.#idle;
+    return idle;
+  }
+
+  get #latest(): Environment | undefined {
+    return [...this.#taken].at(-1);
+  }
+
+  /** Settles when an environment may have become free; undefined when none is about to. */
+  #finishing(): Promise<void> | undefined {
+    const answers = this.environments.flatMap(({ answeredAt }) => answeredAt ?? []);
+    const left = Math.max(...answers) + FINISHING_MS - performance.now();
+    if (left <= 0) return undefined;
+    return new Promise((resolve) => {
+      const proceed = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(proceed);
+        resolve();
+      };
+      const timer = setTimeout(proceed, left);
+      this.#waiting.add(proceed);
+    });
   }
 
   #start(): Environment {
@@ -99,21 +132,7 @@ export class Pool {
   #forget(environment: Environment): void {
     this.#all.delete(environment);
     this.#idle.delete(environment);
-  }
-
-  /** An invocation goes on for a moment after its answer, and a client that has the answer may be faster than that. */
-  #waitForFinishing(): Promise<Environment | undefined> {
-    if (!this.environments.some((environment) => environment.isFinishing)) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      const take = (environment: Environment) => {
-        clearTimeout(timer);
-        resolve(environment);
-      };
-      const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(take), 1);
-        resolve(this.#choose());
-      }, FINISHING_MS);
-      this.#waiting.push(take);
-    });
+    this.#taken.delete(environment);
+    for (const proceed of this.#waiting) proceed();
   }
 }

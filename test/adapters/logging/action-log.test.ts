@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createActionLog, type ActionLogFormat } from '../../../lib/adapters/logging/action-log.ts';
+import { createLineWriter } from '../../../lib/adapters/logging/line-writer.ts';
+import type { Action } from '../../../lib/ports.ts';
+
+const ACTION: Action = {
+  time: Date.UTC(2026, 10, 20, 12, 3, 4, 567),
+  requestId: 'request-1',
+  traceId: null,
+  environment: 'env-2',
+  cold: true,
+  era: 'modern',
+  caller: 'c0ffee',
+  session: null,
+  server: 'default',
+  upstream: 'time',
+  method: 'tools/call',
+  tool: 'time__convert',
+  outcome: 'ok',
+  errorKind: null,
+  status: 200,
+  bytesIn: 120,
+  bytesOut: 340,
+  totalMs: 12.345,
+  gatewayMs: 1.2,
+  upstreamMs: 11.145,
+  upstreamRequests: 1,
+  dynamodbRequests: 0,
+  attempt: 1,
+};
+
+function open(format: ActionLogFormat, colour = false) {
+  const lines: string[] = [];
+  return { lines, log: createActionLog({ format, colour, write: (line) => lines.push(line) }) };
+}
+
+describe('the action log', () => {
+  test('writes one JSON object per action, with every field', () => {
+    const { lines, log } = open('json');
+    log.write(ACTION);
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0]!)).toEqual({ ...ACTION, time: '2026-11-20T12:03:04.567Z' });
+    expect(Object.keys(JSON.parse(lines[0]!))).toEqual(Object.keys(ACTION));
+  });
+
+  test('writes one readable line per action for people', () => {
+    const { lines, log } = open('pretty');
+    log.write(ACTION);
+    expect(lines).toHaveLength(1);
+    for (const part of ['12:03:04.567', 'ok', '12.3 ms', 'tools/call', 'time__convert', 'env-2 (cold)']) {
+      expect(lines[0]).toContain(part);
+    }
+    expect(lines[0]).not.toContain('\u001B');
+  });
+
+  test('colours lines for people only when asked', () => {
+    const { lines, log } = open('pretty', true);
+    log.write({ ...ACTION, outcome: 'error' });
+    expect(lines[0]).toContain('\u001B[31merror');
+  });
+
+  test('aligns lines for people, coloured or not', () => {
+    const { lines, log } = open('pretty');
+    log.write(ACTION);
+    log.write({ ...ACTION, outcome: 'input-required', totalMs: 54_321.1, upstream: null });
+    expect(lines[1]!.indexOf('tools/call')).toBe(lines[0]!.indexOf('tools/call'));
+    expect(lines[1]!.indexOf('time__convert')).toBe(lines[0]!.indexOf('time__convert'));
+  });
+
+  test('lets no name of a client draw on a terminal', () => {
+    const { lines, log } = open('pretty');
+    log.write({ ...ACTION, tool: 'a\nb\u001B[2J\u202E', method: 'x\r\u009B' });
+    expect(lines[0]).not.toMatch(/[\n\r\u001B\u009B\u202E]/);
+  });
+
+  test('writes nothing but errors and defects when only those are wanted', () => {
+    const { lines, log } = open('errors');
+    for (const outcome of ['ok', 'tool-error', 'refused', 'cancelled', 'input-required', 'error'] as const) {
+      log.write({ ...ACTION, outcome });
+    }
+    log.defect('request-2', new TypeError('x'));
+    expect(lines.map((line) => JSON.parse(line).outcome ?? JSON.parse(line).defect)).toEqual(['error', 'TypeError']);
+  });
+
+  test.for(['json', 'pretty', 'errors'] as const)(
+    'tells kind, code and place of a defect, never its message (%s)',
+    (format) => {
+      const { lines, log } = open(format);
+      const cause = Object.assign(new Error('connect to secret.example'), { code: 'ECONNREFUSED' });
+      log.defect('request-3', new RangeError('argument 12345', { cause }));
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toMatch(/RangeError.*ECONNREFUSED/);
+      expect(lines[0]).toContain('request-3');
+      expect(lines[0]).toContain('action-log.test.ts');
+      expect(lines[0]).not.toMatch(/secret|12345/);
+    },
+  );
+
+  test('takes anything that was thrown, and causes that go round in a circle', () => {
+    const { lines, log } = open('json');
+    const error = new Error('round');
+    error.cause = error;
+    log.defect('request-4', error);
+    log.defect('request-5', 'just text');
+    log.defect('request-6', undefined);
+    expect(lines.map((line) => JSON.parse(line).defect)).toEqual(['Error', 'string', 'undefined']);
+  });
+});
+
+describe('a line writer', () => {
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+  });
+
+  afterEach(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('has written the line when it returns', () => {
+    const file = join(folder, 'log');
+    const write = createLineWriter(openSync(file, 'a'));
+    write('first');
+    expect(readFileSync(file, 'utf8')).toBe('first\n');
+    write('zweite 😀');
+    expect(readFileSync(file, 'utf8')).toBe('first\nzweite 😀\n');
+  });
+
+  test('writes every line whole to a pipe that is full for the moment', async () => {
+    const module = new URL('../../../lib/adapters/logging/line-writer.ts', import.meta.url).href;
+    // Using the standard output makes its pipe one that does not block, and takes no more once it is full.
+    const program = `
+      const { createLineWriter } = await import(${JSON.stringify(module)});
+      process.stdout.write('begin\\n');
+      for (let line = 0; line < 40; line += 1) createLineWriter(1)(String(line).repeat(100_000));`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) lines.push(line);
+    expect(lines).toEqual(['begin', ...Array.from({ length: 40 }, (_, line) => String(line).repeat(100_000))]);
+  });
+
+  test('loses a line that cannot be written, and goes on', () => {
+    const fd = openSync(join(folder, 'log'), 'a');
+    closeSync(fd);
+    expect(() => createLineWriter(fd)('nobody reads this')).not.toThrow();
+  });
+});
