@@ -6,6 +6,7 @@ import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
 import { startDeadline } from '../policies/deadline.ts';
 import type { ClientSession, UpstreamSession } from '../ports.ts';
+import { editObject } from '../protocol/json-text.ts';
 import { answerToUpstream, fromClientQuestionId } from '../protocol/legacy/server-requests.ts';
 import type { NotificationMessage, ResponseMessage } from '../protocol/message.ts';
 import { notificationRule } from '../protocol/methods.ts';
@@ -31,7 +32,9 @@ export async function takeNotification(
 ): Promise<Failure | undefined> {
   const plan = notificationRule(notification.method, 'legacy')?.plan;
   if (plan === 'deliver') await leaveCancellation(visit, session, notification);
-  return plan === 'all' ? await forward(visit, server.upstream, session, notification.text, tally) : undefined;
+  if (plan !== 'all') return undefined;
+  // Written anew, so that a key that it holds twice reads upstream as it read here.
+  return await forward(visit, server.upstream, session, editObject(notification.text, {}), tally);
 }
 
 /** Undefined when the upstream that asked has taken the answer. */

@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net';
 import { errorText, JSON_RPC } from '../protocol/message.ts';
 
-const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
-
 /** Pages that were themselves served from this machine, on any port; in the form of the configuration's `origins`. */
-export const LOCAL_ORIGINS: readonly string[] = LOCAL_HOSTS.map((host) => `http://${host}:*`);
+export const LOCAL_ORIGINS: readonly string[] = ['http://localhost:*', 'http://127.0.0.1:*', 'http://[::1]:*'];
+
+/** The names of this machine, with any port: what is listened on may be reached through a forwarded one. */
+const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i;
 
 export interface Front {
   /** Without a path. */
@@ -24,7 +25,7 @@ export interface Front {
 export async function openFront(port: number): Promise<Front> {
   const handler = Promise.withResolvers<RequestListener>();
   const server = createServer((request, response) => {
-    if (!isLocalHost(request.headers.host)) return forbid(request, response);
+    if (!LOCAL_HOST.test(request.headers.host ?? '')) return forbid(request, response);
     void handler.promise.then((handle) => handle(request, response));
   });
   await new Promise<void>((resolve, reject) => {
@@ -39,11 +40,6 @@ export async function openFront(port: number): Promise<Front> {
       server.closeAllConnections();
     },
   };
-}
-
-function isLocalHost(host: string | undefined): boolean {
-  const url = host === undefined ? null : URL.parse(`http://${host}`);
-  return url !== null && url.host === host?.toLowerCase() && LOCAL_HOSTS.includes(url.hostname);
 }
 
 function forbid(request: IncomingMessage, response: ServerResponse): void {

@@ -1,4 +1,5 @@
 /** The command behind `npm start`: the local gateway, from its options to its end. */
+import { stop as stopBuilding } from 'esbuild';
 import { ConfigurationError, openConfiguration, type Configuration } from './configuration.ts';
 import { StateFolderError } from './dynamodb.ts';
 import { startLocalGateway } from './gateway.ts';
@@ -8,9 +9,22 @@ import { welcome } from './welcome.ts';
 
 /** What has been started and is to be ended, the latest first. */
 const closers: (() => Promise<void>)[] = [];
+let ending = false;
 
 async function closeAll(): Promise<void> {
+  ending = true;
   for (const close of closers.splice(0).toReversed()) await close();
+}
+
+/** What is still being started at the end is waited for, so that it leaves nothing behind. */
+function closedAtEnd<Part extends { close(): Promise<void> }>(starting: Promise<Part>): Promise<Part> {
+  closers.push(() =>
+    starting.then(
+      (part) => part.close(),
+      () => undefined,
+    ),
+  );
+  return starting;
 }
 
 function print(text: string): void {
@@ -22,10 +36,10 @@ function complain(text: string): void {
 }
 
 async function start(options: Options): Promise<void> {
-  const configuration = await openConfiguration(options.configFile);
-  closers.push(() => configuration.close());
-  const gateway = await startGateway(options, configuration);
-  closers.push(() => gateway.close());
+  const configuration = await closedAtEnd(openConfiguration(options.configFile));
+  const gateway = await closedAtEnd(startGateway(options, configuration));
+  await stopBuilding();
+  if (ending) return;
   if (!options.quiet) print(welcome(configuration, gateway.origin));
   print(`ready ${gateway.origin}/mcp`);
 }

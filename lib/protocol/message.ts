@@ -101,6 +101,8 @@ function readResponse(value: JsonObject, text: string): ResponseMessage | undefi
     return idText === undefined ? undefined : { kind: 'response', idText, body: { result }, text };
   }
   if (result !== undefined || !isObject(error)) return undefined;
+  // JSON-RPC 2.0 writes null where MCP leaves the id out.
+  if (idText === undefined && value['id'] != null) return undefined;
   const { code, message, data } = error;
   if (!Number.isInteger(code) || typeof message !== 'string') return undefined;
   return { kind: 'response', idText, body: { error: { code: code as number, message, data } }, text };

@@ -26,6 +26,8 @@ export function createSseReader(handlers: SseHandlers, maxEventChars: number): S
     maxBufferSize: maxEventChars,
     onEvent(event) {
       handlers.onActivity();
+      // The parser bounds what it holds back; an event that is there at once never was.
+      if (event.data.length > maxEventChars) return handlers.onOverflow();
       const isMessage = event.event === undefined || event.event === '' || event.event === 'message';
       // An empty event only carries an id to resume from (2025-11-25, basic/transports).
       if (isMessage && event.data !== '') handlers.onMessage(event.data);

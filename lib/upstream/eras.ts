@@ -8,7 +8,7 @@ import { LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS, type Era } from '../pr
 import { META } from '../protocol/modern/envelope.ts';
 import { JSON_RPC, type JsonObject } from '../protocol/message.ts';
 import type { Answer } from './exchange.ts';
-import type { CallEnd } from './fault.ts';
+import { newTally, type CallEnd, type UpstreamTally } from './fault.ts';
 import { closeUpstreamSession, openUpstreamSession } from './legacy.ts';
 import { discover, isModernError, type EraWrong } from './modern.ts';
 import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
@@ -99,7 +99,7 @@ function isFresh(eras: UpstreamEras, now: number): boolean {
 
 async function probeModern(link: UpstreamLink, tools: EraTools): Promise<EraOutcome> {
   const meta = { [META.clientInfo]: tools.identity, [META.clientCapabilities]: {} };
-  const answer = await lastOf(discover(link, meta, tools.ids.random(), tools.connection));
+  const answer = await lastOf(discover(link, meta, tools.ids.random(), forProbe(tools.connection)));
   if (answer.kind === 'era-wrong') return { kind: 'known', versions: [] };
   if (answer.kind === 'end') return answer;
   return { kind: 'known', versions: modernVersionsOf(answer) };
@@ -127,11 +127,32 @@ function onlyModern(versions: unknown): KnownVersions {
 /** Opens a session and closes it again: legacy servers have no other way to say what they speak. */
 async function probeLegacy(link: UpstreamLink, tools: EraTools): Promise<EraOutcome> {
   const client = { protocolVersion: LATEST_LEGACY, clientCapabilities: {}, clientInfo: tools.identity };
-  const opened = await openUpstreamSession(link, client, tools.ids, tools.connection);
+  const opened = await openUpstreamSession(link, client, tools.ids, forProbe(tools.connection));
   if (opened.kind === 'end') return opened;
   if (opened.kind === 'refused') return { kind: 'known', versions: [] };
   tools.connection.defer((later) => closeUpstreamSession(link, opened.session, later));
   return { kind: 'known', versions: [opened.hello.protocolVersion] };
+}
+
+/** A probe costs the call requests and time, but says nothing of how far the call itself has come. */
+function forProbe(connection: ConnectionTools): ConnectionTools {
+  const { tally } = connection;
+  const own: UpstreamTally = {
+    ...newTally(),
+    get requests() {
+      return tally.requests;
+    },
+    set requests(requests) {
+      tally.requests = requests;
+    },
+    get waitedMs() {
+      return tally.waitedMs;
+    },
+    set waitedMs(waitedMs) {
+      tally.waitedMs = waitedMs;
+    },
+  };
+  return { ...connection, tally: own };
 }
 
 export async function lastOf(

@@ -112,13 +112,17 @@ export async function* callLegacy(
     }
     const id = ids.random();
     const request = { id, body: callToUpstream(call, id, targetName), headers: sessionHeaders(session) };
-    const refusal = yield* askable(exchange(link, request, tools), link, session, canAsk, tools);
-    if (refusal === undefined) {
+    let refusal: Refusal | undefined;
+    try {
+      refusal = yield* askable(exchange(link, request, tools), link, session, canAsk, tools);
+    } finally {
+      // Here, because whoever listens stops listening at the last word.
       if (tools.limits.expiry() !== undefined && tools.tally.sent) tellCancelled(link, session, id, tools);
-      return;
     }
+    if (refusal === undefined) return;
     if (!isSessionLost(refusal, session)) {
-      yield { kind: 'end', end: endOfRefusal(refusal) };
+      const { answer } = refusal;
+      yield answer === undefined ? { kind: 'end', end: endOfRefusal(refusal) } : { kind: 'final', response: answer };
       return;
     }
     if (reopened) {

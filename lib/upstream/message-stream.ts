@@ -31,7 +31,8 @@ export async function* readEventStream(
   const tooLarge: StreamItem = { kind: 'fault', fault: { kind: 'upstream-too-large', limitBytes: maxBytes } };
   const reader = createSseReader(
     {
-      onMessage: (data) => ready.push(...messagesIn(data)),
+      // The reader bounds what it has to keep, and an event that comes in one piece is never kept.
+      onMessage: (data) => ready.push(...(data.length > maxBytes ? [tooLarge] : messagesIn(data))),
       onActivity,
       onOverflow: () => ready.push(tooLarge),
     },

@@ -2,8 +2,7 @@
 import { callToUpstream, type Call } from '../protocol/call.ts';
 import { LATEST_MODERN } from '../protocol/era.ts';
 import type { HttpHeaders } from '../protocol/http.ts';
-import { errorText, JSON_RPC, readMessage, parseJson, requestText, type Json } from '../protocol/message.ts';
-import type { JsonRpcError, ResponseMessage } from '../protocol/message.ts';
+import { JSON_RPC, requestText, type Json, type JsonRpcError } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { encodeHeaderValue, paramHeaders } from '../protocol/modern/headers.ts';
 import { exchange, type Refusal, type UpstreamEvent } from './exchange.ts';
@@ -31,7 +30,7 @@ export async function* callModern(
       : {}),
   };
   const refusal = yield* exchange(link, { id, body: callToUpstream(call, id, targetName), headers }, tools);
-  if (refusal !== undefined) yield readRefusal(refusal, id);
+  if (refusal !== undefined) yield readRefusal(refusal);
 }
 
 /** Asks an upstream what it is, on the gateway's own behalf. */
@@ -45,7 +44,7 @@ export async function* discover(
     _meta: { ...clientMeta, [META.protocolVersion]: LATEST_MODERN },
   });
   const refusal = yield* exchange(link, { id, body, headers: modernHeaders('server/discover') }, tools);
-  if (refusal !== undefined) yield readRefusal(refusal, id);
+  if (refusal !== undefined) yield readRefusal(refusal);
 }
 
 function modernHeaders(method: string): Record<string, string> {
@@ -57,9 +56,8 @@ function modernHeaders(method: string): Record<string, string> {
  * for a missing session or an unknown revision, is a server that does not know the era (2026-07-28,
  * basic/transports/streamable-http, "Backward Compatibility").
  */
-function readRefusal(refusal: Refusal, id: string): UpstreamEvent | EraWrong {
-  const { error, status } = refusal;
-  if (error !== undefined && !isOlderCode(error)) return { kind: 'final', response: errorResponse(id, error) };
+function readRefusal({ answer, error, status }: Refusal): UpstreamEvent | EraWrong {
+  if (answer !== undefined && error !== undefined && !isOlderCode(error)) return { kind: 'final', response: answer };
   return status === 400 || status === 404 || status === 405
     ? { kind: 'era-wrong' }
     : { kind: 'end', end: { kind: 'upstream-http', status } };
@@ -77,9 +75,4 @@ export function isModernError(error: JsonRpcError): boolean {
     error.code === JSON_RPC.missingClientCapability ||
     error.code === JSON_RPC.unsupportedProtocolVersion
   );
-}
-
-function errorResponse(id: string, error: JsonRpcError): ResponseMessage {
-  const text = errorText(JSON.stringify(id), error);
-  return readMessage(parseJson(text) ?? null, text) as ResponseMessage;
 }

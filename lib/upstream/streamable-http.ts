@@ -5,7 +5,8 @@
 import type { UpstreamConfig } from '../config/schema.ts';
 import type { Clock, Tracer, UpstreamHttpRequest, UpstreamHttpResponse, UpstreamTransport } from '../ports.ts';
 import type { View } from '../protocol/call.ts';
-import { isObject, parseJson, readMessage, type JsonObject, type JsonRpcError } from '../protocol/message.ts';
+import { parseJson, readMessage } from '../protocol/message.ts';
+import type { JsonRpcError, ResponseMessage } from '../protocol/message.ts';
 import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
 import { faultOfStatus, faultOfTransport, type CallEnd, type UpstreamTally } from './fault.ts';
 import { collect, readEventStream, readJsonBody, type StreamItem } from './message-stream.ts';
@@ -51,7 +52,13 @@ export type PostOutcome =
   /** Accepted without a body. */
   | { readonly kind: 'accepted' }
   /** Refused with a status of 400 to 499 other than 401, 403 and 429. */
-  | { readonly kind: 'refused'; readonly status: number; readonly error: JsonRpcError | undefined }
+  | {
+      readonly kind: 'refused';
+      readonly status: number;
+      readonly error: JsonRpcError | undefined;
+      /** The message that the error came in; its text is what a client is to get. */
+      readonly answer: ResponseMessage | undefined;
+    }
   | { readonly kind: 'fault'; readonly fault: CallEnd; readonly sent: boolean };
 
 /** A refusal's body is read for its error only. */
@@ -126,7 +133,11 @@ async function readResponse(response: UpstreamHttpResponse, tools: ConnectionToo
     response.close();
     return { kind: 'fault', fault, sent: true };
   }
-  if (status >= 400) return { kind: 'refused', status, error: await readRefusal(response) };
+  if (status >= 400) {
+    const answer = await readRefusal(response);
+    const error = answer !== undefined && 'error' in answer.body ? answer.body.error : undefined;
+    return { kind: 'refused', status, error, answer };
+  }
   return status === 202 || status === 204 || headers['content-length'] === '0'
     ? accepted(response)
     : openStream(response, tools);
@@ -181,21 +192,14 @@ function endOf(fault: CallEnd, tools: ConnectionTools): StreamItem {
   return { kind: 'fault', fault: tools.limits.expiry() ?? fault };
 }
 
-async function readRefusal(response: UpstreamHttpResponse): Promise<JsonRpcError | undefined> {
+async function readRefusal(response: UpstreamHttpResponse): Promise<ResponseMessage | undefined> {
   const text = await collect(response.body, MAX_REFUSAL_BYTES);
   if (typeof text !== 'string') {
     response.close();
     return undefined;
   }
-  const value = parseJson(text);
-  if (!isObject(value)) return undefined;
-  const message = readMessage(withoutNullId(value), text);
-  return message?.kind === 'response' && 'error' in message.body ? message.body.error : undefined;
-}
-
-/** Servers that cannot tell the request write a null id, as JSON-RPC 2.0 has it and MCP does not. */
-function withoutNullId(value: JsonObject): JsonObject {
-  return value['id'] === null ? { ...value, id: undefined } : value;
+  const message = readMessage(parseJson(text) ?? null, text);
+  return message?.kind === 'response' && 'error' in message.body ? message : undefined;
 }
 
 async function drain(response: UpstreamHttpResponse): Promise<void> {

@@ -3,6 +3,18 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startFixture, temporaryFolder } from './kit.ts';
 
+/** The body as far as it came, and whether it came to its end. */
+async function openStream(url: string): Promise<{ text: string; whole: boolean }> {
+  const response = await fetch(url);
+  let text = '';
+  try {
+    for await (const chunk of response.body ?? []) text += Buffer.from(chunk as Uint8Array).toString();
+    return { text, whole: true };
+  } catch {
+    return { text, whole: false };
+  }
+}
+
 describe('an invocation that fails', () => {
   test('before its answer is a 502 that tells nothing, and its environment serves on', async () => {
     const fixture = await startFixture({ limit: 1 });
@@ -72,6 +84,21 @@ describe('an environment', () => {
     await fixture.take('spinning');
     await fixture.emulator.kill('env-1');
     expect((await call).status).toBe(502);
+  });
+
+  test('can be killed exactly where its code stands still: what it had written arrives, and nothing after', async () => {
+    const fixture = await startFixture();
+    const stream = openStream(`${fixture.origin}/blocked`);
+    await fixture.take('at a point');
+    await fixture.emulator.kill('env-1');
+    expect(await stream).toEqual({ text: 'written before,', whole: false });
+  });
+
+  test('goes on from where its code stands still when the test lets it', async () => {
+    const fixture = await startFixture();
+    const stream = openStream(`${fixture.origin}/blocked`);
+    fixture.open(await fixture.take('at a point'));
+    expect(await stream).toEqual({ text: 'written before,written after', whole: true });
   });
 
   test('that is killed leaves the last line of its log', async () => {

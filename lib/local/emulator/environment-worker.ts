@@ -116,8 +116,8 @@ const awslambda = {
 };
 
 /**
- * Sleeps until an invocation is handed over. The turns of the event loop around the sleep let the loop finish what it
- * has in hand, and read the clock again, from which it counts its timers.
+ * Sleeps until an invocation is handed over. Before it, the event loop has a turn to finish what it has in hand, as
+ * Lambda's runtime gives it one; after it, another one, in which what came due during the sleep happens first.
  */
 function nextInvocation(): Promise<InvocationFrame> {
   return new Promise((resolve) => {

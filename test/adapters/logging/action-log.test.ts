@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createActionLog, type ActionLogFormat } from '../../../lib/adapters/logging/action-log.ts';
+import type { DefectLine } from '../../../lib/adapters/logging/defect.ts';
 import { createLineWriter } from '../../../lib/adapters/logging/line-writer.ts';
 import type { Action } from '../../../lib/ports.ts';
 
@@ -85,7 +86,10 @@ describe('the action log', () => {
       log.write({ ...ACTION, outcome });
     }
     log.defect('request-2', new TypeError('x'));
-    expect(lines.map((line) => JSON.parse(line).outcome ?? JSON.parse(line).defect)).toEqual(['error', 'TypeError']);
+    expect(lines.map((line) => JSON.parse(line) as object)).toEqual([
+      expect.objectContaining({ outcome: 'error' }),
+      expect.objectContaining({ defect: 'TypeError' }),
+    ]);
   });
 
   test.for(['json', 'pretty', 'errors'] as const)(
@@ -109,7 +113,7 @@ describe('the action log', () => {
     log.defect('request-4', error);
     log.defect('request-5', 'just text');
     log.defect('request-6', undefined);
-    expect(lines.map((line) => JSON.parse(line).defect)).toEqual(['Error', 'string', 'undefined']);
+    expect(lines.map((line) => (JSON.parse(line) as DefectLine).defect)).toEqual(['Error', 'string', 'undefined']);
   });
 });
 

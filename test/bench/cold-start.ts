@@ -1,0 +1,245 @@
+/**
+ * From the start of a process to the first answer of the built function, with a stand-in for Lambda's runtime and no
+ * emulator. Each sample is a fresh process; the kinds of process take turns.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { bundleFunction, type FunctionBundle } from '../../lib/adapters/lambda/bundle.ts';
+import { VARIABLES } from '../../lib/adapters/lambda/names.ts';
+import type { Aim } from './aim.ts';
+import { measureBundle, sdkChunk, type BundleFigures } from './bundle-size.ts';
+import { McpClient } from './mcp-client.ts';
+import { gatewayConfig } from './programs/gateway-data.ts';
+import type { RuntimeMark } from './programs/lambda-runtime.ts';
+import type { Stage, UpstreamForm } from './stage.ts';
+import { median } from './statistics.ts';
+import { formatTable, milliseconds } from './table.ts';
+import type { Era } from '../../lib/protocol/era.ts';
+
+/** Everything in milliseconds, medians. */
+export interface ColdStartFigures {
+  readonly samples: number;
+  /** `node -e 0`, from its start to its end, as all of these. */
+  readonly bareNode: number;
+  /** The stand-in for the runtime with an empty handler. */
+  readonly runtime: number;
+  /** The stand-in with the function's entry loaded. */
+  readonly entry: number;
+  /** Loading the AWS SDK, once the entry is loaded. */
+  readonly sdk: number;
+  readonly first: readonly FirstAnswer[];
+  readonly noise: number;
+}
+
+interface FirstAnswer {
+  readonly what: string;
+  /** From the entry having been loaded to the first answer. */
+  readonly answer: number;
+  /** The same call again. */
+  readonly again: number;
+  /** From the start of the process to the first answer. */
+  readonly total: number;
+}
+
+interface FirstCall {
+  readonly what: string;
+  readonly era: Era;
+  readonly form: UpstreamForm;
+}
+
+const FIRST_CALLS: readonly FirstCall[] = [
+  { what: 'modern call, era configured (no DynamoDB)', era: 'modern', form: 'modern' },
+  { what: 'modern call, era from DynamoDB', era: 'modern', form: 'both' },
+  { what: 'legacy call, session from DynamoDB', era: 'legacy', form: 'legacy' },
+];
+
+const READY_ABOVE_BARE_MS = 60;
+
+/** A process, run to its end. */
+interface Run {
+  readonly ms: number;
+  readonly marks: readonly (RuntimeMark & { readonly heardAfter: number })[];
+}
+
+/** What to run for one sample of each kind. */
+interface Kinds {
+  readonly bareNode: readonly string[];
+  readonly runtime: readonly string[];
+  readonly entry: readonly string[];
+  readonly sdk: readonly string[];
+  readonly first: readonly (readonly string[])[];
+}
+
+export async function measureColdStart(
+  stage: Stage,
+  samples: number,
+): Promise<{ readonly coldStart: ColdStartFigures; readonly bundle: BundleFigures }> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+  try {
+    const outdir = join(folder, 'function');
+    const bundle = await bundleFunction({ outdir, config: gatewayConfig({ upstream: stage.upstream.origin }) });
+    const kinds = await prepare(stage, folder, bundle);
+    const variables = variablesOf(stage, folder);
+    const runs = await runInTurn(kinds, variables, samples);
+    return { coldStart: summarize(runs, samples), bundle: await measureBundle(bundle) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function prepare(stage: Stage, folder: string, bundle: FunctionBundle): Promise<Kinds> {
+  const runtime = join(folder, 'runtime.mjs');
+  const empty = join(folder, 'empty', 'empty.mjs');
+  const sdk = sdkChunk(bundle);
+  if (sdk === undefined) throw new Error('The bundle has no chunk of its own for the AWS SDK');
+  await mkdir(join(folder, 'empty'));
+  await writeFile(empty, 'export const handler = awslambda.streamifyResponse(async () => undefined);\n');
+  await build({
+    entryPoints: [fileURLToPath(new URL('programs/lambda-runtime.ts', import.meta.url))],
+    outfile: runtime,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    minify: true,
+    logLevel: 'silent',
+  });
+  const events = await Promise.all(
+    FIRST_CALLS.map((call, index) => writeEvent(stage, call, join(folder, `${index}.json`))),
+  );
+  return {
+    bareNode: ['-e', '0'],
+    runtime: [runtime, empty],
+    entry: [runtime, bundle.file],
+    sdk: [runtime, bundle.file, '--import', sdk],
+    first: events.map((event) => [runtime, bundle.file, event, event]),
+  };
+}
+
+/** A call as a function URL hands it over, of a client that is connected already; through another environment. */
+async function writeEvent(stage: Stage, { era, form }: FirstCall, file: string): Promise<string> {
+  const place = stage.place('core, DynamoDB', form);
+  const client = await McpClient.connect(place, era);
+  // An environment has been there before and has remembered what it learned.
+  await client.call('small');
+  const { headers, body } = client.message('small');
+  client.close();
+  const { pathname } = new URL(place.url);
+  const http = { method: 'POST', path: pathname, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: '' };
+  const requestContext = { http, requestId: 'bench', stage: '$default', routeKey: '$default' };
+  const event = { version: '2.0', rawPath: pathname, rawQueryString: '', headers, requestContext, body };
+  await writeFile(file, JSON.stringify({ ...event, isBase64Encoded: false }));
+  return file;
+}
+
+/** What Lambda sets, and nothing of this process's own. */
+function variablesOf(stage: Stage, home: string): Record<string, string> {
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: home,
+    AWS_REGION: 'us-east-1',
+    AWS_LAMBDA_FUNCTION_NAME: 'bench',
+    AWS_LAMBDA_LOG_STREAM_NAME: 'bench',
+    [VARIABLES.table]: stage.tableName,
+    [VARIABLES.dynamodbEndpoint]: stage.dynamodb.origin,
+    [VARIABLES.logFd]: '2',
+  };
+}
+
+type Runs = { readonly [Kind in Exclude<keyof Kinds, 'first'>]: Run[] } & { readonly first: Run[][] };
+
+async function runInTurn(kinds: Kinds, variables: Record<string, string>, samples: number): Promise<Runs> {
+  const runs: Runs = { bareNode: [], runtime: [], entry: [], sdk: [], first: kinds.first.map(() => []) };
+  const turns: readonly (readonly [readonly string[], Run[]])[] = [
+    [kinds.bareNode, runs.bareNode],
+    [kinds.runtime, runs.runtime],
+    [kinds.entry, runs.entry],
+    [kinds.sdk, runs.sdk],
+    ...kinds.first.map((args, index) => [args, runs.first[index]!] as const),
+  ];
+  // The first turn brings the files into the system's memory and does not count.
+  for (const [args] of turns) await run(args, variables);
+  for (let sample = 0; sample < samples; sample += 1) {
+    for (const [args, results] of turns) results.push(await run(args, variables));
+  }
+  return runs;
+}
+
+function run(args: readonly string[], variables: Record<string, string>): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const began = performance.now();
+    let ended = began;
+    const marks: Run['marks'][number][] = [];
+    const child = execFile(process.execPath, args, { env: variables }, (error, _out, complaints) => {
+      if (error !== null) return reject(new Error(`A cold start failed: ${complaints}`, { cause: error }));
+      const wrong = marks.find((mark) => mark.kind === 'answered' && !isAnswer(mark));
+      if (wrong !== undefined) return reject(new Error(`A cold start got ${JSON.stringify(wrong)}`));
+      resolve({ ms: ended - began, marks });
+    });
+    child.once('exit', () => {
+      ended = performance.now();
+    });
+    child.stdout?.on('data', (lines: string) => {
+      const heardAfter = performance.now() - began;
+      for (const line of lines.trim().split('\n')) marks.push({ ...(JSON.parse(line) as RuntimeMark), heardAfter });
+    });
+  });
+}
+
+function isAnswer(mark: RuntimeMark): boolean {
+  return mark.kind === 'answered' && mark.status === 200 && mark.text.includes('"text":"pong"');
+}
+
+function summarize(runs: Runs, samples: number): ColdStartFigures {
+  const total = (kind: readonly Run[]): number => median(kind.map(({ ms }) => ms));
+  const bare = runs.bareNode.map(({ ms }) => ms);
+  return {
+    samples,
+    bareNode: total(runs.bareNode),
+    runtime: total(runs.runtime),
+    entry: total(runs.entry),
+    sdk: median(runs.sdk.map(({ marks }) => marks[1]!.at - marks[0]!.at)),
+    first: runs.first.map((own, index) => ({
+      what: FIRST_CALLS[index]!.what,
+      answer: median(own.map(({ marks }) => marks[1]!.at - marks[0]!.at)),
+      again: median(own.map(({ marks }) => marks[2]!.at - marks[1]!.at)),
+      total: median(own.map(({ marks }) => marks[1]!.heardAfter)),
+    })),
+    noise: (Math.max(...bare) - Math.min(...bare)) / median(bare),
+  };
+}
+
+export function formatColdStart(figures: ColdStartFigures): string {
+  const { bareNode, runtime, entry, sdk, first, samples, noise } = figures;
+  const parts = formatTable([
+    ['part', 'ms'],
+    ['bare Node (node -e 0, start to end)', milliseconds(bareNode)],
+    ['  + a stand-in for the runtime, empty handler', milliseconds(runtime - bareNode)],
+    ['  + the entry, instead of the empty handler', milliseconds(entry - runtime)],
+    ['  = entry ready, above bare Node', milliseconds(entry - bareNode)],
+    ['the AWS SDK, loaded when first needed', milliseconds(sdk)],
+  ]);
+  const rows = first.map(({ what, answer, again, total }) => [
+    what,
+    milliseconds(answer),
+    milliseconds(again),
+    milliseconds(total),
+  ]);
+  const header = ['first answer', 'after the entry', 'the same again', 'since process start'];
+  const heading = `Medians of ${samples} fresh processes each, which took turns (bare Node varied by ${(noise * 100).toFixed(0)} %).`;
+  return `${heading}\n${parts}\n\n${formatTable([header, ...rows])}`;
+}
+
+export function coldStartAims({ entry, bareNode }: ColdStartFigures): Aim[] {
+  return [
+    {
+      what: 'the entry is ready, above bare Node',
+      measured: entry - bareNode,
+      atMost: READY_ABOVE_BARE_MS,
+      unit: 'ms',
+    },
+  ];
+}

@@ -1,0 +1,150 @@
+/** A client that costs next to nothing: JSON-RPC by hand over `node:http` and kept-alive connections. */
+import { Agent, request as send } from 'node:http';
+import type { Era } from '../../lib/protocol/era.ts';
+import { LARGE_CHARS, VERSIONS, type Tool } from './workload.ts';
+
+export interface Place {
+  /** With its path. */
+  readonly url: string;
+  /** What is to go before tool names there, `__` included; may be empty. */
+  readonly prefix: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+interface Connected {
+  readonly place: Place;
+  readonly era: Era;
+  readonly agent: Agent;
+  readonly session: string | undefined;
+}
+
+const META = {
+  'io.modelcontextprotocol/protocolVersion': VERSIONS.modern,
+  'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+
+/** A connected client: a legacy one holds a session, a modern one nothing. */
+export class McpClient {
+  readonly #connected: Connected;
+  readonly #target: URL;
+  #calls = 0;
+
+  private constructor(connected: Connected) {
+    this.#connected = connected;
+    this.#target = new URL(connected.place.url);
+  }
+
+  /** Rejects when a legacy client gets no session. */
+  static async connect(place: Place, era: Era): Promise<McpClient> {
+    const agent = new Agent({ keepAlive: true });
+    const stranger = new McpClient({ place, era, agent, session: undefined });
+    if (era === 'modern') return stranger;
+    const session = await stranger.#initialize();
+    const client = new McpClient({ place, era, agent, session });
+    await client.#post(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }), client.#headers());
+    return client;
+  }
+
+  /** The whole call, as it goes over the wire. */
+  message(tool: Tool): { readonly headers: Record<string, string>; readonly body: string } {
+    const { era, place } = this.#connected;
+    const name = place.prefix + tool;
+    this.#calls += 1;
+    const params = { name, arguments: { text: 'ping' }, ...(era === 'modern' && { _meta: META }) };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: this.#calls, method: 'tools/call', params });
+    return { headers: this.#headers(name), body };
+  }
+
+  /** Whatever the answer is. */
+  async send(tool: Tool): Promise<Answer> {
+    const { headers, body } = this.message(tool);
+    const { status, text } = await this.#post(body, headers);
+    return { status, text };
+  }
+
+  /** Rejects when the answer is not the tool's result. */
+  async call(tool: Tool): Promise<void> {
+    const { status, text } = await this.send(tool);
+    if (status !== 200 || !text.includes(`"id":${this.#calls}`) || !isResultOf(tool, text)) {
+      throw new Error(`${this.#connected.place.url} answered ${tool} with ${status} ${text.slice(0, 500)}`);
+    }
+  }
+
+  /** As `call`, without looking into the answer beyond its status and size. */
+  async callFast(tool: Tool): Promise<void> {
+    const { headers, body } = this.message(tool);
+    const { status, chars } = await this.#exchange(body, headers);
+    if (status !== 200 || (tool === 'large' && chars < LARGE_CHARS)) {
+      throw new Error(`${this.#connected.place.url} answered ${tool} with ${status} and ${chars} bytes`);
+    }
+  }
+
+  close(): void {
+    this.#connected.agent.destroy();
+  }
+
+  async #initialize(): Promise<string> {
+    const clientInfo = { name: 'bench', version: '1.0.0' };
+    const params = { protocolVersion: VERSIONS.legacy, capabilities: {}, clientInfo };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
+    const { session, status, text } = await this.#post(body, this.#headers());
+    if (session !== undefined) return session;
+    throw new Error(`${this.#connected.place.url} gave no session: ${status} ${text.slice(0, 500)}`);
+  }
+
+  #headers(name?: string): Record<string, string> {
+    const { era, session } = this.#connected;
+    return {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...(era === 'modern' || session !== undefined ? { 'mcp-protocol-version': VERSIONS[era] } : {}),
+      ...(era === 'modern' && name !== undefined && { 'mcp-method': 'tools/call', 'mcp-name': name }),
+      ...(session !== undefined && { 'mcp-session-id': session }),
+    };
+  }
+
+  async #post(body: string, headers: Record<string, string>): Promise<Answer & { session: string | undefined }> {
+    const chunks: Buffer[] = [];
+    const { status, session } = await this.#exchange(body, headers, (chunk) => chunks.push(chunk));
+    return { status, session, text: Buffer.concat(chunks).toString() };
+  }
+
+  #exchange(
+    body: string,
+    headers: Record<string, string>,
+    onChunk?: (chunk: Buffer) => void,
+  ): Promise<{ status: number; chars: number; session: string | undefined }> {
+    return new Promise((resolve, reject) => {
+      const { hostname, port, pathname } = this.#target;
+      const length = { 'content-length': String(Buffer.byteLength(body)) };
+      const options = { agent: this.#connected.agent, method: 'POST', hostname, port, path: pathname };
+      const outgoing = send({ ...options, headers: { ...headers, ...length } }, (incoming) => {
+        let chars = 0;
+        incoming.on('data', (chunk: Buffer) => {
+          chars += chunk.length;
+          onChunk?.(chunk);
+        });
+        incoming.on('end', () => {
+          const session = incoming.headers['mcp-session-id'];
+          resolve({
+            status: incoming.statusCode ?? 0,
+            chars,
+            session: typeof session === 'string' ? session : undefined,
+          });
+        });
+        incoming.on('error', reject);
+      });
+      outgoing.on('error', reject);
+      outgoing.end(body);
+    });
+  }
+}
+
+function isResultOf(tool: Tool, text: string): boolean {
+  return tool === 'large' ? text.length > LARGE_CHARS : text.includes('"text":"pong"');
+}

@@ -1,0 +1,26 @@
+/** DynamoDB in JavaScript, in memory, with the gateway's table; counts the requests that reach it. */
+import type { IncomingMessage, Server } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import dynalite from 'dynalite';
+import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
+import { runProgram } from './program.ts';
+
+interface Data {
+  readonly tableName: string;
+}
+
+await runProgram(async ({ tableName }: Data) => {
+  const server: Server = dynalite({ createTableMs: 0 });
+  server.keepAliveTimeout = 60_000;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await createTable({ endpoint, region: 'us-east-1', tableName });
+  const counts: Record<string, number> = {};
+  server.on('request', (request: IncomingMessage) => {
+    const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
+    counts[operation] = (counts[operation] ?? 0) + 1;
+  });
+  return { origin: endpoint, counts };
+});

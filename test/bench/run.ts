@@ -1,0 +1,83 @@
+/**
+ * Measures what the gateway adds, in one run, and prints it beside the aims: latency on each route, calls at once,
+ * requests per call, cold start, size. Exit status 0 whether or not the aims are met, unless something failed to run.
+ *
+ *   --quick       a rough look in about ten seconds
+ *   --json FILE   also writes every figure to a file
+ */
+import { writeFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { formatAims } from './aim.ts';
+import { formatBundle } from './bundle-size.ts';
+import { coldStartAims, formatColdStart, measureColdStart } from './cold-start.ts';
+import { formatLatency, latencyAims, measureLatency } from './latency.ts';
+import { formatParallel, measureParallel } from './parallel.ts';
+import { formatRequests, measureRequests, requestAims } from './requests.ts';
+import { openStage, SHARING, type Stage } from './stage.ts';
+
+const { values: options } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+});
+
+const extent = options.quick
+  ? {
+      calls: 15,
+      rounds: 2,
+      turns: 1,
+      turnMs: 40,
+      warmUpMs: 30,
+      eras: ['legacy'] as const,
+      repetitions: 1,
+      coldStarts: 2,
+    }
+  : {
+      calls: 60,
+      rounds: 5,
+      turns: 3,
+      turnMs: 100,
+      warmUpMs: 400,
+      eras: ['modern', 'legacy'] as const,
+      repetitions: 3,
+      coldStarts: 9,
+    };
+
+function print(heading: string, text: string): void {
+  console.log(`\n${heading}\n${'-'.repeat(heading.length)}\n${text}`);
+}
+
+function describeMachine(): string {
+  const [processor] = cpus();
+  const load = loadavg().map((value) => value.toFixed(1));
+  return `Node ${process.version}, ${cpus().length} x ${processor?.model ?? 'unknown processor'}, load ${load.join(' ')}`;
+}
+
+async function measure(stage: Stage) {
+  const requests = await measureRequests(stage, extent.calls);
+  print('Requests per call', formatRequests(requests));
+  const latency = await measureLatency(stage, extent);
+  print('Latency', formatLatency(latency));
+  const parallel = await measureParallel(stage, extent.eras, extent.repetitions);
+  print('Calls at once', formatParallel(parallel));
+  const { coldStart, bundle } = await measureColdStart(stage, extent.coldStarts);
+  print('Cold start', formatColdStart(coldStart));
+  print('Size of the function', formatBundle(bundle));
+  return { requests, latency, parallel, coldStart, bundle };
+}
+
+const machine = describeMachine();
+console.log([machine, ...SHARING].join('\n'));
+const stage = await openStage();
+try {
+  const figures = await measure(stage);
+  const aims = [...latencyAims(figures.latency), ...requestAims(figures.requests), ...coldStartAims(figures.coldStart)];
+  print('Aims', formatAims(aims));
+  console.log(
+    `\nLoad at the end: ${loadavg()
+      .map((value) => value.toFixed(1))
+      .join(' ')}`,
+  );
+  if (options.json !== undefined) await writeFile(options.json, JSON.stringify({ machine, ...figures, aims }, null, 2));
+} finally {
+  await stage.close();
+}

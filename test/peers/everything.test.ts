@@ -1,0 +1,164 @@
+/**
+ * Through the local gateway, real clients get from `@modelcontextprotocol/server-everything` what they get from it
+ * directly. It speaks the legacy era only.
+ */
+import { Client, StreamableHTTPClientTransport, UnsupportedProtocolVersionError } from '@modelcontextprotocol/client';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
+import { startEverything, type Everything } from '../support/upstreams.ts';
+import { ANSWERS_ALL, LEGACY_PEERS, MODERN_PEER, PEERS } from './clients.ts';
+import { failedSteps, survey, type Arguments, type Plan } from './survey.ts';
+
+/** Roots are asked for outside of any call, on a stream that the gateway does not open, so nobody declares them here. */
+const { roots: _, ...CAPABILITIES } = ANSWERS_ALL;
+
+const NOTHING: readonly Arguments[] = [{}];
+
+/** `fresh` names what the server keeps for all of its sessions together. */
+function everythingPlan(fresh: string): Plan {
+  return {
+    tools: {
+      echo: [{ message: 'héllo 🌍' }, { message: 7 }, {}],
+      'get-annotated-message': [
+        { messageType: 'error' },
+        { messageType: 'success', includeImage: true },
+        { messageType: 'debug' },
+      ],
+      'get-env': NOTHING,
+      'get-resource-links': [{}, { count: 10 }],
+      'get-resource-reference': [{}, { resourceType: 'Text', resourceId: 2 }, { resourceType: 'Blob', resourceId: 3 }],
+      'get-structured-content': [{ location: 'New York' }, { location: 'Chicago' }, { location: 'Nowhere' }],
+      'get-sum': [
+        { a: 0.1, b: 0.2 },
+        { a: 'x', b: 1 },
+      ],
+      'get-tiny-image': NOTHING,
+      'gzip-file-as-resource': [
+        { name: `${fresh}.gz`, data: 'data:text/plain,h%C3%A9llo', outputType: 'resource' },
+        { name: `${fresh}-linked.gz`, data: 'data:text/plain,h%C3%A9llo', outputType: 'resourceLink' },
+      ],
+      'toggle-simulated-logging': NOTHING,
+      'toggle-subscriber-updates': NOTHING,
+      'trigger-long-running-operation': [{ duration: 0.06, steps: 3 }],
+      'trigger-elicitation-request': NOTHING,
+      'trigger-sampling-request': [{ prompt: 'é?', maxTokens: 7 }],
+      'trigger-url-elicitation': [
+        { url: 'https://example.com/é', elicitationId: fresh },
+        { url: 'https://example.com/', elicitationId: fresh, errorPath: true },
+      ],
+      // Asks for a task, which no capability that passes the gateway promises.
+      'simulate-research-query': [{ topic: 'é' }],
+    },
+    prompts: {
+      'simple-prompt': [{}],
+      'args-prompt': [{ city: 'Zürich' }, { city: 'Zürich', state: 'ZH' }],
+      'completable-prompt': [{ department: 'Sales', name: 'Eve' }],
+      'resource-prompt': [
+        { resourceType: 'Text', resourceId: '1' },
+        { resourceType: 'Blob', resourceId: '2' },
+      ],
+    },
+    uris: [
+      'demo://resource/dynamic/text/1',
+      'demo://resource/dynamic/blob/2',
+      `demo://resource/session/${fresh}-linked.gz`,
+      'demo://resource/dynamic/text/none',
+    ],
+    completions: [
+      { ref: { type: 'ref/prompt', name: 'completable-prompt' }, name: 'department', value: 'S' },
+      { ref: { type: 'ref/prompt', name: 'resource-prompt' }, name: 'resourceType', value: 'B' },
+      { ref: { type: 'ref/resource', uri: 'demo://resource/dynamic/text/{resourceId}' }, name: 'resourceId', value: '7' },
+    ],
+  };
+}
+
+let everything: Everything;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  everything = await startEverything();
+  gateway = await startTestGateway({
+    upstreams: {
+      every: { url: everything.url, tools: { 'get-roots-list': { timeoutMs: 300 } } },
+    },
+    servers: { default: { upstreams: ['every'] } },
+  });
+});
+
+afterAll(async () => {
+  await gateway?.close();
+  await everything?.close();
+});
+
+/** The only thing in which two sessions of the server differ. */
+function withoutFreshNames(findings: object, fresh: string): unknown {
+  return JSON.parse(JSON.stringify(findings).replaceAll(fresh, 'fresh'));
+}
+
+describe.each(Object.entries(LEGACY_PEERS))('%s', (name, connect) => {
+  test('gets the same from everything behind a prefix as from everything itself', async () => {
+    const fresh = ['through', 'direct'].map((way) => `${way}-${name.replaceAll(/[^a-z0-9]/gi, '')}`) as [string, string];
+    const through = await connect(gateway.url(), CAPABILITIES);
+    const found = await survey(through, everythingPlan(fresh[0]), 'every__');
+    await through.close();
+    const direct = await connect(everything.url, CAPABILITIES);
+    const expected = await survey(direct, everythingPlan(fresh[1]));
+    await direct.close();
+    expect(withoutFreshNames(found, fresh[0])).toEqual(withoutFreshNames(expected, fresh[1]));
+    expect(failedSteps(found, /errorPath|simulate-research|text\/none/)).toEqual([]);
+    expect(Object.keys(found).length).toBeGreaterThanOrEqual(50);
+  });
+
+  test('cancels a call, which then ends at the gateway as well', async () => {
+    const { peer, close } = await connect(gateway.url());
+    const before = gateway.actions().length;
+    const cancelling = new AbortController();
+    const call = peer.callTool(
+      { name: 'every__trigger-long-running-operation', arguments: { duration: 60, steps: 600 } },
+      { signal: cancelling.signal, onprogress: () => cancelling.abort() },
+    );
+    await expect(call).rejects.toThrow();
+    await vi.waitFor(
+      () => {
+        const ends = gateway.actions().slice(before).filter(({ method }) => method === 'tools/call');
+        expect(ends).toMatchObject([{ outcome: 'cancelled', errorKind: 'cancelled' }]);
+      },
+      { timeout: 5000 },
+    );
+    expect((await peer.callTool({ name: 'every__echo', arguments: { message: 'on' } })).content).toHaveLength(1);
+    await close();
+  });
+
+  test('hears in time that a tool waits for roots, which everything asks for outside of the call', async () => {
+    const { peer, close } = await connect(gateway.url(), ANSWERS_ALL);
+    await peer.sendRootsListChanged();
+    const call = peer.callTool({ name: 'every__get-roots-list', arguments: {} });
+    await expect(call).rejects.toMatchObject({ code: 1005, data: { upstream: 'every', mayHaveRun: true } });
+    await close();
+  });
+});
+
+describe(MODERN_PEER, () => {
+  test('is told which revision everything speaks', async () => {
+    const refusal: unknown = await PEERS[MODERN_PEER]!(gateway.url()).catch((error: unknown) => error);
+    if (!(refusal instanceof UnsupportedProtocolVersionError)) throw refusal;
+    expect(refusal.message).toBe('Unsupported protocol version: upstream every speaks 2025-11-25');
+    expect(refusal.supported).toEqual(['2025-11-25']);
+  });
+
+  test('falls back by itself when it may, and works', async () => {
+    const client = new Client({ name: 'auto', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } });
+    const transport = new StreamableHTTPClientTransport(new URL(gateway.url()));
+    await client.connect(transport);
+    expect(client.getNegotiatedProtocolVersion()).toBe('2025-11-25');
+    expect((await client.listTools()).tools.length).toBeGreaterThan(10);
+    const { content } = await client.callTool({ name: 'every__get-sum', arguments: { a: 1, b: 2 } });
+    expect(content).toEqual([{ type: 'text', text: 'The sum of 1 and 2 is 3.' }]);
+    await transport.terminateSession();
+    await client.close();
+  });
+});
+
+test('no environment failed', () => {
+  expect(gateway.reports).toEqual([]);
+});

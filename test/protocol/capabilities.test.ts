@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import {
+  announcedClientCapabilities,
+  announcedServerCapabilities,
+  ASSUMED_SERVER_CAPABILITIES,
+} from '../../lib/protocol/capabilities.ts';
+
+const UI = 'io.modelcontextprotocol/ui';
+const TASKS = 'io.modelcontextprotocol/tasks';
+
+describe('what clients are told of a server', () => {
+  test('names what is carried, and promises no change notifications', () => {
+    const declared = {
+      tools: { listChanged: true },
+      prompts: { listChanged: true },
+      resources: { listChanged: true, subscribe: true },
+      completions: {},
+      logging: {},
+    };
+    const announced = { tools: {}, prompts: {}, resources: {}, completions: {}, logging: {} };
+    expect(announcedServerCapabilities(declared)).toEqual(announced);
+  });
+
+  test('leaves out tasks, experiments and whatever is not known', () => {
+    const declared = { tools: {}, tasks: { list: {} }, experimental: { x: {} }, 'com.example': {}, __proto__: {} };
+    expect(announcedServerCapabilities(declared)).toEqual({ tools: {} });
+  });
+
+  test('carries the settings of the ui extension and no other extension', () => {
+    const settings = { mimeTypes: ['text/html;profile=mcp-app'], nested: { kept: true } };
+    const declared = { tools: {}, extensions: { [UI]: settings, [TASKS]: {}, 'com.example/own': {} } };
+    expect(announcedServerCapabilities(declared)).toEqual({ tools: {}, extensions: { [UI]: settings } });
+  });
+
+  test('has no extensions when none of them is carried', () => {
+    expect(announcedServerCapabilities({ extensions: { [TASKS]: {} } })).toEqual({});
+  });
+
+  test.each([true, null, 'yes', 1, []])('does not take %j for a declaration', (value) => {
+    expect(announcedServerCapabilities({ tools: value, extensions: { [UI]: value } })).toEqual({});
+  });
+
+  test.each([null, 'yes', []])('does not take %j for extensions', (extensions) => {
+    expect(announcedServerCapabilities({ prompts: {}, extensions })).toEqual({ prompts: {} });
+  });
+
+  test('promises nothing of a server that has not been heard from that cannot be carried', () => {
+    expect(announcedServerCapabilities(ASSUMED_SERVER_CAPABILITIES)).toEqual(ASSUMED_SERVER_CAPABILITIES);
+  });
+});
+
+describe('what servers are told of a client', () => {
+  test('has the details of each capability as the client declared them', () => {
+    const declared = { sampling: { tools: {}, context: {} }, elicitation: { form: {}, url: {} }, roots: {} };
+    expect(announcedClientCapabilities(declared)).toEqual(declared);
+  });
+
+  test('leaves out tasks, in capabilities and in extensions', () => {
+    const declared = { roots: {}, tasks: { requests: {} }, extensions: { [TASKS]: {}, [UI]: { mimeTypes: [] } } };
+    expect(announcedClientCapabilities(declared)).toEqual({ roots: {}, extensions: { [UI]: { mimeTypes: [] } } });
+  });
+
+  test('leaves out what only a server declares, and what is not known', () => {
+    expect(announcedClientCapabilities({ tools: {}, experimental: {}, 'com.example': {} })).toEqual({});
+  });
+
+  test('does not change what it was given', () => {
+    const declared = { tasks: {}, roots: {}, extensions: { [TASKS]: {} } };
+    announcedClientCapabilities(declared);
+    expect(declared).toEqual({ tasks: {}, roots: {}, extensions: { [TASKS]: {} } });
+  });
+});
