@@ -161,7 +161,7 @@ function eraLackingToWire(failure: Failure & { kind: 'era-lacking' }): WireError
   const { upstream, requested, supported } = failure;
   const spoken = supported.length === 0 ? 'no revision the gateway knows' : supported.join(', ');
   const message = `Unsupported protocol version: upstream ${upstream} speaks ${spoken}`;
-  const data = { supported, requested, upstream };
+  const data = { supported, requested: excerpt(requested), upstream };
   return failure.modern
     ? wire(400, JSON_RPC.unsupportedProtocolVersion, message, data)
     : wire(200, JSON_RPC.invalidParams, message, data);

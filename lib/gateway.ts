@@ -15,7 +15,7 @@ import { classify, unservedVersion } from './delivery/incoming.ts';
 import { landingPage } from './delivery/landing-page.ts';
 import { mergeReplies } from './delivery/merge.ts';
 import { ACCEPTED, deliver, deliverOne, EMPTY, type Acceptance, type Delivery } from './delivery/response.ts';
-import { fail, toWire, type Failure, type Result } from './errors.ts';
+import { fail, succeed, toWire, type Failure, type Result } from './errors.ts';
 import { answerHere, setLogLevel } from './gateway/answers.ts';
 import { initialize } from './gateway/handshake.ts';
 import { SERVER_INFO } from './gateway/identity.ts';
@@ -91,8 +91,12 @@ async function receive(visit: Visit, server: VirtualServer, caller: Caller, acce
   switch (incoming.kind) {
     case 'refused':
       return refuse(visit, incoming.failure, { server, caller, request: incoming.request });
-    case 'modern-notification':
+    case 'modern-notification': {
+      const subject = { ...subjectOf(visit, { era: 'modern', server, caller }), method: incoming.method, tool: null };
+      const { status } = ACCEPTED;
+      visit.record(subject).finish({ outcome: 'ok', errorKind: null, status }, costOf(server, newTally()));
       return ACCEPTED;
+    }
     case 'modern': {
       const { request, envelope } = incoming;
       const replies = answer(visit, { era: 'modern', server, caller, envelope }, request);
@@ -114,13 +118,13 @@ async function receiveLegacy(
   accept: Acceptance,
 ): Promise<Delivery> {
   const requests = messages.filter((message) => message.kind === 'request');
-  const opened = await visit.ports.tracer.stage('session', () => openClientSession(visit, server, caller));
+  const opened = await attempt(visit, 'session', () => openClientSession(visit, server, caller));
   const about = { server, caller, era: 'legacy', request: batch ? undefined : requests[0] } as const;
   if (!opened.ok) return refuse(visit, opened.failure, about);
   const session = opened.value;
   if (batch && session.protocolVersion !== BATCH_VERSION) {
     const reason = `Batches are part of revision ${BATCH_VERSION} only`;
-    return refuse(visit, { kind: 'invalid-request', reason }, about);
+    return refuse(visit, { kind: 'invalid-request', reason }, { ...about, session });
   }
   keepAlive(visit, session);
   const scope: LegacyScope = { era: 'legacy', server, caller, session, canAsk: accept.eventStream };
@@ -144,7 +148,7 @@ async function welcome(
   accept: Acceptance,
 ): Promise<Delivery> {
   const tally = newTally();
-  const opened = await visit.ports.tracer.stage('initialize', () => initialize(visit, server, caller, request, tally));
+  const opened = await attempt(visit, 'initialize', () => initialize(visit, server, caller, request, tally));
   if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy', request }, tally);
   const { session, sessionId, text } = opened.value;
   const recorder = recordCall(visit, { era: 'legacy', server, caller, session }, request);
@@ -162,6 +166,13 @@ async function openClientSession(visit: Visit, server: VirtualServer, caller: Ca
   return admitToSession(session, caller.key, server.name, visit.ports.clock.now());
 }
 
+async function endClientSession(visit: Visit, server: VirtualServer, caller: Caller): Promise<Result<ClientSession>> {
+  const opened = await openClientSession(visit, server, caller);
+  if (!opened.ok) return opened;
+  const ended = await visit.stores.clientSessions.terminate(opened.value.key);
+  return ended === undefined ? fail({ kind: 'session-unknown' }) : succeed(ended);
+}
+
 function keepAlive(visit: Visit, session: ClientSession): void {
   const now = visit.ports.clock.now();
   const expiresAt = nextExpiry(session, now);
@@ -171,13 +182,11 @@ function keepAlive(visit: Visit, session: ClientSession): void {
 async function terminate(visit: Visit, server: VirtualServer, caller: Caller): Promise<Delivery> {
   const unserved = unservedVersion(visit.request.headers);
   if (unserved !== undefined) return refuse(visit, unserved, { server, caller, era: 'legacy' });
-  const opened = await openClientSession(visit, server, caller);
-  if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy' });
-  const ended = await visit.stores.clientSessions.terminate(opened.value.key);
-  if (ended === undefined) return refuse(visit, { kind: 'session-unknown' }, { server, caller, era: 'legacy' });
-  closeUpstreamSessions(visit, server, ended);
+  const ended = await attempt(visit, 'terminate', () => endClientSession(visit, server, caller));
+  if (!ended.ok) return refuse(visit, ended.failure, { server, caller, era: 'legacy' });
+  closeUpstreamSessions(visit, server, ended.value);
   const recorder = visit.record({
-    ...subjectOf(visit, { server, caller, session: ended }),
+    ...subjectOf(visit, { server, caller, session: ended.value }),
     era: 'legacy',
     method: 'DELETE',
     tool: null,
@@ -284,6 +293,15 @@ interface About {
   readonly caller?: Caller;
   readonly session?: ClientSession;
   readonly request?: RequestMessage | undefined;
+}
+
+/** Runs one stage. What it throws ends the journey as any failure does, under the id of the request it was for. */
+async function attempt<T>(visit: Visit, stage: string, work: () => Promise<Result<T>>): Promise<Result<T>> {
+  try {
+    return await visit.ports.tracer.stage(stage, work);
+  } catch (error) {
+    return fail(unexpectedFailure(visit, error));
+  }
 }
 
 function refuse(visit: Visit, failure: Failure, about: About = {}, tally: UpstreamTally = newTally()): Delivery {

@@ -9,6 +9,9 @@ import type { Visit } from './visit.ts';
 /** How long work that outlives its answer may take upstream. */
 const AFTERWORD_MS = 2000;
 
+/** The client has had its last word by then, so this much of the invocation is enough to end it, in milliseconds. */
+const AFTERWORD_LEAVE_MS = 100;
+
 export function connectionTools(visit: Visit, deadline: Deadline, tally: UpstreamTally): ConnectionTools {
   return {
     transport: visit.ports.transport,
@@ -33,7 +36,8 @@ export function eraTools(visit: Visit, connection: ConnectionTools): EraTools {
 
 /** Runs work under a deadline of its own: the one of the call it followed from may have passed. */
 export async function asAfterword(visit: Visit, work: (tools: ConnectionTools) => Promise<unknown>): Promise<void> {
-  const limits = { totalMs: AFTERWORD_MS, idleMs: undefined, endsAt: visit.invocation.endsAt };
+  const { endsAt } = visit.invocation;
+  const limits = { totalMs: AFTERWORD_MS, idleMs: undefined, endsAt, leaveMs: AFTERWORD_LEAVE_MS };
   const deadline = startDeadline(visit.ports.clock, limits);
   try {
     await work(connectionTools(visit, deadline, newTally()));

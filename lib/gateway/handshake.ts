@@ -14,7 +14,7 @@ import {
 } from '../protocol/capabilities.ts';
 import { isLegacyVersion, LEGACY_VERSIONS, MODERN_VERSIONS } from '../protocol/era.ts';
 import { negotiate, readClientHello, type ClientHello, type ServerHello } from '../protocol/legacy/handshake.ts';
-import { isObject, resultText, type JsonObject, type RequestMessage } from '../protocol/message.ts';
+import { isObject, isShallowObject, resultText, type JsonObject, type RequestMessage } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { MAX_HELLO_CHARS, newClientSession } from '../sessions/client-session.ts';
 import { lastOf, learn, modernVersionsOf, offeredInstead } from '../upstream/eras.ts';
@@ -213,7 +213,7 @@ function supportedVersions(heard: JsonObject | undefined): readonly string[] {
 function clientInfoOf(request: RequestMessage): JsonObject {
   const meta = request.params?.['_meta'];
   const info = isObject(meta) ? meta[META.clientInfo] : undefined;
-  return info === undefined ? {} : { [META.clientInfo]: info };
+  return isShallowObject(info) ? { [META.clientInfo]: info } : {};
 }
 
 // ----------------------------------------------------------------------------------------------------------- common

@@ -20,8 +20,8 @@ export type DynamoDbMessage =
   /** It serves, and the table exists. */
   { readonly kind: 'serving'; readonly endpoint: string } | { readonly kind: 'failed'; readonly reason: string };
 
-/** The folder cannot be used as a database: it is not writable, or another process has it open. */
-export class StateFolderError extends Error {}
+/** Where state is to be kept cannot be used; the message says why: what the user can mend. */
+export class StateError extends Error {}
 
 /** Starts an embedded DynamoDB with an empty table, or with what a folder holds. */
 export async function startDynamoDb(directory?: string): Promise<LocalDynamoDb> {
@@ -36,7 +36,7 @@ export async function startDynamoDb(directory?: string): Promise<LocalDynamoDb> 
   const message = await firstMessage(worker, exited);
   if (message.kind === 'failed') {
     await worker.terminate();
-    throw new StateFolderError(`The state folder ${directory} cannot be used: ${message.reason}`);
+    throw new StateError(`The state folder ${directory} cannot be used: ${message.reason}`);
   }
   return {
     endpoint: message.endpoint,
@@ -53,4 +53,24 @@ function firstMessage(worker: Worker, exited: Promise<void>): Promise<DynamoDbMe
     worker.once('error', reject);
     void exited.then(() => reject(new Error('The embedded DynamoDB ended before it could be used')));
   });
+}
+
+/**
+ * Uses a DynamoDB that runs already. One in plain `http:` is an emulator, which has the table only if somebody creates
+ * it; elsewhere a deployment has.
+ */
+export async function useDynamoDb(endpoint: string): Promise<LocalDynamoDb> {
+  if (!/^https?:\/\/[^/]/.test(endpoint)) throw new StateError(`${endpoint} is no address of a DynamoDB`);
+  if (endpoint.startsWith('http:')) await createTableAt(endpoint);
+  return { endpoint, close: async () => undefined };
+}
+
+async function createTableAt(endpoint: string): Promise<void> {
+  const { createTable } = await import('../adapters/dynamodb/create-table.ts');
+  try {
+    await createTable({ endpoint, tableName: TABLE_NAME });
+  } catch (cause) {
+    const { name, code } = cause as NodeJS.ErrnoException;
+    throw new StateError(`DynamoDB at ${endpoint} cannot be used: ${code ?? name}`, { cause });
+  }
 }

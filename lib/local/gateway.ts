@@ -3,7 +3,7 @@ import { HANDLER_EXPORT, VARIABLES } from '../adapters/lambda/names.ts';
 import type { ActionLogFormat } from '../adapters/logging/action-log.ts';
 import { functionTimeoutMs } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import { startDynamoDb, TABLE_NAME } from './dynamodb.ts';
+import { startDynamoDb, TABLE_NAME, useDynamoDb, type LocalDynamoDb } from './dynamodb.ts';
 import { startEmulator, type Emulator } from './emulator/emulator.ts';
 import { LOCAL_ORIGINS, openFront } from './front.ts';
 import { openTemporaryFolder } from './temporary-folder.ts';
@@ -19,7 +19,7 @@ export interface LocalGatewayOptions {
   readonly affinity: boolean;
   /** Where the embedded DynamoDB keeps its data; in memory when left out. */
   readonly stateDirectory?: string | undefined;
-  /** A running DynamoDB that has the table, instead of the embedded one. */
+  /** A running DynamoDB instead of the embedded one. */
   readonly dynamodbEndpoint?: string | undefined;
   readonly log: ActionLogFormat;
   /** Where environments write their log lines: a file descriptor of this process, 1 by default. */
@@ -45,7 +45,7 @@ export interface LocalGateway {
 /**
  * Starts the gateway as it is deployed, on this machine: the built function in emulated environments, DynamoDB, and an
  * HTTP server in front. Rejects, once it has ended what it had started, with the system's error when the port cannot be
- * had, with a `StateFolderError`, or with esbuild's `BuildFailure`.
+ * had, with a `StateError`, or with esbuild's `BuildFailure`.
  */
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
   const { config, environments: limit, affinity, report, onMessage } = options;
@@ -71,8 +71,9 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   );
   const close = async () => {
     front.close();
-    const started = await Promise.allSettled([emulator, dynamodb, building]);
-    for (const part of started) if (part.status === 'fulfilled' && 'close' in part.value) await part.value.close();
+    await emulator.then((running) => running.close(), neverStarted);
+    await dynamodb.then((running) => running.close(), neverStarted);
+    await building.catch(neverStarted);
     folder.remove();
   };
   try {
@@ -85,10 +86,11 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   }
 }
 
-function openDynamoDb(options: LocalGatewayOptions): Promise<{ endpoint: string; close(): Promise<void> }> {
-  const endpoint = options.dynamodbEndpoint;
-  if (endpoint === undefined) return startDynamoDb(options.stateDirectory);
-  return Promise.resolve({ endpoint, close: async () => undefined });
+/** Why it did not start is what `startLocalGateway` rejects with. */
+function neverStarted(): void {}
+
+function openDynamoDb({ dynamodbEndpoint, stateDirectory }: LocalGatewayOptions): Promise<LocalDynamoDb> {
+  return dynamodbEndpoint === undefined ? startDynamoDb(stateDirectory) : useDynamoDb(dynamodbEndpoint);
 }
 
 function functionVariables({ log, logFd = 1 }: LocalGatewayOptions, endpoint: string): Record<string, string> {

@@ -1,7 +1,7 @@
 /** The command behind `npm start`: the local gateway, from its options to its end. */
 import { stop as stopBuilding } from 'esbuild';
 import { ConfigurationError, openConfiguration, type Configuration } from './configuration.ts';
-import { StateFolderError } from './dynamodb.ts';
+import { StateError } from './dynamodb.ts';
 import { startLocalGateway } from './gateway.ts';
 import { endWithSignalsAndParent } from './lifetime.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
@@ -61,7 +61,7 @@ function startGateway(options: Options, { config }: Configuration) {
 
 /** What to say of an error that the user can mend; undefined for any other. */
 function explain(error: unknown, { port }: Options): string | undefined {
-  if (error instanceof ConfigurationError || error instanceof StateFolderError) return error.message;
+  if (error instanceof ConfigurationError || error instanceof StateError) return error.message;
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (syscall !== 'listen') return undefined;
   const fault = code === 'EADDRINUSE' ? 'is in use' : `cannot be used (${code})`;

@@ -16,6 +16,8 @@ export interface DeadlineLimits {
   readonly idleMs: number | undefined;
   /** When the platform ends the invocation, milliseconds since the epoch. */
   readonly endsAt: number;
+  /** Time to leave before that, in milliseconds: a second for the last word unless given. */
+  readonly leaveMs?: number;
 }
 
 export interface Deadline {
@@ -43,6 +45,7 @@ export function startDeadline(clock: Clock, limits: DeadlineLimits): Deadline {
   const controller = new AbortController();
   let expiry: Expiry | undefined;
   let stopIdle = (): void => {};
+  let stopped = false;
 
   function expire(reason: Expiry): void {
     if (expiry !== undefined) return;
@@ -50,7 +53,7 @@ export function startDeadline(clock: Clock, limits: DeadlineLimits): Deadline {
     controller.abort();
   }
 
-  const invocationMs = limits.endsAt - clock.now() - LAST_WORD_MS;
+  const invocationMs = limits.endsAt - clock.now() - (limits.leaveMs ?? LAST_WORD_MS);
   const stopTotal =
     limits.totalMs <= invocationMs
       ? clock.schedule(limits.totalMs, () => expire({ kind: 'upstream-timeout', limitMs: limits.totalMs }))
@@ -59,7 +62,8 @@ export function startDeadline(clock: Clock, limits: DeadlineLimits): Deadline {
   function active(): void {
     stopIdle();
     const { idleMs } = limits;
-    if (idleMs === undefined) return;
+    // The rest of a stream may be read after the call is over.
+    if (idleMs === undefined || stopped) return;
     stopIdle = clock.schedule(idleMs, () => expire({ kind: 'upstream-idle', limitMs: idleMs }));
   }
   active();
@@ -71,6 +75,7 @@ export function startDeadline(clock: Clock, limits: DeadlineLimits): Deadline {
     cancel: () => expire({ kind: 'cancelled' }),
     guard: (promise) => guard(promise, controller.signal),
     stop() {
+      stopped = true;
       stopTotal();
       stopIdle();
     },

@@ -5,8 +5,8 @@
 import { announcedClientCapabilities } from './capabilities.ts';
 import type { Era } from './era.ts';
 import { editObject, elementTexts, memberText, type MemberEdit } from './json-text.ts';
-import { isObject, parseJson, type Json, type JsonObject, type NotificationMessage } from './message.ts';
-import type { RequestMessage, ResponseMessage } from './message.ts';
+import { isObject, isShallowObject, parseJson } from './message.ts';
+import type { Json, JsonObject, NotificationMessage, RequestMessage, ResponseMessage } from './message.ts';
 import type { ListMember, MethodRule, TargetField } from './methods.ts';
 import { META } from './modern/envelope.ts';
 import { isShown, toClientName, toUpstreamName } from './names.ts';
@@ -101,7 +101,9 @@ function metaToUpstream(metaText: string, idText: string): string {
     progressToken: () => idText,
     [META.clientCapabilities]: (text) => {
       const declared = parseJson(text);
-      return isObject(declared) ? JSON.stringify(announcedClientCapabilities(declared)) : text;
+      if (!isObject(declared)) return text;
+      // Without depth in a modern request, whose envelope was checked; in a legacy one the key means nothing.
+      return isShallowObject(declared) ? JSON.stringify(announcedClientCapabilities(declared)) : undefined;
     },
   });
 }

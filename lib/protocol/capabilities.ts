@@ -3,7 +3,7 @@
  * carry. Tasks outlive a request and need routing of their own, and change notifications (`listChanged`, `subscribe`)
  * need a stream beside the calls; neither is carried, so neither is announced.
  */
-import { isObject, type JsonObject } from './message.ts';
+import { isObject, isShallowObject, type JsonObject } from './message.ts';
 
 /** Extensions that live in payloads and metadata only, which are relayed untouched. */
 const CARRIED_EXTENSIONS = ['io.modelcontextprotocol/ui'];
@@ -32,7 +32,7 @@ export function announcedClientCapabilities(declared: JsonObject): JsonObject {
 function withExtensions(announced: JsonObject, declared: JsonObject): JsonObject {
   const { extensions } = declared;
   if (!isObject(extensions)) return announced;
-  const carried = CARRIED_EXTENSIONS.filter((name) => isObject(extensions[name])).map((name) => [
+  const carried = CARRIED_EXTENSIONS.filter((name) => isShallowObject(extensions[name])).map((name) => [
     name,
     extensions[name],
   ]);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startFaultyUpstream, type FaultyUpstream } from '../support/faulty-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
-import { openLegacySession } from '../support/wire.ts';
+import { closeCleanly } from './clean-end.ts';
 import { openPeer } from './peer.ts';
 
 /** JSON as tests look into it. */
@@ -27,14 +27,12 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', { concurrent: true
   });
 
   afterAll(async () => {
-    const defects = gateway.logLines().filter((line) => line.includes('"defect"'));
-    await gateway.close();
     await upstream.stop();
-    expect([defects, gateway.reports]).toEqual([[], []]);
+    await closeCleanly(gateway);
   });
 
   async function expectHeard(tool: string): Promise<void> {
-    const call = await upstream.received((request) => request.tool === tool);
+    const call = upstream.calls(tool).at(-1)!;
     await call.abandoned;
     if (era === 'modern') return;
     await upstream.received(

@@ -1,145 +1,133 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { post, postStream, type Headers, type LegacySession, type WireResponse } from '../support/wire.ts';
-import { openLegacySession } from '../support/wire.ts';
-import { expectNobodyStuck, type Attempt } from './killing.ts';
-import { callInSession, expectAnswer, legacyCall, openWorld, type World } from './world.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  openLegacySession,
+  post,
+  postStream,
+  type Headers,
+  type LegacySession,
+  type WireResponse,
+} from '../support/wire.ts';
+import { expectNobodyStuck, KILLING_MS, type Kind } from './killing.ts';
+import { callInSession, expectAnswer, expectServedInSession, legacyCall, openWorld, type World } from './world.ts';
 
 /** JSON as tests look into it. */
 type AnyJson = any;
 
-const LIMIT_MS = 60_000;
-
 let world: World;
+beforeAll(async () => void (world = await openWorld()));
+afterAll(() => world.close());
 
-beforeAll(async () => {
-  world = await openWorld();
-});
+/** A client of the upstream that asks. */
+class AskedClient {
+  readonly #url: string;
+  readonly #session: LegacySession;
 
-afterAll(async () => {
-  const defects = world.stage.gateway.logLines().filter((line) => line.includes('"defect"'));
-  await world.close();
-  expect(defects).toEqual([]);
-});
-
-/** The session serves its client on, at the first attempt. */
-async function expectServed(url: string, session: LegacySession, tag: string): Promise<void> {
-  expectAnswer(await callInSession(url, session, `after ${tag}`), `after ${tag}`);
-}
-
-/** Calls the tool that asks, and resolves with the whole answer; `onQuestion` is given the question. */
-async function callWithQuestion(
-  session: LegacySession,
-  tag: string,
-  onQuestion: (question: AnyJson) => unknown,
-  mark: Headers = {},
-): Promise<WireResponse> {
-  const stream = await postStream(world.url('asking'), legacyCall(tag, 'ask'), { ...session.headers, ...mark });
-  const messages: AnyJson[] = [];
-  for await (const event of stream.events) {
-    if (event.kind === 'comment') continue;
-    messages.push(event.message);
-    if (event.message?.method === 'elicitation/create') await onQuestion(event.message);
+  constructor(url: string, session: LegacySession) {
+    this.#url = url;
+    this.#session = session;
   }
-  return { status: stream.status, headers: stream.headers, text: '', messages };
+
+  /** Calls the tool that asks, and resolves with the whole answer. */
+  async call(tag: string, onQuestion: (question: AnyJson) => unknown, mark: Headers = {}): Promise<WireResponse> {
+    const stream = await postStream(this.#url, legacyCall(tag, 'ask'), { ...this.#session.headers, ...mark });
+    const messages: AnyJson[] = [];
+    for await (const event of stream.events) {
+      if (event.kind === 'comment') continue;
+      messages.push(event.message);
+      if (event.message?.method === 'elicitation/create') await onQuestion(event.message);
+    }
+    return { status: stream.status, headers: stream.headers, text: '', messages };
+  }
+
+  answer(question: AnyJson, mark: Headers = {}): Promise<WireResponse> {
+    const message = { jsonrpc: '2.0', id: question.id, result: { action: 'accept', content: {} } };
+    return post(this.#url, message, { ...this.#session.headers, ...mark });
+  }
 }
 
-function answer(session: LegacySession, question: AnyJson, mark: Headers = {}): Promise<WireResponse> {
-  const message = { jsonrpc: '2.0', id: question.id, result: { action: 'accept', content: {} } };
-  return post(world.url('asking'), message, { ...session.headers, ...mark });
+async function openAskedClient({ url }: World): Promise<AskedClient> {
+  return new AskedClient(url('asking'), await openLegacySession(url('asking'), { capabilities: { elicitation: {} } }));
 }
 
-test('within a call that asks its client', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
-    least: 11,
+const kinds: Readonly<Record<string, Kind>> = {
+  'within a call that asks its client': {
+    least: 12,
     among: ['answer chunk', 'POST tools/call chunk (2)', 'answer chunk (2)'],
-    async prepare(tag: string): Promise<Attempt> {
-      const url = world.url('asking');
-      const session = await openLegacySession(url, { capabilities: { elicitation: {} } });
+    async prepare(world, tag) {
+      const client = await openAskedClient(world);
+      const callAndAnswer = (callTag: string, mark?: Headers) =>
+        client.call(callTag, (question) => client.answer(question), mark);
       return {
-        send: (mark) => callWithQuestion(session, tag, (question) => answer(session, question), mark),
-        next: async () => {
-          await expectServed(url, session, tag);
-          const again = `again ${tag}`;
-          expectAnswer(await callWithQuestion(session, again, (question) => answer(session, question)), again);
-        },
+        send: (mark) => callAndAnswer(tag, mark),
+        next: async () => expectAnswer(await callAndAnswer(`after ${tag}`), `after ${tag}`),
       };
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('while it takes an answer to a question', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
-    least: 6,
+  'while it takes the answer to a question': {
+    least: 7,
     among: ['clientSessions.read after', 'POST answer before', 'POST answer after'],
-    async prepare(tag: string): Promise<Attempt> {
-      const url = world.url('asking');
-      const session = await openLegacySession(url, { capabilities: { elicitation: {} } });
+    async prepare(world, tag) {
+      const client = await openAskedClient(world);
       const asked = Promise.withResolvers<AnyJson>();
-      const call = callWithQuestion(session, tag, (question) => asked.resolve(question));
+      const call = client.call(tag, asked.resolve);
       const question = await asked.promise;
       return {
-        send: (mark) => answer(session, question, mark),
+        send: (mark) => client.answer(question, mark),
         next: async () => {
-          expect((await answer(session, question)).status).toBe(202);
+          expect((await client.answer(question)).status).toBe(202);
           expectAnswer(await call, tag);
-          await expectServed(url, session, tag);
         },
       };
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('while it takes a cancellation', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'while it takes a cancellation': {
     least: 6,
     among: ['mailbox.leaveCancellation before', 'mailbox.leaveCancellation after'],
-    async prepare(tag: string): Promise<Attempt> {
-      const url = world.url('legacy');
-      const session = await world.openSession();
-      const tool = `held ${tag}`;
-      const gate = world.upstream.gate(tool);
-      const call = callInSession(url, session, tag, { tool });
+    async prepare({ url, upstream, openSession }, tag) {
+      const session = await openSession();
+      const gate = upstream.gate(`held ${tag}`);
+      const call = callInSession(url('legacy'), session, tag, { tool: `held ${tag}` });
       await gate.entered;
       const cancellation = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: tag } };
       return {
-        send: (mark) => post(url, cancellation, { ...session.headers, ...mark }),
+        send: (mark) => post(url('legacy'), cancellation, { ...session.headers, ...mark }),
         next: async () => {
           gate.release();
           expectAnswer(await call, tag);
-          await expectServed(url, session, tag);
+          await expectServedInSession(url('legacy'), session, `after ${tag}`);
         },
       };
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('within a call that is cancelled', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
-    least: 12,
+  'within a call that is cancelled': {
+    least: 13,
     among: ['mailbox.peekCancellation after', 'mailbox.clearCancellation before', 'POST notifications/cancelled after'],
-    async prepare(tag: string): Promise<Attempt> {
-      const url = world.url('legacy');
-      const session = await world.openSession();
-      const tool = `held ${tag}`;
-      const gate = world.upstream.gate(tool);
+    async prepare({ url, upstream, openSession }, tag) {
+      const session = await openSession();
+      const gate = upstream.gate(`held ${tag}`);
       return {
         send: async (mark) => {
-          const call = callInSession(url, session, tag, { tool, mark });
+          const call = callInSession(url('legacy'), session, tag, { tool: `held ${tag}`, mark });
           await Promise.race([gate.entered, call.catch(() => undefined)]);
           await session.notify('notifications/cancelled', { requestId: tag });
           return await call;
         },
-        next: () => expectServed(url, session, tag),
+        next: () => expectServedInSession(url('legacy'), session, `after ${tag}`),
       };
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
+  },
+};
+
+describe('everybody can go on wherever an environment ends', () => {
+  test.for(Object.entries(kinds))('%s', { timeout: KILLING_MS }, async ([, kind], { annotate }) => {
+    await expectNobodyStuck(world, kind, annotate);
+  });
 });
 
-test('a cancellation that nobody cleared away is not for a later call of the same id', async () => {
+test('a cancellation that nobody has cleared away is not for a later call of the same id', async () => {
   const session = await world.openSession();
   const tag = 'used twice';
   const gate = world.upstream.gate('patient');
@@ -148,7 +136,8 @@ test('a cancellation that nobody cleared away is not for a later call of the sam
     (mark) => callInSession(world.url('legacy'), session, tag, { tool: 'patient', mark }),
     { meanwhile: { 'mailbox.peekCancellation after': async () => gate.release() } },
   );
-  expect(points).toContain('mailbox.peekCancellation after');
-  expect(outcome.kind).toBe('answered');
+  expect([points, outcome]).toEqual([expect.arrayContaining(['mailbox.peekCancellation after']), ANSWERED]);
   if (outcome.kind === 'answered') expectAnswer(outcome.response, tag);
 });
+
+const ANSWERED = { kind: 'answered', response: expect.anything() };

@@ -1,216 +1,182 @@
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { clientSessionKey } from '../../lib/adapters/dynamodb/table.ts';
+import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { TABLE_NAME } from '../../lib/local/dynamodb.ts';
 import { post, send, type LegacySession } from '../support/wire.ts';
-import { expectNobodyStuck, type Attempt } from './killing.ts';
-import { callInSession, expectAnswer, legacyCall, openWorld, type World } from './world.ts';
-
-const LIMIT_MS = 60_000;
+import { expectNobodyStuck, KILLING_MS, type Attempt, type Kind } from './killing.ts';
+import { callInSession, expectServedInSession, legacyCall, openWorld, type World } from './world.ts';
 
 let world: World;
-let url: string;
+beforeAll(async () => void (world = await openWorld()));
+afterAll(() => world.close());
 
-beforeAll(async () => {
-  world = await openWorld();
-  url = world.url('legacy');
-});
-
-afterAll(async () => {
-  const defects = world.stage.gateway.logLines().filter((line) => line.includes('"defect"'));
-  await world.close();
-  expect(defects).toEqual([]);
-});
-
-/** The session serves its client on, at the first attempt. */
-async function expectServed(session: LegacySession, tag: string): Promise<void> {
-  expectAnswer(await callInSession(url, session, `after ${tag}`), `after ${tag}`);
-}
-
-function callIn(session: LegacySession, tag: string, tool?: string): Attempt {
+/** The attempt is a call in this session, which has to serve another one afterwards. */
+function callIn({ url }: World, session: LegacySession, tag: string, tool?: string): Attempt {
+  const address = url('legacy');
   return {
-    send: (mark) => callInSession(url, session, tag, { ...(tool !== undefined && { tool }), mark }),
-    next: () => expectServed(session, tag),
+    send: (mark) => callInSession(address, session, tag, { tool, mark }),
+    next: () => expectServedInSession(address, session, `after ${tag}`),
   };
 }
 
-test('within initialize', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+/** The attempt is this message in this session, which has to serve a call afterwards. */
+function sayIn({ url }: World, session: LegacySession, tag: string, message: object): Attempt {
+  const address = url('legacy');
+  return {
+    send: (mark) => post(address, message, { ...session.headers, ...mark }),
+    next: () => expectServedInSession(address, session, `after ${tag}`),
+  };
+}
+
+const kinds: Readonly<Record<string, Kind>> = {
+  'within initialize': {
     least: 11,
     among: ['POST initialize before', 'POST notifications/initialized after', 'clientSessions.create after'],
-    async prepare(tag: string): Promise<Attempt> {
+    async prepare({ url, openSession }, tag) {
       const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'wire', version: '1' } };
+      const initialize = { jsonrpc: '2.0', id: tag, method: 'initialize', params };
       return {
-        send: (mark) => post(url, { jsonrpc: '2.0', id: tag, method: 'initialize', params }, mark),
-        next: async () => expectServed(await world.openSession(), tag),
+        send: (mark) => post(url('legacy'), initialize, mark),
+        next: async () => expectServedInSession(url('legacy'), await openSession(), `after ${tag}`),
       };
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('within a call', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'within a call': {
     least: 8,
     among: ['clientSessions.read after', 'POST tools/call before', 'POST tools/call chunk', 'answer before', 'settled'],
-    prepare: async (tag: string) => callIn(await world.openSession(), tag),
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+    prepare: async (world, tag) => callIn(world, await world.openSession(), tag),
+  },
 
-test('within a call that streams', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'within a call that streams': {
     least: 10,
     among: ['POST tools/call chunk', 'answer chunk', 'answer chunk (3)', 'answer end'],
-    prepare: async (tag: string) => callIn(await world.openSession(), tag, 'streamed'),
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+    prepare: async (world, tag) => callIn(world, await world.openSession(), tag, 'streamed'),
+  },
 
-test('within the first call upstream', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'within the call that opens the upstream session': {
     least: 19,
     among: ['POST initialize after', 'POST logging/setLevel after', 'clientSessions.attach before'],
-    async prepare(tag: string): Promise<Attempt> {
+    async prepare(world, tag) {
       const session = await world.openLoneSession();
       expect((await session.request('logging/setLevel', { level: 'info' })).status).toBe(200);
-      return callIn(session, tag);
+      return callIn(world, session, tag);
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('while it replaces a lost upstream session', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
-    least: 18,
-    among: ['POST tools/call after', 'POST initialize before', 'clientSessions.attach after', 'POST tools/call before (2)'],
-    async prepare(tag: string): Promise<Attempt> {
+  'while it replaces an upstream session that the upstream has forgotten': {
+    least: 21,
+    among: [
+      'POST tools/call after',
+      'POST initialize before',
+      'clientSessions.attach after',
+      'POST tools/call after (2)',
+    ],
+    async prepare(world, tag) {
       const known = new Set(world.upstream.sessions);
       const session = await world.openSession();
       const stale = world.upstream.sessions.find((id) => !known.has(id));
       world.upstream.forgetSessions();
-      return { ...callIn(session, tag), stale };
+      return { ...callIn(world, session, tag), stale };
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('after it has lost the race for an upstream session', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
-    least: 18,
-    among: ['DELETE before', 'DELETE after'],
+  'after it has lost the race for an upstream session': {
+    least: 20,
+    among: ['clientSessions.attach after', 'DELETE before', 'DELETE after'],
     from: 'clientSessions.attach before',
-    async prepare(tag: string): Promise<Attempt> {
+    async prepare(world, tag) {
       const session = await world.openLoneSession();
-      const meanwhile = { 'clientSessions.attach before': () => expectServed(session, `before ${tag}`) };
-      return { ...callIn(session, tag), meanwhile };
+      const win = () => expectServedInSession(world.url('legacy'), session, `before ${tag}`);
+      return { ...callIn(world, session, tag), meanwhile: { 'clientSessions.attach before': win } };
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('within a call that takes too long', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'within a call that takes too long': {
     least: 9,
     among: ['POST tools/call after', 'POST notifications/cancelled before', 'POST notifications/cancelled after'],
-    prepare: async (tag: string) => callIn(await world.openSession(), tag, 'slow'),
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+    prepare: async (world, tag) => callIn(world, await world.openSession(), tag, 'slow'),
+  },
 
-test('within a batch', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
-    least: 12,
-    among: ['POST tools/call before (2)', 'POST notifications/roots/list_changed after'],
-    async prepare(tag: string): Promise<Attempt> {
+  'within a batch': {
+    least: 20,
+    among: ['POST tools/call before (2)', 'POST notifications/roots/list_changed after', 'answer chunk (2)'],
+    async prepare(world, tag) {
       const session = await world.openSession({ version: '2025-03-26' });
-      const other = legacyCall(`other ${tag}`, 'streamed');
-      const batch = [legacyCall(tag), other, { jsonrpc: '2.0', method: 'notifications/roots/list_changed' }];
+      const other = `other ${tag}`;
+      const changed = { jsonrpc: '2.0', method: 'notifications/roots/list_changed' };
+      const attempt = sayIn(world, session, tag, [legacyCall(tag), legacyCall(other, 'streamed'), changed]);
       return {
-        send: (mark) => post(url, batch, { ...session.headers, ...mark }),
+        ...attempt,
         next: async () => {
-          expect(world.executions(`other ${tag}`)).toBeLessThanOrEqual(1);
-          await expectServed(session, tag);
+          expect(world.executions(other)).toBeLessThanOrEqual(1);
+          await attempt.next();
         },
       };
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('while it sets the log level', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'while it sets the log level': {
     least: 10,
-    among: ['clientSessions.setLogLevel before', 'POST logging/setLevel after'],
-    async prepare(tag: string): Promise<Attempt> {
-      const session = await world.openSession();
+    among: ['clientSessions.setLogLevel before', 'clientSessions.setLogLevel after', 'POST logging/setLevel after'],
+    async prepare(world, tag) {
       const message = { jsonrpc: '2.0', id: tag, method: 'logging/setLevel', params: { level: 'debug' } };
-      return {
-        send: (mark) => post(url, message, { ...session.headers, ...mark }),
-        next: () => expectServed(session, tag),
-      };
+      return sayIn(world, await world.openSession(), tag, message);
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('while it takes a notification', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
-    least: 6,
+  'while it passes a notification on': {
+    least: 7,
     among: ['POST notifications/roots/list_changed before', 'POST notifications/roots/list_changed after'],
-    async prepare(tag: string): Promise<Attempt> {
-      const session = await world.openSession();
+    async prepare(world, tag) {
       const message = { jsonrpc: '2.0', method: 'notifications/roots/list_changed' };
-      return {
-        send: (mark) => post(url, message, { ...session.headers, ...mark }),
-        next: () => expectServed(session, tag),
-      };
+      return sayIn(world, await world.openSession(), tag, message);
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('while it moves the end of a session', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'while it moves the end of a session': {
     least: 10,
     among: ['clientSessions.touch before', 'clientSessions.touch after'],
-    async prepare(tag: string): Promise<Attempt> {
+    async prepare(world, tag) {
       const session = await world.openSession();
-      await letSessionRest(session);
-      return callIn(session, tag);
+      await letSessionRest(world, session);
+      return callIn(world, session, tag);
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
+
+  'while it ends a session': {
+    least: 9,
+    among: ['clientSessions.terminate before', 'clientSessions.terminate after', 'DELETE before', 'DELETE after'],
+    async prepare({ url, openSession }, tag) {
+      const session = await openSession();
+      return {
+        send: (mark) => send('DELETE', url('legacy'), '', { ...session.headers, ...mark }),
+        next: async () => {
+          // Either it still serves until it is ended again, or it is gone as a whole.
+          const before = await callInSession(url('legacy'), session, `after ${tag}`);
+          expect((await session.terminate()).status).toBe(before.status === 200 ? 204 : 404);
+          expect((await session.request('ping')).status).toBe(404);
+          await expectServedInSession(url('legacy'), await openSession(), `anew after ${tag}`);
+        },
+      };
+    },
+  },
+};
 
 /** As if the session had last been used two hours ago. */
-async function letSessionRest({ sessionId = '' }: LegacySession): Promise<void> {
+async function letSessionRest({ stage }: World, { sessionId = '' }: LegacySession): Promise<void> {
   const update = new UpdateItemCommand({
     TableName: TABLE_NAME,
     Key: clientSessionKey(cryptoIds.digest(sessionId)),
     UpdateExpression: 'SET lastSeenAt = :past',
     ExpressionAttributeValues: { ':past': { N: String(Date.now() - 2 * 60 * 60 * 1000) } },
   });
-  await world.stage.records.database.send(update);
+  await stage.records.database.send(update);
 }
 
-test('while it ends a session', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
-    least: 9,
-    among: ['clientSessions.terminate before', 'clientSessions.terminate after', 'DELETE after'],
-    async prepare(tag: string): Promise<Attempt> {
-      const session = await world.openSession();
-      return {
-        send: (mark) => send('DELETE', url, '', { ...session.headers, ...mark }),
-        next: async () => {
-          const again = await session.terminate();
-          expect([204, 404]).toContain(again.status);
-          expect((await session.request('ping')).status).toBe(404);
-          await expectServed(await world.openSession(), tag);
-        },
-      };
-    },
-  };
-  await expectNobodyStuck(world, kind, annotate);
+describe('everybody can go on wherever an environment ends', () => {
+  test.for(Object.entries(kinds))('%s', { timeout: KILLING_MS }, async ([, kind], { annotate }) => {
+    await expectNobodyStuck(world, kind, annotate);
+  });
 });

@@ -1,119 +1,97 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modernRequest, post, type Headers } from '../support/wire.ts';
-import { expectNobodyStuck, type Attempt } from './killing.ts';
-import { callModern, expectAnswer, openWorld, type World } from './world.ts';
-
-const LIMIT_MS = 60_000;
+import { expectNobodyStuck, KILLING_MS, type Attempt, type Kind } from './killing.ts';
+import { callModern, expectServedModern, openWorld, type World } from './world.ts';
 
 let world: World;
+beforeAll(async () => void (world = await openWorld()));
+afterAll(() => world.close());
 
-beforeAll(async () => {
-  world = await openWorld();
-});
-
-afterAll(async () => {
-  const defects = world.stage.gateway.logLines().filter((line) => line.includes('"defect"'));
-  await world.close();
-  expect(defects).toEqual([]);
-});
-
-/** The same client and the same upstream work on, at the first attempt. */
-async function expectServed(url: string, tag: string): Promise<void> {
-  expectAnswer(await callModern(url, `after ${tag}`), `after ${tag}`);
-}
-
+/** The attempt is a call there, and has to be followed by another one. */
 function callAt(url: string, tag: string, tool?: string): Attempt {
   return {
-    send: (mark) => callModern(url, tag, { ...(tool !== undefined && { tool }), mark }),
-    next: () => expectServed(url, tag),
+    send: (mark) => callModern(url, tag, { tool, mark }),
+    next: () => expectServedModern(url, `after ${tag}`),
   };
 }
 
-test('within a call', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+const kinds: Readonly<Record<string, Kind>> = {
+  'within a call': {
     least: 6,
     among: ['POST tools/call before', 'POST tools/call after', 'POST tools/call chunk', 'answer before', 'settled'],
-    prepare: async (tag: string) => callAt(world.url('modern'), tag),
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+    prepare: async ({ url }, tag) => callAt(url('modern'), tag),
+  },
 
-test('within a call that streams', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'within a call that streams': {
     least: 9,
     among: ['POST tools/call chunk', 'answer chunk', 'answer chunk (2)', 'answer end'],
-    prepare: async (tag: string) => callAt(world.url('modern'), tag, 'streamed'),
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+    prepare: async ({ url }, tag) => callAt(url('modern'), tag, 'streamed'),
+  },
 
-test('within a call that takes too long', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'within a call that takes too long': {
     least: 4,
-    among: ['POST tools/call after'],
-    prepare: async (tag: string) => callAt(world.url('modern'), tag, 'slow'),
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+    among: ['POST tools/call before', 'POST tools/call after'],
+    prepare: async ({ url }, tag) => callAt(url('modern'), tag, 'slow'),
+  },
 
-test('while it learns the eras of an upstream', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'while it learns the eras of an upstream': {
     least: 14,
-    among: ['upstreamEras.read after', 'POST server/discover after', 'upstreamEras.write before', 'upstreamEras.write after'],
-    prepare: async (tag: string) => callAt(world.strangerUrl('both'), tag),
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+    among: [
+      'upstreamEras.read after',
+      'POST server/discover after',
+      'upstreamEras.write before',
+      'POST tools/call after',
+    ],
+    prepare: async ({ strangerUrl }, tag) => callAt(strangerUrl('both'), tag),
+  },
 
-test('while it finds out the eras of an upstream', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'where the eras of an upstream are remembered': {
     least: 8,
     among: ['upstreamEras.read before', 'upstreamEras.read after', 'POST tools/call before'],
-    async prepare(tag: string): Promise<Attempt> {
-      const url = world.strangerUrl('both');
-      await world.stage.run((mark) => callModern(url, `before ${tag}`, { mark }));
+    async prepare({ stage, strangerUrl }, tag) {
+      const url = strangerUrl('both');
+      await stage.run((mark) => callModern(url, `before ${tag}`, { mark }));
       return callAt(url, tag);
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('while it learns that an upstream is of the other era', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
-    least: 20,
+  'while it learns that an upstream lacks the era': {
+    least: 24,
     among: ['POST server/discover after', 'POST initialize after', 'DELETE before', 'upstreamEras.write after'],
-    async prepare(tag: string): Promise<Attempt> {
-      const url = world.strangerUrl('old');
+    async prepare({ strangerUrl }, tag) {
+      const url = strangerUrl('old');
       return {
         send: (mark) => callModern(url, tag, { mark }),
         next: async () => {
-          const refused = await callModern(url, `after ${tag}`);
-          expect([refused.status, refused.messages[0]?.error?.code]).toEqual([400, -32022]);
+          const { status, messages } = await callModern(url, `after ${tag}`);
+          expect([status, messages[0]?.error?.code]).toEqual([400, -32022]);
         },
       };
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
-});
+  },
 
-test('within server/discover', { timeout: LIMIT_MS }, async ({ annotate }) => {
-  const kind = {
+  'within server/discover': {
     least: 8,
     among: ['POST server/discover before', 'POST server/discover chunk', 'upstreamEras.write after'],
-    async prepare(tag: string): Promise<Attempt> {
-      const url = world.strangerUrl('both');
-      const discover = (mark: Headers) => {
+    async prepare({ strangerUrl }, tag) {
+      const url = strangerUrl('both');
+      const discover = (mark: Headers = {}) => {
         const { body, headers } = modernRequest('server/discover', {}, { id: tag });
         return post(url, body, { ...headers, ...mark });
       };
       return {
         send: discover,
         next: async () => {
-          expect((await discover({})).messages[0]?.result?.supportedVersions).toContain('2026-07-28');
-          await expectServed(url, tag);
+          expect((await discover()).messages[0]?.result?.supportedVersions).toContain('2026-07-28');
+          await expectServedModern(url, `after ${tag}`);
         },
       };
     },
-  };
-  await expectNobodyStuck(world, kind, annotate);
+  },
+};
+
+describe('everybody can go on wherever an environment ends', () => {
+  test.for(Object.entries(kinds))('%s', { timeout: KILLING_MS }, async ([, kind], { annotate }) => {
+    await expectNobodyStuck(world, kind, annotate);
+  });
 });

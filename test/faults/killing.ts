@@ -5,7 +5,20 @@ import { ANSWERING } from './fault-points.ts';
 import type { Outcome, Run, RunOptions } from './stage.ts';
 import type { World } from './world.ts';
 
-/** One call of a kind. */
+/** Time for ending a new environment at some twenty points, one after the other. */
+export const KILLING_MS = 60_000;
+
+export interface Kind {
+  /** How many points it has at least. */
+  readonly least: number;
+  /** Some that have to be among them. */
+  readonly among: readonly string[];
+  /** The first point at which environments are ended; the first of all when left out. */
+  readonly from?: string;
+  /** Prepares one call of this kind; `tag` is in its arguments, and in those of no other. */
+  prepare(world: World, tag: string): Promise<Attempt>;
+}
+
 export interface Attempt {
   /** Sends what the environment is ended in, with these headers besides its own. */
   send(mark: Headers): Promise<WireResponse>;
@@ -16,35 +29,25 @@ export interface Attempt {
   readonly stale?: string | undefined;
 }
 
-export interface Kind {
-  /** Prepares an attempt; `tag` is in the arguments of its calls. */
-  prepare(tag: string): Promise<Attempt>;
-  /** How many points it has at least. */
-  readonly least: number;
-  /** Some that have to be among them. */
-  readonly among: readonly string[];
-  /** The first point at which environments are ended; the first of all when left out. */
-  readonly from?: string;
-}
-
-/** How often a point is looked for that does not come up again. */
+/** A point that does not come up is looked for again: on a busy machine, two chunks may have come as one. */
 const TRIES = 3;
 
+/** The tags of all calls differ. */
 let lastTag = 0;
 
-/** Fails unless, wherever the environment is ended, everybody can go on. Leaves a table with the test. */
+/** Fails unless, wherever the environment is ended, everybody can go on. Annotates the test with a table of the points. */
 export async function expectNobodyStuck(world: World, kind: Kind, annotate: TestContext['annotate']): Promise<void> {
   const points = await listPoints(world, kind);
   const first = kind.from === undefined ? 0 : points.indexOf(kind.from);
   const rows: Row[] = [];
-  for (const point of points.slice(first)) rows.push(await killAt(world, kind, point));
-  await annotate(`\n${formatRows(rows)}`);
-  expect(rows.filter(({ trouble }) => trouble !== undefined)).toEqual([]);
+  for (const point of points.slice(first)) rows.push(await endAt(world, kind, point));
+  await annotate(`\n${rows.map(formatRow).join('\n')}`);
+  expect(rows.filter(({ trouble }) => trouble.length > 0)).toEqual([]);
 }
 
 /** The points of an undisturbed call, in order. */
 async function listPoints(world: World, kind: Kind): Promise<readonly string[]> {
-  const { run } = await attempt(world, kind);
+  const { run } = await begin(world, kind);
   expect(run.outcome.kind).toBe('answered');
   expect(run.points).toEqual(expect.arrayContaining([...kind.among]));
   expect(run.points.length).toBeGreaterThanOrEqual(kind.least);
@@ -54,44 +57,48 @@ async function listPoints(world: World, kind: Kind): Promise<readonly string[]> 
 interface Row {
   readonly point: string;
   readonly outcome: string;
+  /** How often the upstream was sent the call. */
   readonly executions: number;
-  /** Records written since the row before. */
-  readonly records: string;
-  readonly trouble: string | undefined;
+  /** What kinds of records were written since the row before. */
+  readonly records: readonly string[];
+  readonly trouble: readonly string[];
 }
 
-async function killAt(world: World, kind: Kind, point: string): Promise<Row> {
+async function endAt(world: World, kind: Kind, point: string): Promise<Row> {
   for (let tries = 1; ; tries += 1) {
-    const { run, tag, attempt: made } = await attempt(world, kind, point);
+    const { run, tag, attempt } = await begin(world, kind, point);
     if (!run.killed && tries < TRIES) continue;
-    const problems = await collect([
-      ['not reached', async () => expect(run.killed).toBe(true)],
-      ['answered too early', async () => expectNoEarlyAnswer(run)],
-      ['the next request', () => made.next()],
-      ['other clients', () => world.bystandersCall()],
-      ['sent upstream', async () => expect(world.executions(tag, made.stale)).toBeLessThanOrEqual(1)],
-    ]);
-    const { faults, kinds } = await world.stage.records.inspect();
-    const trouble = [...problems, ...faults];
+    const executions = () => world.executions(tag, attempt.stale);
+    const trouble = await troubleOf({
+      'the point did not come up': async () => expect(run.killed).toBe(true),
+      'answered too early': async () => expectNoEarlyAnswer(run),
+      'the next request': () => attempt.next(),
+      'other clients': () => world.expectBystandersServed(),
+      'sent more than once': async () => expect(executions()).toBeLessThanOrEqual(1),
+    });
+    const { kinds, faults } = await world.stage.records.inspect();
     return {
       point,
-      outcome: describe(run.outcome),
-      executions: world.executions(tag, made.stale),
-      records: kinds.join(' '),
-      trouble: trouble.length === 0 ? undefined : trouble.join('; '),
+      outcome: formatOutcome(run.outcome),
+      executions: executions(),
+      records: kinds,
+      trouble: [...trouble, ...faults],
     };
   }
 }
 
-async function attempt(
-  world: World,
-  kind: Kind,
-  killAt?: string,
-): Promise<{ run: Run; tag: string; attempt: Attempt }> {
+interface Begun {
+  readonly run: Run;
+  readonly tag: string;
+  readonly attempt: Attempt;
+}
+
+async function begin(world: World, kind: Kind, killAt?: string): Promise<Begun> {
   const tag = `call ${(lastTag += 1)}`;
-  const made = await kind.prepare(tag);
-  const run = await world.stage.run((mark) => made.send(mark), { killAt, meanwhile: made.meanwhile });
-  return { run, tag, attempt: made };
+  const attempt = await kind.prepare(world, tag);
+  const { meanwhile } = attempt;
+  const run = await world.stage.run((mark) => attempt.send(mark), { killAt, meanwhile });
+  return { run, tag, attempt };
 }
 
 /** What the gateway has not given out yet, nobody can have. */
@@ -100,19 +107,20 @@ function expectNoEarlyAnswer(run: Run): void {
   expect(run.outcome).toEqual({ kind: 'failed' });
 }
 
-async function collect(checks: readonly (readonly [string, () => Promise<unknown>])[]): Promise<string[]> {
-  const problems: string[] = [];
-  for (const [name, check] of checks) {
+/** All checks are made, whichever fail. */
+async function troubleOf(checks: Readonly<Record<string, () => Promise<unknown>>>): Promise<string[]> {
+  const trouble: string[] = [];
+  for (const [name, check] of Object.entries(checks)) {
     try {
       await check();
     } catch (error) {
-      problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      trouble.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  return problems;
+  return trouble;
 }
 
-function describe(outcome: Outcome): string {
+function formatOutcome(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'answered':
       return `answered ${outcome.response.status}`;
@@ -123,11 +131,7 @@ function describe(outcome: Outcome): string {
   }
 }
 
-function formatRows(rows: readonly Row[]): string {
-  const lines = rows.map(({ point, outcome, executions, records, trouble }) =>
-    [point.padEnd(46), outcome.padEnd(17), `sent ${executions}`, records.padEnd(8), trouble ?? 'everybody goes on'].join(
-      '  ',
-    ),
-  );
-  return lines.join('\n');
+function formatRow({ point, outcome, executions, records, trouble }: Row): string {
+  const columns = [point.padEnd(46), outcome.padEnd(16), `sent ${executions}`, records.join(' ').padEnd(20)];
+  return `${columns.join('  ')}  ${trouble.length === 0 ? 'everybody goes on' : trouble.join('; ')}`;
 }

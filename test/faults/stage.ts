@@ -13,6 +13,7 @@ import { startTestGateway, type TestGateway } from '../support/local-gateway.ts'
 import { openGate } from '../support/signal-box.ts';
 import type { Signal } from '../support/signals.ts';
 import type { Headers, WireResponse } from '../support/wire.ts';
+import { closeCleanly } from './clean-end.ts';
 import { RUN_HEADER, SETTLED } from './fault-points.ts';
 
 /** What a client may be made to wait for the end of a request whose environment was ended, in milliseconds. */
@@ -47,6 +48,7 @@ export interface Stage {
   readonly records: Records;
   /** Sends a request; it has to carry the headers that `send` is given. Resolves once its environment is done with it. */
   run(send: (mark: Headers) => Promise<WireResponse>, options?: RunOptions): Promise<Run>;
+  /** Rejects if the gateway was in trouble. */
   close(): Promise<void>;
 }
 
@@ -98,7 +100,7 @@ export async function startStage(config: object): Promise<Stage> {
       return { points: run.points, killed: run.killed, outcome: ended[0] };
     },
     async close() {
-      await gateway.close();
+      await closeCleanly(gateway);
       await database.close();
     },
   };

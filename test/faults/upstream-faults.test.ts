@@ -1,17 +1,17 @@
 /** The function as it is deployed, in front of upstreams that fail: what the client hears, when, and what comes after. */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { startScriptedUpstream } from '../gateway/scripted-upstream.ts';
 import { startFaultyUpstream, type Fault, type FaultyUpstream } from '../support/faulty-upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
-import { openLegacySession, type WireStream } from '../support/wire.ts';
+import type { WireStream } from '../support/wire.ts';
+import { closeCleanly } from './clean-end.ts';
 import { openPeer, type Peer } from './peer.ts';
 import { listenWithoutAccepting } from '../node/full-backlog.ts';
 
 /** JSON as tests look into it. */
 type AnyJson = any;
 
-const TOTAL_MS = 500;
-const IDLE_MS = 250;
+const TOTAL_MS = 800;
+const IDLE_MS = 400;
 /** What may pass between a limit and its error on a busy machine. */
 const SLACK_MS = 1000;
 
@@ -38,16 +38,15 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
   });
 
   afterAll(async () => {
-    const defects = gateway.logLines().filter((line) => line.includes('"defect"'));
-    await gateway.close();
     await upstream.stop();
-    expect([defects, gateway.reports]).toEqual([[], []]);
+    await closeCleanly(gateway);
   });
 
   /** The same client, the same session: the first call after a fault is answered. */
   async function expectServed(): Promise<void> {
     const { status, messages, text } = await peer.call('ok', { a: 1 });
-    expect([status, messages.at(-1)?.result?.content], text).toEqual([200, [{ type: 'text', text: '{"a":1}' }]]);
+    const content = [{ type: 'text', text: '{"a":1}' }];
+    expect({ status, text, content: messages.at(-1)?.result?.content }).toMatchObject({ status: 200, content });
   }
 
   function expectFailure(message: AnyJson, tool: string, expected: object): void {
@@ -74,21 +73,27 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
     ['not-jsonrpc', { code: 1008, phase: 'response', mayHaveRun: true }],
     ['html', { code: 1008, mayHaveRun: true }],
     ['wrong-id', { code: 1004, phase: 'response', mayHaveRun: true }],
-    [{ kind: 'huge', bytes: 200_000 }, { code: 1012, phase: 'response', mayHaveRun: true }],
+    [
+      { kind: 'huge', bytes: 200_000 },
+      { code: 1012, phase: 'response', mayHaveRun: true },
+    ],
     ['http-500', { code: 1009, status: 500, mayHaveRun: true }],
     ['http-429', { code: 1010, retryAfter: '7', mayHaveRun: false }],
     ['redirect', { code: 1011, mayHaveRun: true }],
   ];
 
-  test.each(answers)('an upstream that answers with %j is named as the cause, once, and served from again', async (fault, expected) => {
-    const tool = `fails ${JSON.stringify(fault)}`;
-    upstream.on(tool, fault);
-    const response = await peer.call(tool);
-    expect(response.status).toBe(200);
-    expectFailure(response.messages.at(-1), tool, expected);
-    await expectServed();
-    expect([upstream.calls(tool).length, upstream.redirected]).toEqual([1, 0]);
-  });
+  test.each(answers)(
+    'an upstream that answers with %j is named as the cause, once, and served from again',
+    async (fault, expected) => {
+      const tool = `fails ${JSON.stringify(fault)}`;
+      upstream.on(tool, fault);
+      const response = await peer.call(tool);
+      expect(response.status).toBe(200);
+      expectFailure(response.messages.at(-1), tool, expected);
+      await expectServed();
+      expect([upstream.calls(tool).length, upstream.redirected]).toEqual([1, 0]);
+    },
+  );
 
   test('a stream that ends without a final response gets one from the gateway', async () => {
     upstream.on('stops', 'sse-no-final');
@@ -100,14 +105,17 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
     await expectServed();
   });
 
-  test.each(['hang', 'trickle'] as const)('an upstream with %s is given up after the total limit, and hears of it', async (fault) => {
-    upstream.on(fault, fault);
-    const response = await peer.call(fault);
-    expectFailure(response.messages.at(-1), fault, { code: 1005, mayHaveRun: true });
-    expectWithin(response.messages.at(-1).error.data.elapsedMs, TOTAL_MS);
-    await expectHeard(fault);
-    await expectServed();
-  });
+  test.each(['hang', 'trickle'] as const)(
+    'an upstream with %s is given up after the total limit, and hears of it',
+    async (fault) => {
+      upstream.on(fault, fault);
+      const response = await peer.call(fault);
+      expectFailure(response.messages.at(-1), fault, { code: 1005, mayHaveRun: true });
+      expectWithin(response.messages.at(-1).error.data.elapsedMs, TOTAL_MS);
+      await expectHeard(fault);
+      await expectServed();
+    },
+  );
 
   test('an upstream that says nothing is given up after the idle limit, and hears of it', async () => {
     upstream.on('silent', 'hang');
@@ -121,8 +129,10 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
   test('events that trickle reset the idle limit, never the total; the error is the final event', async () => {
     upstream.on('sse-trickle', 'sse-trickle');
     const messages = await readToEnd(await peer.stream('sse-trickle'));
-    expect(messages.slice(0, -1).map(({ params }) => params.progress)).toEqual(messages.slice(0, -1).map((_, at) => at + 1));
     expect(messages.length).toBeGreaterThan(2);
+    for (const [index, { method, params }] of messages.slice(0, -1).entries()) {
+      expect([method, params.progress]).toEqual(['notifications/progress', index + 1]);
+    }
     expectFailure(messages.at(-1), 'sse-trickle', { code: 1005, phase: 'response', mayHaveRun: true });
     expectWithin(messages.at(-1).error.data.elapsedMs, TOTAL_MS);
     await expectHeard('sse-trickle');
@@ -131,7 +141,7 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
 
   /** The connection of the call closes; a legacy upstream is told by a notification as well. */
   async function expectHeard(tool: string): Promise<void> {
-    const call = await upstream.received((request) => request.tool === tool);
+    const call = upstream.calls(tool).at(-1)!;
     await call.abandoned;
     if (era === 'modern') return;
     await upstream.received(
@@ -170,7 +180,10 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
     await upstream.start();
     const after = await meet();
     expect(gateway.emulator.environments.map(({ id }) => id)).toEqual(environments);
-    expect([before, after]).toEqual([[1, 2, 3, 4], [1, 2, 3, 4]]);
+    expect([before, after]).toEqual([
+      [1, 2, 3, 4],
+      [1, 2, 3, 4],
+    ]);
     await expectServed();
   });
 

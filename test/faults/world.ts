@@ -1,6 +1,5 @@
 /** What the calls whose environments are ended take place in: a stage, the upstreams behind it, and bystanders. */
 import { expect } from 'vitest';
-import { LATEST_MODERN } from '../../lib/protocol/era.ts';
 import { startScriptedUpstream, type ScriptedUpstream } from '../gateway/scripted-upstream.ts';
 import { startFaultyUpstream, type FaultyUpstream } from '../support/faulty-upstream.ts';
 import {
@@ -10,7 +9,6 @@ import {
   type Headers,
   type LegacyOptions,
   type LegacySession,
-  type ModernOptions,
   type WireResponse,
 } from '../support/wire.ts';
 import { startStage, type Stage } from './stage.ts';
@@ -19,57 +17,53 @@ import { startStage, type Stage } from './stage.ts';
 type AnyJson = any;
 
 /** Virtual servers whose upstream has never been called; each can be met for the first time once. */
-const STRANGERS = 60;
+const STRANGERS = 100;
 
 /** The limit of the tool `slow`, in milliseconds. */
 const SLOW_MS = 150;
 
+const QUESTION = { message: 'Go on?', requestedSchema: { type: 'object', properties: {} } };
+
+/**
+ * Tools everywhere: any name answers with its arguments, but for `streamed` (progress before the answer), `slow` (never
+ * answers) and `ask` (has a question before it answers; only on `asking`).
+ */
 export interface World {
   readonly stage: Stage;
   /** In both eras. */
   readonly upstream: FaultyUpstream;
-  /** Knows the legacy era only. */
-  readonly old: FaultyUpstream;
-  /** Its tool `ask` has a question before it answers. */
-  readonly asking: ScriptedUpstream;
-  /** Address of the virtual server over one of them, whose era is given. */
+  /** Address of the virtual server over `upstream` in one era, or over the upstream that asks, which is legacy. */
   url(server: 'modern' | 'legacy' | 'asking'): string;
-  /** Address of a virtual server whose upstream the gateway has yet to learn the eras of. */
-  strangerUrl(era: 'both' | 'old'): string;
+  /** Address of a virtual server whose upstream, of both eras or of the legacy one only, the gateway has yet to meet. */
+  strangerUrl(eras: 'both' | 'old'): string;
   openSession(options?: LegacyOptions): Promise<LegacySession>;
   /** A session whose upstream session could not be opened with it. */
   openLoneSession(): Promise<LegacySession>;
   /** How often an upstream was sent a call with this tag; `stale` is an upstream session in which it ran none. */
   executions(tag: string, stale?: string): number;
   /** Other clients, in both eras, make a call each. */
-  bystandersCall(): Promise<void>;
+  expectBystandersServed(): Promise<void>;
+  /** Rejects if the gateway was in trouble. */
   close(): Promise<void>;
 }
 
 export async function openWorld(): Promise<World> {
   const upstream = await startFaultyUpstream({ era: 'both' });
   const old = await startFaultyUpstream({ era: 'legacy' });
-  const asking = await startScriptedUpstream();
+  const asking = await startAskingUpstream();
   upstream.on('streamed', 'sse');
   upstream.on('slow', 'hang');
-  asking.onCall(async (incoming) => {
-    const { name, arguments: given } = incoming.params;
-    if (name === 'ask') await incoming.ask(given.tag, 'elicitation/create', QUESTION);
-    incoming.answer({ content: [{ type: 'text', text: JSON.stringify(given) }] });
-  });
   const stage = await startStage(configOf(upstream.url, old.url, asking.url));
   const { gateway } = stage;
   const bystander = await openLegacySession(gateway.url('legacy'));
   let strangers = 0;
   let bystanderCalls = 0;
 
-  const world: World = {
+  return {
     stage,
     upstream,
-    old,
-    asking,
     url: (server) => gateway.url(server),
-    strangerUrl: (era) => gateway.url(`${era}-${(strangers += 1)}`),
+    strangerUrl: (eras) => gateway.url(`${eras}-${(strangers += 1)}`),
     openSession: (options) => openLegacySession(gateway.url('legacy'), options),
     async openLoneSession() {
       upstream.onMethod('initialize', 'http-500');
@@ -84,29 +78,35 @@ export async function openWorld(): Promise<World> {
           message.params.arguments.tag === tag &&
           (stale === undefined || sessionId !== stale),
       ).length,
-    async bystandersCall() {
+    async expectBystandersServed() {
       const tag = `bystander ${(bystanderCalls += 1)}`;
-      const [inSession, modern] = await Promise.all([
-        callInSession(gateway.url('legacy'), bystander, tag),
-        callModern(gateway.url('modern'), tag),
+      await Promise.all([
+        expectServedInSession(gateway.url('legacy'), bystander, tag),
+        expectServedModern(gateway.url('modern'), tag),
       ]);
-      expectAnswer(inSession, tag);
-      expectAnswer(modern, tag);
     },
     async close() {
-      await stage.close();
       await Promise.all([upstream.stop(), old.stop(), asking.stop()]);
+      await stage.close();
     },
   };
-  return world;
 }
 
-const QUESTION = { message: 'Go on?', requestedSchema: { type: 'object', properties: {} } };
+async function startAskingUpstream(): Promise<ScriptedUpstream> {
+  const upstream = await startScriptedUpstream();
+  upstream.onCall(async (incoming) => {
+    const { name, arguments: given } = incoming.params;
+    if (name === 'ask') await incoming.ask(given.tag, 'elicitation/create', QUESTION);
+    incoming.answer({ content: [{ type: 'text', text: JSON.stringify(given) }] });
+  });
+  return upstream;
+}
 
 function configOf(both: string, old: string, asking: string) {
+  const slow = { tools: { slow: { timeoutMs: SLOW_MS } } };
   const known = {
-    modern: { url: both, prefix: '', era: 'modern', tools: { slow: { timeoutMs: SLOW_MS } } },
-    legacy: { url: both, prefix: '', era: 'legacy', tools: { slow: { timeoutMs: SLOW_MS } } },
+    modern: { url: both, prefix: '', era: 'modern', ...slow },
+    legacy: { url: both, prefix: '', era: 'legacy', ...slow },
     asking: { url: asking, prefix: '', era: 'legacy' },
   };
   const strangers = Array.from({ length: STRANGERS }, (_, index) => index + 1).flatMap((number) => [
@@ -118,12 +118,21 @@ function configOf(both: string, old: string, asking: string) {
   return { upstreams, servers: { ...servers, default: { upstreams: ['legacy'] } } };
 }
 
-/** Calls the tool that answers with its arguments, unless another is named. */
+// ------------------------------------------------------------------------------------------------------------ calls
+
+interface CallOptions {
+  /** `ok` when left out. */
+  readonly tool?: string | undefined;
+  /** Headers of a run. */
+  readonly mark?: Headers;
+}
+
+/** The tag is the request's id, and in the arguments. */
 export function callInSession(
   url: string,
   session: LegacySession,
   tag: string,
-  { tool = 'ok', mark = {} }: { readonly tool?: string; readonly mark?: Headers } = {},
+  { tool, mark = {} }: CallOptions = {},
 ): Promise<WireResponse> {
   return post(url, legacyCall(tag, tool), { ...session.headers, ...mark });
 }
@@ -134,21 +143,26 @@ export function legacyCall(tag: string, tool = 'ok') {
   return { jsonrpc: '2.0', id: tag, method: 'tools/call', params };
 }
 
-export function callModern(
-  url: string,
-  tag: string,
-  { tool = 'ok', mark = {} }: { readonly tool?: string; readonly mark?: Headers } = {},
-): Promise<WireResponse> {
-  const options: ModernOptions = { id: tag, version: LATEST_MODERN, progressToken: tag };
-  const { body, headers } = modernRequest('tools/call', { name: tool, arguments: { tag } }, options);
+export function callModern(url: string, tag: string, { tool = 'ok', mark = {} }: CallOptions = {}) {
+  const params = { name: tool, arguments: { tag } };
+  const { body, headers } = modernRequest('tools/call', params, { id: tag, progressToken: tag });
   return post(url, body, { ...headers, ...mark });
 }
 
-/** The tool has answered with the arguments of this very call. */
+/** The response ends with the tool's answer to the call of this tag. */
 export function expectAnswer(response: WireResponse, tag: string): void {
   const final: AnyJson = response.messages.find(({ id }) => id === tag);
-  expect([response.status, final?.result?.content], response.text).toEqual([
-    200,
-    [{ type: 'text', text: JSON.stringify({ tag }) }],
-  ]);
+  const content = [{ type: 'text', text: JSON.stringify({ tag }) }];
+  const { status, text } = response;
+  expect({ status, text, content: final?.result?.content }).toMatchObject({ status: 200, content });
+}
+
+/** The session serves its client, at the first attempt. */
+export async function expectServedInSession(url: string, session: LegacySession, tag: string): Promise<void> {
+  expectAnswer(await callInSession(url, session, tag), tag);
+}
+
+/** The virtual server serves a modern client, at the first attempt. */
+export async function expectServedModern(url: string, tag: string): Promise<void> {
+  expectAnswer(await callModern(url, tag), tag);
 }

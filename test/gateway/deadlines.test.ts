@@ -1,5 +1,6 @@
 /** The three limits of a call and the end of the invocation, by a clock that the test moves. */
 import { describe, expect, test } from 'vitest';
+import type { Clock } from '../../lib/ports.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
 import { FUNCTION_LEG, LEGS, messagesOf } from '../support/gateway-harness.ts';
 import type { FaultyUpstream } from '../support/faulty-upstream.ts';
@@ -21,6 +22,22 @@ async function pass(clock: ManualClock, ms: number, stepMs = 1000): Promise<void
     clock.advance(Math.min(stepMs, left));
     await turns(2);
   }
+}
+
+/** A clock that tells when a timer of this length has been started. */
+function observeTimers(clock: ManualClock, ofMs: number) {
+  let started = Promise.withResolvers<void>();
+  const observed: Clock = {
+    ...clock,
+    schedule(ms, callback) {
+      if (ms === ofMs) {
+        started.resolve();
+        started = Promise.withResolvers();
+      }
+      return clock.schedule(ms, callback);
+    },
+  };
+  return { clock: observed, next: (): Promise<void> => started.promise };
 }
 
 /** Whether a promise has settled, as far as can be told without waiting. */
@@ -136,11 +153,11 @@ describe.each(LEGS)('$name', (leg) => {
 
     test('whose upstream shows that it lives by comments is not idle', async () => {
       const clock = createManualClock();
-      const { gateway, upstream } = await openScripted({ leg, clock, upstream: { idleTimeoutMs: 1000 } });
+      const idle = observeTimers(clock, 1500);
+      const { gateway, upstream } = await openScripted({ leg, clock: idle.clock, upstream: { idleTimeoutMs: 1500 } });
       const held = Promise.withResolvers<{ beat: () => void; end: () => void }>();
       upstream.onCall(({ response, progress, answer }) => {
         progress(1);
-        // The progress that follows the comment shows the test that the comment has arrived.
         held.resolve({ beat: () => void response.write(': alive\n\n'), end: () => answer({ done: true }) });
       });
       const peer = await gateway.client.connect(revision);
@@ -148,9 +165,10 @@ describe.each(LEGS)('$name', (leg) => {
       await messages.next();
       const { beat, end } = await held.promise;
       for (let count = 0; count < 3; count += 1) {
-        clock.advance(800);
+        clock.advance(1400);
+        const begunAnew = idle.next();
         beat();
-        await new Promise((resolve) => setTimeout(resolve, 30));
+        await begunAnew;
       }
       end();
       expect((await messages.next()).value.result).toMatchObject({ done: true });

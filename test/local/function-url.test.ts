@@ -150,6 +150,12 @@ describe('an answer', () => {
     });
   });
 
+  test('to a HEAD request has no body', async () => {
+    const fixture = await startFixture();
+    const { status, headers, text } = await send('HEAD', `${fixture.origin}/end-after-empty-write`, '');
+    expect({ status, text, kept: headers['x-kept'] }).toEqual({ status: 202, text: '', kept: 'yes' });
+  });
+
   test('with a header that HTTP cannot carry becomes a 502', async () => {
     const fixture = await startFixture();
     expect(await fixture.call('/invalid-header')).toMatchObject({ status: 502, text: 'Internal Server Error' });

@@ -1,7 +1,6 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { beforeAll, afterAll, describe, expect, test } from 'vitest';
 import { startDemoUpstreams, type DemoUpstreams } from '../../lib/local/demo/start.ts';
+import { startDynalite } from '../support/dynalite.ts';
 import { startTestGateway, type TestGateway, type TestGatewayOptions } from '../support/local-gateway.ts';
 import { openLegacySession, postModern, send } from '../support/wire.ts';
 import { cleanUpAfterTest, temporaryFolder } from './kit.ts';
@@ -151,23 +150,19 @@ describe('the start of the local gateway', () => {
   });
 
   test('uses another DynamoDB when it is told of one', async () => {
-    const requests: string[] = [];
-    const other = createServer((request, response) => {
-      requests.push(String(request.headers['x-amz-target']));
-      response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
-      response.end('{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}');
-    });
-    await new Promise<void>((resolve) => {
-      other.listen(0, '127.0.0.1', resolve);
-    });
-    cleanUpAfterTest(async () => {
-      other.close();
-      other.closeAllConnections();
-    });
-    const endpoint = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
-    const gateway = await start({ dynamodbEndpoint: endpoint });
-    await expect(openLegacySession(gateway.url())).rejects.toThrow('503');
-    expect(requests[0]).toMatch(/^DynamoDB_20120810\./);
+    const dynalite = await startDynalite();
+    cleanUpAfterTest(() => dynalite.close());
+    const first = await start({ dynamodbEndpoint: dynalite.endpoint });
+    const second = await start({ dynamodbEndpoint: dynalite.endpoint });
+    const session = await openLegacySession(first.url('fast-test'));
+    expect((await send('POST', second.url('fast-test'), ping(), headersOf(session))).status).toBe(200);
+  });
+
+  test('fails as a whole when the other DynamoDB does not answer', async () => {
+    const dynalite = await startDynalite();
+    await dynalite.close();
+    await expect(start({ dynamodbEndpoint: dynalite.endpoint })).rejects.toThrow(/cannot be used: ECONNREFUSED/);
+    await expect(start({ dynamodbEndpoint: 'localhost:8000' })).rejects.toThrow('localhost:8000 is no address');
   });
 });
 

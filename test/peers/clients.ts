@@ -1,6 +1,7 @@
 /** The official SDK's clients, each with the same answers to whatever a server asks. */
 import type { Client } from '@modelcontextprotocol/client';
 import type { ClientCapabilities, ElicitResult } from '@modelcontextprotocol/client';
+import type { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
 import {
   CreateMessageRequestSchema,
   ElicitRequestSchema,
@@ -52,10 +53,14 @@ export const PEERS: Readonly<Record<string, ConnectPeer>> = {
   ...LEGACY_PEERS,
 };
 
-export const ANSWERS_ALL: ClientCapabilities = { sampling: {}, elicitation: { form: {}, url: {} }, roots: { listChanged: true } };
+export const ANSWERS_ALL: ClientCapabilities = {
+  sampling: {},
+  elicitation: { form: {}, url: {} },
+  roots: { listChanged: true },
+};
 
-/** JSON as questions carry it. */
-type AnyJson = any;
+type CallParams = Parameters<ClientV1['callTool']>[0];
+type CallOptions = Parameters<ClientV1['callTool']>[2];
 
 async function connectTwo(
   url: string,
@@ -88,37 +93,63 @@ async function connectOne(url: string, capabilities: ClientCapabilities = {}): P
       if (capabilities.roots) client.setRequestHandler(ListRootsRequestSchema, () => ROOTS);
     },
   });
-  const callTool: Peer['callTool'] = (params, options) => client.callTool(params, undefined, options) as AnyJson;
-  const peer = new Proxy(client as unknown as Peer, {
-    get: (target, name) => (name === 'callTool' ? callTool : (target as AnyJson)[name].bind(target)),
+  const peer = client as unknown as Peer;
+  const callTool = client.callTool.bind(client);
+  // The one method of the shared surface that has another parameter in between.
+  Object.assign(client, {
+    callTool: (params: CallParams, options: CallOptions) => callTool(params, undefined, options),
   });
   return { peer, era: 'legacy', logs, close };
 }
 
 const ROOTS = { roots: [{ uri: 'file:///home/peer', name: 'Peer é' }] };
 
-function sample({ messages, maxTokens }: AnyJson) {
+function sample({ messages, maxTokens }: { readonly messages: unknown; readonly maxTokens: number }) {
   const text = `Completed ${JSON.stringify(messages)} with ${maxTokens} tokens`;
   return { model: 'peer', role: 'assistant' as const, content: { type: 'text' as const, text }, stopReason: 'endTurn' };
 }
 
-/** Accepts, with the default or a value of the right type for every field. */
-function elicit({ mode, requestedSchema }: AnyJson): ElicitResult {
-  if (mode === 'url') return { action: 'accept' };
-  const fields = Object.entries<AnyJson>(requestedSchema.properties);
-  const content = Object.fromEntries(fields.map(([name, field]) => [name, field.default ?? valueFor(field)]));
-  return { action: 'accept', content };
+/** A field of a form, as far as a value for it depends on it. */
+interface Field {
+  readonly type?: string;
+  readonly format?: string;
+  readonly default?: FieldValue;
+  readonly minimum?: number;
+  readonly enum?: readonly string[];
+  readonly oneOf?: readonly { readonly const: string }[];
+  readonly anyOf?: readonly { readonly const: string }[];
+  readonly items?: Field;
 }
 
-function valueFor(field: AnyJson): string | number | boolean | string[] {
-  if (field.type === 'boolean') return true;
-  if (field.type === 'integer' || field.type === 'number') return field.minimum ?? 7;
-  if (field.type === 'array') return [field.items.enum?.[0] ?? field.items.anyOf[0].const];
-  if (field.enum !== undefined || field.oneOf !== undefined) return field.enum?.[0] ?? field.oneOf[0].const;
-  const byFormat: Readonly<Record<string, string>> = {
-    email: 'peer@example.com',
-    uri: 'https://example.com/é',
-    date: '2026-01-02',
-  };
-  return byFormat[field.format] ?? 'Péer';
+type FieldValue = string | number | boolean | string[];
+
+/** Accepts, with the default or a value of the right type for every field. */
+function elicit(question: object): ElicitResult {
+  if (!('requestedSchema' in question)) return { action: 'accept' };
+  const { properties } = question.requestedSchema as { readonly properties: Readonly<Record<string, Field>> };
+  const fields = Object.entries(properties);
+  return { action: 'accept', content: Object.fromEntries(fields.map(([name, field]) => [name, valueFor(field)])) };
 }
+
+function valueFor(field: Field): FieldValue {
+  if (field.default !== undefined) return field.default;
+  const choice = field.enum?.[0] ?? (field.oneOf ?? field.anyOf)?.[0]?.const;
+  if (choice !== undefined) return choice;
+  switch (field.type) {
+    case 'boolean':
+      return true;
+    case 'integer':
+    case 'number':
+      return field.minimum ?? 7;
+    case 'array':
+      return [String(valueFor(field.items ?? {}))];
+    default:
+      return TEXTS[field.format ?? ''] ?? 'Péer';
+  }
+}
+
+const TEXTS: Readonly<Record<string, string>> = {
+  email: 'peer@example.com',
+  uri: 'https://example.com/%C3%A9',
+  date: '2026-01-02',
+};

@@ -6,7 +6,7 @@ import { Client, StreamableHTTPClientTransport, UnsupportedProtocolVersionError 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 import { startEverything, type Everything } from '../support/upstreams.ts';
-import { ANSWERS_ALL, LEGACY_PEERS, MODERN_PEER, PEERS } from './clients.ts';
+import { ANSWERS_ALL, LEGACY_PEERS, MODERN_PEER, PEERS, type ConnectPeer } from './clients.ts';
 import { failedSteps, survey, type Arguments, type Plan } from './survey.ts';
 
 /** Roots are asked for outside of any call, on a stream that the gateway does not open, so nobody declares them here. */
@@ -67,7 +67,11 @@ function everythingPlan(fresh: string): Plan {
     completions: [
       { ref: { type: 'ref/prompt', name: 'completable-prompt' }, name: 'department', value: 'S' },
       { ref: { type: 'ref/prompt', name: 'resource-prompt' }, name: 'resourceType', value: 'B' },
-      { ref: { type: 'ref/resource', uri: 'demo://resource/dynamic/text/{resourceId}' }, name: 'resourceId', value: '7' },
+      {
+        ref: { type: 'ref/resource', uri: 'demo://resource/dynamic/text/{resourceId}' },
+        name: 'resourceId',
+        value: '7',
+      },
     ],
   };
 }
@@ -77,12 +81,11 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   everything = await startEverything();
-  gateway = await startTestGateway({
-    upstreams: {
-      every: { url: everything.url, tools: { 'get-roots-list': { timeoutMs: 300 } } },
-    },
+  const config = {
+    upstreams: { every: { url: everything.url, tools: { 'get-roots-list': { timeoutMs: 1000 } } } },
     servers: { default: { upstreams: ['every'] } },
-  });
+  };
+  gateway = await startTestGateway(config, { environments: 24 });
 });
 
 afterAll(async () => {
@@ -97,7 +100,10 @@ function withoutFreshNames(findings: object, fresh: string): unknown {
 
 describe.each(Object.entries(LEGACY_PEERS))('%s', (name, connect) => {
   test('gets the same from everything behind a prefix as from everything itself', async () => {
-    const fresh = ['through', 'direct'].map((way) => `${way}-${name.replaceAll(/[^a-z0-9]/gi, '')}`) as [string, string];
+    const fresh = ['through', 'direct'].map((way) => `${way}-${name.replaceAll(/[^a-z0-9]/gi, '')}`) as [
+      string,
+      string,
+    ];
     const through = await connect(gateway.url(), CAPABILITIES);
     const found = await survey(through, everythingPlan(fresh[0]), 'every__');
     await through.close();
@@ -108,37 +114,44 @@ describe.each(Object.entries(LEGACY_PEERS))('%s', (name, connect) => {
     expect(failedSteps(found, /errorPath|simulate-research|text\/none/)).toEqual([]);
     expect(Object.keys(found).length).toBeGreaterThanOrEqual(50);
   });
+});
 
-  test('cancels a call, which then ends at the gateway as well', async () => {
-    const { peer, close } = await connect(gateway.url());
-    const before = gateway.actions().length;
-    const cancelling = new AbortController();
-    const call = peer.callTool(
-      { name: 'every__trigger-long-running-operation', arguments: { duration: 60, steps: 600 } },
-      { signal: cancelling.signal, onprogress: () => cancelling.abort() },
-    );
-    await expect(call).rejects.toThrow();
-    await vi.waitFor(
-      () => {
-        const ends = gateway.actions().slice(before).filter(({ method }) => method === 'tools/call');
-        expect(ends).toMatchObject([{ outcome: 'cancelled', errorKind: 'cancelled' }]);
-      },
-      { timeout: 5000 },
-    );
-    expect((await peer.callTool({ name: 'every__echo', arguments: { message: 'on' } })).content).toHaveLength(1);
-    await close();
-  });
-
-  test('hears in time that a tool waits for roots, which everything asks for outside of the call', async () => {
+test('every legacy client hears in time that a tool waits for roots, which everything asks for outside of calls', async () => {
+  const askOne = async (connect: ConnectPeer): Promise<void> => {
     const { peer, close } = await connect(gateway.url(), ANSWERS_ALL);
     await peer.sendRootsListChanged();
     const call = peer.callTool({ name: 'every__get-roots-list', arguments: {} });
     await expect(call).rejects.toMatchObject({ code: 1005, data: { upstream: 'every', mayHaveRun: true } });
     await close();
-  });
+  };
+  await Promise.all(Object.values(LEGACY_PEERS).map(askOne));
 });
 
-describe(MODERN_PEER, () => {
+test('every legacy client cancels a call, which then ends at the gateway as well', async () => {
+  const cancelOne = async (connect: ConnectPeer): Promise<() => Promise<void>> => {
+    const { peer, close } = await connect(gateway.url());
+    const cancelling = new AbortController();
+    const call = peer.callTool(
+      { name: 'every__trigger-long-running-operation', arguments: { duration: 60, steps: 600 } },
+      { signal: cancelling.signal, onprogress: () => cancelling.abort() },
+    );
+    expect(await call.catch((error: unknown) => error)).toBeInstanceOf(Error);
+    expect((await peer.callTool({ name: 'every__echo', arguments: { message: 'on' } })).content).toHaveLength(1);
+    return close;
+  };
+  const clients = Object.values(LEGACY_PEERS);
+  const closings = await Promise.all(clients.map(cancelOne));
+  await vi.waitFor(
+    () => {
+      const ends = gateway.actions().filter(({ outcome }) => outcome === 'cancelled');
+      expect(ends.map(({ errorKind }) => errorKind)).toEqual(clients.map(() => 'cancelled'));
+    },
+    { timeout: 15_000 },
+  );
+  await Promise.all(closings.map((close) => close()));
+});
+
+describe('a modern client', () => {
   test('is told which revision everything speaks', async () => {
     const refusal: unknown = await PEERS[MODERN_PEER]!(gateway.url()).catch((error: unknown) => error);
     if (!(refusal instanceof UnsupportedProtocolVersionError)) throw refusal;

@@ -4,10 +4,11 @@
  */
 import { McpServer } from '@modelcontextprotocol/server';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as z from 'zod/v4';
 import { serveUpstream, type ServedUpstream } from '../../lib/local/demo/serve.ts';
 import { startConformanceUpstream, type ConformanceUpstream } from '../conformance/upstream.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
-import { ANSWERS_ALL, LEGACY_PEERS, MODERN_PEER, PEERS } from './clients.ts';
+import { ANSWERS_ALL, LEGACY_PEERS, MODERN_PEER, PEERS, type ConnectPeer } from './clients.ts';
 import { failedSteps, survey, type Arguments, type Plan } from './survey.ts';
 
 const NOTHING: readonly Arguments[] = [{}];
@@ -54,21 +55,41 @@ const PLAN: Plan = {
   logs: true,
 };
 
-/** A tool that stays inside until its call is cancelled. */
+/** A tool that stays inside until its call is cancelled; `who` tells the calls apart. */
 class HeldServer {
-  readonly entered = Promise.withResolvers<void>();
-  readonly cancelled = Promise.withResolvers<void>();
+  readonly entered = new Notes();
+  readonly cancelled = new Notes();
 
   readonly create = (): McpServer => {
     const server = new McpServer({ name: 'held', version: '1.0.0' });
-    server.registerTool('wait', { description: 'Waits to be cancelled' }, async ({ mcpReq }) => {
-      mcpReq.signal.addEventListener('abort', () => this.cancelled.resolve());
-      this.entered.resolve();
-      await this.cancelled.promise;
-      return { content: [{ type: 'text', text: 'cancelled' }] };
+    const inputSchema = z.object({ who: z.string() });
+    server.registerTool('wait', { description: 'Waits to be cancelled', inputSchema }, async ({ who }, { mcpReq }) => {
+      mcpReq.signal.addEventListener('abort', () => this.cancelled.add(who));
+      this.entered.add(who);
+      await this.cancelled.wait(who);
+      return { content: [{ type: 'text', text: `${who} was cancelled` }] };
     });
     return server;
   };
+}
+
+/** Names that were noted, for those who wait for one. */
+class Notes {
+  readonly #notes = new Map<string, PromiseWithResolvers<void>>();
+
+  add(name: string): void {
+    this.#of(name).resolve();
+  }
+
+  wait(name: string): Promise<void> {
+    return this.#of(name).promise;
+  }
+
+  #of(name: string): PromiseWithResolvers<void> {
+    const known = this.#notes.get(name) ?? Promise.withResolvers<void>();
+    this.#notes.set(name, known);
+    return known;
+  }
 }
 
 let modern: ConformanceUpstream;
@@ -84,14 +105,11 @@ beforeAll(async () => {
     startConformanceUpstream({ form: 'legacy' }),
     serveUpstream(() => held.create()),
   ]);
-  gateway = await startTestGateway({
+  const config = {
     upstreams: { modern: { url: modern.url, prefix: 'm' }, legacy: { url: legacy.url }, held: { url: served.url } },
-    servers: {
-      default: { upstreams: ['modern'] },
-      legacy: { upstreams: ['legacy'] },
-      held: { upstreams: ['held'] },
-    },
-  });
+    servers: { default: { upstreams: ['modern'] }, legacy: { upstreams: ['legacy'] }, held: { upstreams: ['held'] } },
+  };
+  gateway = await startTestGateway(config, { environments: 24 });
 });
 
 afterAll(async () => {
@@ -109,11 +127,12 @@ function expectAnswers(found: object): void {
 
 describe.each(Object.entries(PEERS))('%s', (name, connect) => {
   test('answers every question and hears every notification as from the server itself', async () => {
-    const [server, url, prefix] = name === MODERN_PEER ? ['default', modern.url, 'm__'] : ['legacy', legacy.url, 'legacy__'];
+    const [server, url, prefix] =
+      name === MODERN_PEER ? ['default', modern.url, 'm__'] : ['legacy', legacy.url, 'legacy__'];
     const through = await connect(gateway.url(server), ANSWERS_ALL);
     const found = await survey(through, PLAN, prefix);
     await through.close();
-    const direct = await connect(url!, ANSWERS_ALL);
+    const direct = await connect(url, ANSWERS_ALL);
     expect(found).toEqual(await survey(direct, PLAN));
     await direct.close();
     expect(failedSteps(found, /test:\/\/none/)).toEqual([]);
@@ -124,17 +143,43 @@ describe.each(Object.entries(PEERS))('%s', (name, connect) => {
   });
 });
 
-describe.each(Object.entries(LEGACY_PEERS))('%s', (_, connect) => {
-  test('cancels a call in the server itself', async () => {
-    Object.assign(held, { entered: Promise.withResolvers(), cancelled: Promise.withResolvers() });
+test('every legacy client cancels a call in the server itself', async () => {
+  const cancelOne = async ([who, connect]: [string, ConnectPeer]): Promise<void> => {
     const { peer, close } = await connect(gateway.url('held'));
     const cancelling = new AbortController();
-    const call = peer.callTool({ name: 'held__wait', arguments: {} }, { signal: cancelling.signal });
-    const rejected = expect(call).rejects.toThrow();
-    await held.entered.promise;
+    const call = peer.callTool({ name: 'held__wait', arguments: { who } }, { signal: cancelling.signal });
+    const failure = call.catch((error: unknown) => error);
+    await held.entered.wait(who);
     cancelling.abort();
-    await rejected;
-    await held.cancelled.promise;
+    expect(await failure).toBeInstanceOf(Error);
+    await held.cancelled.wait(who);
+    await close();
+  };
+  await Promise.all(Object.entries(LEGACY_PEERS).map(cancelOne));
+});
+
+describe('a modern client', () => {
+  test('hears log messages with the call that asks for them', async () => {
+    const { peer, logs, close } = await PEERS[MODERN_PEER]!(gateway.url());
+    const _meta = { 'io.modelcontextprotocol/logLevel': 'info' };
+    await peer.callTool({ name: 'm__test_tool_with_logging', arguments: {}, _meta });
+    expect(logs).toHaveLength(3);
+    await peer.callTool({ name: 'm__test_tool_with_logging', arguments: {} });
+    expect(logs).toHaveLength(3);
+    await close();
+  });
+
+  test('is rid of a call that it gives up, and goes on', async () => {
+    const { peer, close } = await PEERS[MODERN_PEER]!(gateway.url('held'));
+    const cancelling = new AbortController();
+    const call = peer.callTool({ name: 'held__wait', arguments: { who: 'modern' } }, { signal: cancelling.signal });
+    const failure = call.catch((error: unknown) => error);
+    await held.entered.wait('modern');
+    cancelling.abort();
+    expect(await failure).toBeInstanceOf(Error);
+    expect((await peer.listTools()).tools).toHaveLength(1);
+    // A function URL hides that the client has gone, so the call would go on to its deadline.
+    held.cancelled.add('modern');
     await close();
   });
 });

@@ -98,7 +98,9 @@ function missing(name: string): never {
 /** The capabilities that the gateway carries, as it announces them. */
 function carried(capabilities: object): string[] {
   const names = ['tools', 'prompts', 'resources', 'completions', 'logging'];
-  return Object.keys(capabilities).filter((name) => names.includes(name)).toSorted();
+  return Object.keys(capabilities)
+    .filter((name) => names.includes(name))
+    .toSorted();
 }
 
 /**

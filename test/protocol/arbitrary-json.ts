@@ -16,7 +16,20 @@ const space = fc.string({ unit: fc.constantFrom(' ', '\n', '\r', '\t'), maxLengt
 
 /** What stands between the quotes: every escape there is, and whatever could be taken for structure. */
 const character = fc.oneof(
-  fc.constantFrom('\\"', '\\\\', '\\/', '\\b', '\\f', '\\n', '\\r', '\\t', '\\u0041', '\\u005c', '\\ud83d\\ude00', '\\ud800'),
+  fc.constantFrom(
+    '\\"',
+    '\\\\',
+    '\\/',
+    '\\b',
+    '\\f',
+    '\\n',
+    '\\r',
+    '\\t',
+    '\\u0041',
+    '\\u005c',
+    '\\ud83d\\ude00',
+    '\\ud800',
+  ),
   fc.constantFrom('{', '}', '[', ']', ',', ':', ' ', "'", '/', '\u2028', '\u007f', 'é', '世', '😀'),
   fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }).map((text) => JSON.stringify(text).slice(1, -1)),
 );

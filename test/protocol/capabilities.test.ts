@@ -4,6 +4,7 @@ import {
   announcedServerCapabilities,
   ASSUMED_SERVER_CAPABILITIES,
 } from '../../lib/protocol/capabilities.ts';
+import { parseJson } from '../../lib/protocol/message.ts';
 
 const UI = 'io.modelcontextprotocol/ui';
 const TASKS = 'io.modelcontextprotocol/tasks';
@@ -38,6 +39,11 @@ describe('what clients are told of a server', () => {
 
   test.each([true, null, 'yes', 1, []])('does not take %j for a declaration', (value) => {
     expect(announcedServerCapabilities({ tools: value, extensions: { [UI]: value } })).toEqual({});
+  });
+
+  test('leaves out settings of an extension that nest too deep to be written again', () => {
+    const deep = parseJson(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`) ?? null;
+    expect(announcedServerCapabilities({ tools: {}, extensions: { [UI]: deep } })).toEqual({ tools: {} });
   });
 
   test.each([null, 'yes', []])('does not take %j for extensions', (extensions) => {

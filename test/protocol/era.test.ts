@@ -26,7 +26,8 @@ test.each(['2024-11-05', '2027-01-01', 'DRAFT', '', '2026-07-28 ', undefined, nu
 
 test('the newest revision of each era comes first', () => {
   expect([LATEST_MODERN, LATEST_LEGACY]).toEqual(['2026-07-28', '2025-11-25']);
-  for (const versions of [MODERN_VERSIONS, LEGACY_VERSIONS]) expect(versions).toEqual([...versions].sort().reverse());
+  for (const versions of [MODERN_VERSIONS, LEGACY_VERSIONS])
+    expect(versions).toEqual([...versions].toSorted().toReversed());
 });
 
 test('batches exist in 2025-03-26', () => {

@@ -137,9 +137,12 @@ describe('editObject', () => {
     expect(editObject(text, { name: (value) => value.toUpperCase() })).toBe(String.raw`{"\u006eame":"LAST"}`);
   });
 
-  test.each(['12345678901234567890', '1.0', '1e400', '-0', '0.1000', '1E+2'])('leaves the number %s as written', (text) => {
-    expect(editObject(`{"id":1,"n":${text}}`, { id: () => '2' })).toBe(`{"id":2,"n":${text}}`);
-  });
+  test.each(['12345678901234567890', '1.0', '1e400', '-0', '0.1000', '1E+2'])(
+    'leaves the number %s as written',
+    (text) => {
+      expect(editObject(`{"id":1,"n":${text}}`, { id: () => '2' })).toBe(`{"id":2,"n":${text}}`);
+    },
+  );
 
   test('edits a member called __proto__ like any other', () => {
     const edits = Object.fromEntries([['__proto__', () => '"new"']]);

@@ -130,9 +130,12 @@ describe('parseJson', () => {
     );
   });
 
-  test.each(['', '{', '{"a":1}}', "{'a':1}", 'undefined', '[1,]', '"\n"', '\ufeff{}'])('knows that %j is no JSON', (text) => {
-    expect(parseJson(text)).toBeUndefined();
-  });
+  test.each(['', '{', '{"a":1}}', "{'a':1}", 'undefined', '[1,]', '"\n"', '\ufeff{}'])(
+    'knows that %j is no JSON',
+    (text) => {
+      expect(parseJson(text)).toBeUndefined();
+    },
+  );
 });
 
 describe('isObject', () => {
@@ -197,14 +200,27 @@ describe('the texts that the gateway writes itself', () => {
   });
 
   test('leave out the parameters of a notification that has none', () => {
-    expect(notificationText('notifications/initialized')).toBe('{"jsonrpc":"2.0","method":"notifications/initialized"}');
+    expect(notificationText('notifications/initialized')).toBe(
+      '{"jsonrpc":"2.0","method":"notifications/initialized"}',
+    );
   });
 
   test('are messages that read as what was written', () => {
     const error = { code: 1001, message: 'm', data: { a: [1] } };
-    expect(read(requestText('an id', 'ping', { a: 1 }))).toMatchObject({ kind: 'request', idText: '"an id"', params: { a: 1 } });
-    expect(read(notificationText('notifications/x', { a: 1 }))).toMatchObject({ kind: 'notification', params: { a: 1 } });
+    expect(read(requestText('an id', 'ping', { a: 1 }))).toMatchObject({
+      kind: 'request',
+      idText: '"an id"',
+      params: { a: 1 },
+    });
+    expect(read(notificationText('notifications/x', { a: 1 }))).toMatchObject({
+      kind: 'notification',
+      params: { a: 1 },
+    });
     expect(read(errorText('"a"', error))).toMatchObject({ kind: 'response', idText: '"a"', body: { error } });
-    expect(read(resultText('7', { a: 1 }))).toMatchObject({ kind: 'response', idText: '7', body: { result: { a: 1 } } });
+    expect(read(resultText('7', { a: 1 }))).toMatchObject({
+      kind: 'response',
+      idText: '7',
+      body: { result: { a: 1 } },
+    });
   });
 });

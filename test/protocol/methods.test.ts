@@ -37,7 +37,9 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
     expect([rule?.plan, rule?.target, rule?.list, rule?.cacheable]).toEqual(expected);
   });
 
-  const other = Object.keys(REQUESTS[era === 'modern' ? 'legacy' : 'modern']).filter((method) => !(method in REQUESTS[era]));
+  const other = Object.keys(REQUESTS[era === 'modern' ? 'legacy' : 'modern']).filter(
+    (method) => !(method in REQUESTS[era]),
+  );
 
   test.each([
     ...other,
@@ -96,12 +98,14 @@ test.each([
   expect(belongsToRequest(method)).toBe(false);
 });
 
-test.each(['notifications/progress', 'notifications/message', 'notifications/elicitation/complete', 'notifications/vendor/own'])(
-  '%s belongs to the request on whose stream it comes',
-  (method) => {
-    expect(belongsToRequest(method)).toBe(true);
-  },
-);
+test.each([
+  'notifications/progress',
+  'notifications/message',
+  'notifications/elicitation/complete',
+  'notifications/vendor/own',
+])('%s belongs to the request on whose stream it comes', (method) => {
+  expect(belongsToRequest(method)).toBe(true);
+});
 
 test.each(['sampling/createMessage', 'elicitation/create', 'roots/list', 'ping'])('a server may ask %s', (method) => {
   expect(isServerRequest(method)).toBe(true);
@@ -111,9 +115,12 @@ test.each(['tools/call', 'tasks/get', 'sampling/createmessage', ''])('a server m
   expect(isServerRequest(method)).toBe(false);
 });
 
-test.each(['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'])('%s is a log level', (level) => {
-  expect(isLogLevel(level)).toBe(true);
-});
+test.each(['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'])(
+  '%s is a log level',
+  (level) => {
+    expect(isLogLevel(level)).toBe(true);
+  },
+);
 
 test.each(['warn', 'INFO', '', 7, null, undefined, ['info']])('%j is no log level', (level) => {
   expect(isLogLevel(level)).toBe(false);

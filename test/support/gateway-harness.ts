@@ -104,6 +104,8 @@ export interface Harness {
   readonly client: GatewayClient;
   /** One environment each. */
   readonly environments: readonly GatewayClient[];
+  /** Addresses of the environments, such as `http://127.0.0.1:8787`; none on the platform `function`. */
+  readonly origins: readonly string[];
   /** What the action log was given, in order. */
   readonly actions: readonly Action[];
   /** The same as lines, as JSON and for people; defects included. */
@@ -164,6 +166,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   return {
     client: clientOf(rotating(platforms)),
     environments: clients,
+    origins: platforms.flatMap(({ origin }) => origin ?? []),
     actions,
     lines,
     stores: openState_({ requests: 0 }),
@@ -214,6 +217,7 @@ function trackAfter(gateway: Gateway, running: Set<Promise<void>>): Gateway {
 
 /** One environment as HTTP reaches it. */
 interface Platform {
+  readonly origin?: string;
   send(method: string, path: string, body: string, headers: Headers): Promise<WireResponse>;
   stream(path: string, body: string, headers: Headers): Promise<WireStream>;
   close(): Promise<void>;
@@ -231,6 +235,7 @@ async function serveNode(gateway: Gateway, environment: string, requestBytes: nu
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
+    origin,
     send: (method, path, body, headers) => send(method, origin + path, body, headers),
     // The content type and `Accept` that this function adds by itself are replaced by those of the client.
     stream: (path, body, headers) => postStream(origin + path, body, headers),

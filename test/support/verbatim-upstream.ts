@@ -88,7 +88,7 @@ export class VerbatimUpstream {
 
   #serve(text: string, headers: IncomingHttpHeaders, response: ServerResponse): void {
     if (text === '') return void response.writeHead(200).end();
-    const heard: Heard = { text, message: JSON.parse(text) as AnyJson, headers };
+    const heard: Heard = { text, message: JSON.parse(text), headers };
     this.heard.push(heard);
     const { id, method } = heard.message;
     if (method === undefined) this.#questions.get(id)?.(heard);

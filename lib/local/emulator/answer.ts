@@ -27,7 +27,7 @@ export function createAnswerSink(response: ServerResponse, requestId: string): A
   /** Chunks handed to the connection and not written yet; each is to be released once. */
   const held = new Set<() => void>();
   /** Once true, what still comes is dropped. */
-  let deaf = false;
+  let deaf = response.destroyed;
 
   response.on('close', () => {
     deaf = true;

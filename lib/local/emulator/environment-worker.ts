@@ -180,7 +180,9 @@ async function loadHandler(): Promise<Handler> {
 
 async function serve(handler: Handler): Promise<never> {
   let stream: ResponseStream | undefined;
-  answers.on('message', ({ units }: CreditFrame) => stream?.credit(units));
+  answers.on('message', ({ invocation, units }: CreditFrame) => {
+    if (invocation === takenCount) stream?.credit(units);
+  });
   answers.unref();
   for (;;) {
     const invocation = await nextInvocation();

@@ -157,7 +157,8 @@ export class Environment {
   #credit(running: Running, units: number): void {
     running.uncreditedUnits += units;
     if (running !== this.#running || running.uncreditedUnits < CREDIT_UNITS) return;
-    this.#answerPort.postMessage({ units: running.uncreditedUnits } satisfies CreditFrame);
+    const credit: CreditFrame = { invocation: this.#invocations, units: running.uncreditedUnits };
+    this.#answerPort.postMessage(credit);
     running.uncreditedUnits = 0;
   }
 

@@ -38,6 +38,8 @@ export type AnswerFrame =
 
 /** So many units of the answer (`length` of its chunks) have reached the client, or nobody. */
 export interface CreditFrame {
+  /** Which of the environment's invocations, counted from 1. */
+  readonly invocation: number;
   readonly units: number;
 }
 

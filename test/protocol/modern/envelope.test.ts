@@ -81,10 +81,15 @@ describe('a valid envelope', () => {
 });
 
 describe('a malformed envelope', () => {
-  test.each([undefined, {}, { _meta: null }, { _meta: [] }, { _meta: 'x' }])('is one with the parameters %j', (params) => {
-    const headers = { 'mcp-protocol-version': VERSION, 'mcp-method': 'tools/list' };
-    expect(readEnvelope(requestOf(requestText('tools/list', params)), headers)).toEqual(invalid('params._meta is required'));
-  });
+  test.each([undefined, {}, { _meta: null }, { _meta: [] }, { _meta: 'x' }])(
+    'is one with the parameters %j',
+    (params) => {
+      const headers = { 'mcp-protocol-version': VERSION, 'mcp-method': 'tools/list' };
+      expect(readEnvelope(requestOf(requestText('tools/list', params)), headers)).toEqual(
+        invalid('params._meta is required'),
+      );
+    },
+  );
 
   test.each([undefined, null, 20260728, [VERSION]])('is one whose protocol version is %j', (version) => {
     const reason = '_meta["io.modelcontextprotocol/protocolVersion"] must be a string';
@@ -137,9 +142,12 @@ describe('headers that do not agree with the body', () => {
     expect(read({ headers: { [header]: value } })).toEqual(mismatch(`${name} does not match the body`));
   });
 
-  test.each(['=?base64?bm93?=bm93?=', '=?base64?b?=', 'n\u00f8w', 'now\x07'])('are those with the malformed Mcp-Name %j', (value) => {
-    expect(read({ headers: { 'mcp-name': value } })).toEqual(mismatch('Mcp-Name is malformed'));
-  });
+  test.each(['=?base64?bm93?=bm93?=', '=?base64?b?=', 'n\u00f8w', 'now\x07'])(
+    'are those with the malformed Mcp-Name %j',
+    (value) => {
+      expect(read({ headers: { 'mcp-name': value } })).toEqual(mismatch('Mcp-Name is malformed'));
+    },
+  );
 
   test.each(['=?base64?*?=', 'caf\u00e9', '\x00'])('are those with the malformed Mcp-Param-Region %j', (value) => {
     expect(read({ headers: { 'mcp-param-region': value } })).toEqual(mismatch('mcp-param-region is malformed'));
@@ -172,14 +180,21 @@ describe('a version that is not served', () => {
 });
 
 describe('hasEnvelope', () => {
-  test.each([VERSION, '1999-01-01', 7, null])('is true when _meta names the version %j, whatever that is worth', (version) => {
-    expect(hasEnvelope({ _meta: { [META.protocolVersion]: version } })).toBe(true);
-  });
-
-  test.each([undefined, {}, { _meta: {} }, { _meta: null }, { _meta: { progressToken: 1 } }, { _meta: [META.protocolVersion] }])(
-    'is false for the parameters %j',
-    (params) => {
-      expect(hasEnvelope(params)).toBe(false);
+  test.each([VERSION, '1999-01-01', 7, null])(
+    'is true when _meta names the version %j, whatever that is worth',
+    (version) => {
+      expect(hasEnvelope({ _meta: { [META.protocolVersion]: version } })).toBe(true);
     },
   );
+
+  test.each([
+    undefined,
+    {},
+    { _meta: {} },
+    { _meta: null },
+    { _meta: { progressToken: 1 } },
+    { _meta: [META.protocolVersion] },
+  ])('is false for the parameters %j', (params) => {
+    expect(hasEnvelope(params)).toBe(false);
+  });
 });

@@ -50,9 +50,15 @@ test('every encoded value is one that a header can carry without losing anything
 
 test('a value is encoded whenever it begins and ends like an encoded one, even where the two marks overlap', () => {
   fc.assert(
-    fc.property(fc.oneof(text.map((inner) => `=?base64?${inner}?=`), fc.constant('=?base64?=')), (value) => {
-      expect(encodeHeaderValue(value)).not.toBe(value);
-    }),
+    fc.property(
+      fc.oneof(
+        text.map((inner) => `=?base64?${inner}?=`),
+        fc.constant('=?base64?='),
+      ),
+      (value) => {
+        expect(encodeHeaderValue(value)).not.toBe(value);
+      },
+    ),
     property,
   );
 });
@@ -88,7 +94,13 @@ describe('decodeHeaderValue', () => {
   });
 
   test('takes any character that a field value must not hold for malformed', () => {
-    const codes = [...Array.from({ length: 0x20 }, (_, code) => code).filter((code) => code !== 0x09), 0x7f, 0x80, 0xe9, 0xff];
+    const codes = [
+      ...Array.from({ length: 0x20 }, (_, code) => code).filter((code) => code !== 0x09),
+      0x7f,
+      0x80,
+      0xe9,
+      0xff,
+    ];
     for (const code of [...codes, 0x4e16]) expect(decodeHeaderValue(`a${String.fromCharCode(code)}b`)).toBeUndefined();
   });
 
