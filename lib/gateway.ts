@@ -94,7 +94,7 @@ async function receive(visit: Visit, server: VirtualServer, caller: Caller, acce
     case 'modern-notification': {
       const subject = { ...subjectOf(visit, { era: 'modern', server, caller }), method: incoming.method, tool: null };
       const { status } = ACCEPTED;
-      visit.record(subject).finish({ outcome: 'ok', errorKind: null, status }, costOf(server, newTally()));
+      visit.record(subject).finish({ outcome: 'ok', errorKind: null, status }, shareOf(server, newTally()));
       return ACCEPTED;
     }
     case 'modern': {
@@ -153,7 +153,7 @@ async function welcome(
   const { session, sessionId, text } = opened.value;
   const recorder = recordCall(visit, { era: 'legacy', server, caller, session }, request);
   recorder.sent(text);
-  recorder.finish({ outcome: 'ok', errorKind: null, status: 200 }, costOf(server, tally));
+  recorder.finish({ outcome: 'ok', errorKind: null, status: 200 }, shareOf(server, tally));
   const delivery = deliverOne(text, 200, accept);
   return { ...delivery, headers: { ...delivery.headers, 'mcp-session-id': sessionId } };
 }
@@ -191,7 +191,7 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
     method: 'DELETE',
     tool: null,
   });
-  recorder.finish({ outcome: 'ok', errorKind: null, status: EMPTY.status }, costOf(server, newTally()));
+  recorder.finish({ outcome: 'ok', errorKind: null, status: EMPTY.status }, shareOf(server, newTally()));
   return EMPTY;
 }
 
@@ -209,7 +209,7 @@ async function* answer(visit: Visit, scope: Scope, request: RequestMessage): Asy
       yield reply;
     }
   } finally {
-    recorder.finish(ending ?? CLIENT_GONE, costOf(scope.server, tally));
+    recorder.finish(ending ?? CLIENT_GONE, shareOf(scope.server, tally));
   }
 }
 
@@ -255,7 +255,7 @@ async function tell(visit: Visit, scope: LegacyScope, message: Message): Promise
   const recorder = visit.record({ ...subjectOf(visit, scope), method, tool: null });
   const status = failure === undefined ? ACCEPTED.status : toWire(failure).status;
   const outcome = failure === undefined ? 'ok' : outcomeOf(failure);
-  recorder.finish({ outcome, errorKind: failure?.kind ?? null, status }, costOf(scope.server, tally));
+  recorder.finish({ outcome, errorKind: failure?.kind ?? null, status }, shareOf(scope.server, tally));
   return failure;
 }
 
@@ -278,10 +278,16 @@ async function takeOrFail(
 function notTaken(failure: Failure): Delivery {
   const { status, error } = toWire(failure);
   return {
-    status: status === 200 ? 502 : status,
+    status: status === 200 ? statusOfUntaken(failure) : status,
     headers: { 'content-type': 'application/json' },
     body: errorText(undefined, error),
   };
+}
+
+/** What an upstream refuses is the client's to mend; what else may fail there is not. */
+function statusOfUntaken(failure: Failure): number {
+  const refused = failure.kind === 'upstream-refused' || (failure.kind === 'upstream-http' && failure.status < 500);
+  return refused ? 400 : 502;
 }
 
 // --------------------------------------------------------------------------------------------- refusals and records
@@ -309,7 +315,7 @@ function refuse(visit: Visit, failure: Failure, about: About = {}, tally: Upstre
   const text = errorText(about.request?.idText, error);
   const recorder = recordCall(visit, about, about.request);
   recorder.sent(text);
-  recorder.finish({ outcome: outcomeOf(failure), errorKind: failure.kind, status }, costOf(about.server, tally));
+  recorder.finish({ outcome: outcomeOf(failure), errorKind: failure.kind, status }, shareOf(about.server, tally));
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: text };
 }
 
@@ -330,6 +336,6 @@ function subjectOf(visit: Visit, about: About) {
   };
 }
 
-function costOf(server: VirtualServer | undefined, { waitedMs, requests, attempts }: UpstreamTally) {
-  return { upstream: requests > 0 ? (server?.upstream.name ?? null) : null, waitedMs, requests, attempts };
+function shareOf(server: VirtualServer | undefined, { attempts, cost }: UpstreamTally) {
+  return { upstream: cost.requests > 0 ? (server?.upstream.name ?? null) : null, attempts, ...cost };
 }

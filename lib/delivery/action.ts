@@ -14,8 +14,8 @@ export interface ActionSubject {
   readonly bytesIn: number;
 }
 
-/** What going upstream cost; null fields mean that nothing went there. */
-export interface UpstreamCost {
+/** What went upstream, and what it cost; `upstream` is null when nothing did. */
+export interface UpstreamShare {
   readonly upstream: string | null;
   readonly waitedMs: number;
   readonly requests: number;
@@ -28,8 +28,6 @@ export interface ActionEnd {
   readonly errorKind: string | null;
   readonly status: number;
 }
-
-export const NO_UPSTREAM: UpstreamCost = { upstream: null, waitedMs: 0, requests: 0, attempts: 0 };
 
 /** Hashes in the log tell callers and sessions apart, and are too short to stand for them elsewhere. */
 const HASH_CHARS = 12;
@@ -66,13 +64,13 @@ export class ActionRecorder {
   }
 
   /** Writes the line; only the first end counts. */
-  finish(end: ActionEnd, cost: UpstreamCost): void {
+  finish(end: ActionEnd, share: UpstreamShare): void {
     if (this.#finished) return;
     this.#finished = true;
     const { requestId, traceId, environment, cold } = this.#invocation;
     const { era, caller, session, server, method, tool, bytesIn } = this.#subject;
     const totalMs = this.#ports.clock.elapsed() - this.#began;
-    const upstreamMs = Math.min(cost.waitedMs, totalMs);
+    const upstreamMs = Math.min(share.waitedMs, totalMs);
     const action: Action = {
       time: this.#time,
       requestId,
@@ -83,7 +81,7 @@ export class ActionRecorder {
       caller: shorten(caller),
       session: shorten(session),
       server,
-      upstream: cost.upstream,
+      upstream: share.upstream,
       method: printable(method),
       tool: printable(tool),
       outcome: end.outcome,
@@ -94,9 +92,9 @@ export class ActionRecorder {
       totalMs: round(totalMs),
       gatewayMs: round(totalMs - upstreamMs),
       upstreamMs: round(upstreamMs),
-      upstreamRequests: cost.requests,
+      upstreamRequests: share.requests,
       dynamodbRequests: this.#stores.requests,
-      attempt: cost.attempts,
+      attempt: share.attempts,
     };
     this.#ports.actionLog.write(action);
   }

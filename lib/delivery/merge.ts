@@ -8,10 +8,9 @@ export async function* mergeReplies(sources: readonly AsyncGenerator<Reply, void
   try {
     while (steps.size > 0) {
       const { source, result } = await Promise.race(steps.values());
-      if (result.done === true) {
-        steps.delete(source);
-        continue;
-      }
+      steps.delete(source);
+      if (result.done === true) continue;
+      // Behind the others, so that one that always has something to say does not keep them from being heard.
       steps.set(source, step(source));
       yield result.value;
     }

@@ -22,17 +22,26 @@ export interface Acceptance {
 
 /** Undefined when the client takes neither form. A missing header takes both (RFC 9110, 12.5.1). */
 export function readAccept(header: string | undefined): Acceptance | undefined {
-  const ranges = (header ?? '*/*').split(',').flatMap(readRange);
-  const takes = (...forms: string[]): boolean => ranges.some((range) => forms.includes(range));
-  const json = takes('*/*', 'application/*', 'application/json');
-  const eventStream = takes('*/*', 'text/*', SSE_CONTENT_TYPE);
+  const ranges = (header ?? '*/*').split(',').map(readRange);
+  const json = takes(ranges, ['application/json', 'application/*', '*/*']);
+  const eventStream = takes(ranges, [SSE_CONTENT_TYPE, 'text/*', '*/*']);
   return json || eventStream ? { json, eventStream } : undefined;
 }
 
-function readRange(text: string): string[] {
-  const [range, ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
-  const refused = parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-  return range === undefined || refused ? [] : [range];
+interface MediaRange {
+  readonly range: string;
+  readonly taken: boolean;
+}
+
+/** Of the ranges that a form falls under, most specific first, the first one that is named decides. */
+function takes(named: readonly MediaRange[], falling: readonly string[]): boolean {
+  const deciding = falling.find((form) => named.some(({ range }) => range === form));
+  return named.some(({ range, taken }) => range === deciding && taken);
+}
+
+function readRange(text: string): MediaRange {
+  const [range = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
+  return { range, taken: !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)) };
 }
 
 export interface Delivery {
@@ -68,8 +77,9 @@ export async function deliver(
 ): Promise<Delivery> {
   const source = new PatientReader(replies, clock);
   const finals: Final[] = [];
+  const heartbeatAt = clock.elapsed() + HEARTBEAT_MS;
   while (finals.length < expected.finals) {
-    const next = await (accept.eventStream ? source.next(HEARTBEAT_MS) : source.next());
+    const next = await (accept.eventStream ? source.next(heartbeatAt - clock.elapsed()) : source.next());
     if (next === 'waiting') return eventStream(finals, expected, source);
     if (next === undefined) break;
     if (next.kind === 'final') finals.push(next);

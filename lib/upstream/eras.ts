@@ -8,7 +8,7 @@ import { LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS, type Era } from '../pr
 import { META } from '../protocol/modern/envelope.ts';
 import { JSON_RPC, type JsonObject } from '../protocol/message.ts';
 import type { Answer } from './exchange.ts';
-import { newTally, type CallEnd, type UpstreamTally } from './fault.ts';
+import { newTally, type CallEnd } from './fault.ts';
 import { closeUpstreamSession, openUpstreamSession } from './legacy.ts';
 import { discover, isModernError, type EraWrong } from './modern.ts';
 import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
@@ -136,23 +136,7 @@ async function probeLegacy(link: UpstreamLink, tools: EraTools): Promise<EraOutc
 
 /** A probe costs the call requests and time, but says nothing of how far the call itself has come. */
 function forProbe(connection: ConnectionTools): ConnectionTools {
-  const { tally } = connection;
-  const own: UpstreamTally = {
-    ...newTally(),
-    get requests() {
-      return tally.requests;
-    },
-    set requests(requests) {
-      tally.requests = requests;
-    },
-    get waitedMs() {
-      return tally.waitedMs;
-    },
-    set waitedMs(waitedMs) {
-      tally.waitedMs = waitedMs;
-    },
-  };
-  return { ...connection, tally: own };
+  return { ...connection, tally: newTally(connection.tally.cost) };
 }
 
 export async function lastOf(

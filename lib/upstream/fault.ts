@@ -5,6 +5,14 @@ import type { TransportFailure } from '../ports.ts';
 /** Why a call ends without an answer: a fault of the upstream, or the client's own wish. */
 export type CallEnd = UpstreamFault | { readonly kind: 'cancelled' };
 
+/** What a call costs at its upstream, handshakes, probes and cancellations included. */
+interface UpstreamCost {
+  /** HTTP requests. */
+  requests: number;
+  /** Time spent waiting for the upstream, milliseconds. */
+  waitedMs: number;
+}
+
 /** How far a call has come and what it cost; written by the connection, read for errors and the action log. */
 export interface UpstreamTally {
   phase: UpstreamPhase;
@@ -12,14 +20,12 @@ export interface UpstreamTally {
   sent: boolean;
   /** How many times the call was sent. */
   attempts: number;
-  /** HTTP requests to the upstream, handshakes and cancellations included. */
-  requests: number;
-  /** Time spent waiting for the upstream, milliseconds. */
-  waitedMs: number;
+  readonly cost: UpstreamCost;
 }
 
-export function newTally(): UpstreamTally {
-  return { phase: 'era', sent: false, attempts: 0, requests: 0, waitedMs: 0 };
+/** A tally of its own for what is not the call itself, such as a probe, may count towards the call's `cost`. */
+export function newTally(cost: UpstreamCost = { requests: 0, waitedMs: 0 }): UpstreamTally {
+  return { phase: 'era', sent: false, attempts: 0, cost };
 }
 
 const NEVER_RAN: ReadonlySet<UpstreamFault['kind']> = new Set([

@@ -74,10 +74,10 @@ export async function post(
   tools: ConnectionTools,
 ): Promise<PostOutcome> {
   const began = tools.clock.elapsed();
-  tools.tally.requests += 1;
+  tools.tally.cost.requests += 1;
   const request = toHttpRequest(link, 'POST', body, headers, tools.limits.signal);
   const response = await tools.tracer.stage(`upstream ${link.name}`, () => tools.transport.send(request));
-  tools.tally.waitedMs += tools.clock.elapsed() - began;
+  tools.tally.cost.waitedMs += tools.clock.elapsed() - began;
   if (response.kind === 'failure') {
     const fault = tools.limits.expiry() ?? faultOfTransport(response, link.config.connectTimeoutMs);
     return { kind: 'fault', fault, sent: response.sent };
@@ -92,7 +92,7 @@ export async function deleteSession(
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
 ): Promise<void> {
-  tools.tally.requests += 1;
+  tools.tally.cost.requests += 1;
   const response = await tools.transport.send(toHttpRequest(link, 'DELETE', '', headers, tools.limits.signal));
   if (response.kind === 'response') await drain(response);
 }
@@ -178,7 +178,7 @@ async function* timed(
     for (;;) {
       const began = tools.clock.elapsed();
       const next = await items.next();
-      tools.tally.waitedMs += tools.clock.elapsed() - began;
+      tools.tally.cost.waitedMs += tools.clock.elapsed() - began;
       if (next.done === true) break;
       yield next.value.kind === 'fault' ? endOf(next.value.fault, tools) : next.value;
     }

@@ -121,7 +121,8 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 };
 
-describe('everybody can go on wherever an environment ends', () => {
+// Together, because a cancellation is looked for no sooner than after a second.
+describe('everybody can go on wherever an environment ends', { concurrent: true }, () => {
   test.for(Object.entries(kinds))('%s', { timeout: KILLING_MS }, async ([, kind], { annotate }) => {
     await expectNobodyStuck(world, kind, annotate);
   });

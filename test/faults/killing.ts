@@ -29,6 +29,9 @@ export interface Attempt {
   readonly stale?: string | undefined;
 }
 
+/** How soon after its environment has ended a client must know that its request has, in milliseconds. */
+const WAIT_MS = 1000;
+
 /** A point that does not come up is looked for again: on a busy machine, two chunks may have come as one. */
 const TRIES = 3;
 
@@ -71,6 +74,7 @@ async function endAt(world: World, kind: Kind, point: string): Promise<Row> {
     const executions = () => world.executions(tag, attempt.stale);
     const trouble = await troubleOf({
       'the point did not come up': async () => expect(run.killed).toBe(true),
+      'left waiting': async () => expect(run.waitedMs).toBeLessThan(WAIT_MS),
       'answered too early': async () => expectNoEarlyAnswer(run),
       'the next request': () => attempt.next(),
       'other clients': () => world.expectBystandersServed(),
@@ -114,10 +118,16 @@ async function troubleOf(checks: Readonly<Record<string, () => Promise<unknown>>
     try {
       await check();
     } catch (error) {
-      trouble.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      trouble.push(`${name}: ${formatError(error)}`);
     }
   }
   return trouble;
+}
+
+/** Assertions shorten what they were given. */
+function formatError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'actual' in error ? `${error.message} (got ${JSON.stringify(error.actual)})` : error.message;
 }
 
 function formatOutcome(outcome: Outcome): string {

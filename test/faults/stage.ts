@@ -16,8 +16,8 @@ import type { Headers, WireResponse } from '../support/wire.ts';
 import { closeCleanly } from './clean-end.ts';
 import { RUN_HEADER, SETTLED } from './fault-points.ts';
 
-/** What a client may be made to wait for the end of a request whose environment was ended, in milliseconds. */
-const PATIENCE_MS = 3000;
+/** A run that takes longer than this hangs, in milliseconds. */
+const PATIENCE_MS = 10_000;
 
 const ENTRY = fileURLToPath(new URL('mcp-with-fault-points.ts', import.meta.url));
 
@@ -34,6 +34,8 @@ export interface Run {
   readonly points: readonly string[];
   readonly killed: boolean;
   readonly outcome: Outcome;
+  /** How long the client waited for the end of its request after that of the environment, in milliseconds. */
+  readonly waitedMs: number;
 }
 
 export interface RunOptions {
@@ -54,7 +56,8 @@ export interface Stage {
 
 interface Running extends RunOptions {
   readonly points: string[];
-  killed: boolean;
+  /** When the environment was ended. */
+  killedAt: number | undefined;
   readonly over: PromiseWithResolvers<void>;
 }
 
@@ -74,7 +77,7 @@ export async function startStage(config: object): Promise<Stage> {
     try {
       await run.meanwhile?.[signal.name]?.();
       if (signal.name === run.killAt) {
-        run.killed = true;
+        run.killedAt = performance.now();
         await gateway.emulator.kill(environment);
         run.over.resolve();
         return;
@@ -92,18 +95,24 @@ export async function startStage(config: object): Promise<Stage> {
     records: openTable(database.endpoint),
     async run(send, options = {}) {
       const id = String((lastRun += 1));
-      const run: Running = { ...options, points: [], killed: false, over: Promise.withResolvers() };
+      const run: Running = { ...options, points: [], killedAt: undefined, over: Promise.withResolvers() };
       runs.set(id, run);
-      const outcome = outcomeOf(send({ [RUN_HEADER]: id }));
-      const ended = await inTime(Promise.all([outcome, run.over.promise]), () => `after ${run.points.join(', ')}`);
+      const work = Promise.all([timedOutcome(send({ [RUN_HEADER]: id })), run.over.promise]);
+      const [{ outcome, at }] = await inTime(work, () => `after ${run.points.join(', ')}`);
       runs.delete(id);
-      return { points: run.points, killed: run.killed, outcome: ended[0] };
+      const { points, killedAt } = run;
+      return { points, killed: killedAt !== undefined, outcome, waitedMs: Math.max(0, at - (killedAt ?? at)) };
     },
     async close() {
       await closeCleanly(gateway);
       await database.close();
     },
   };
+}
+
+async function timedOutcome(response: Promise<WireResponse>): Promise<{ outcome: Outcome; at: number }> {
+  const outcome = await outcomeOf(response);
+  return { outcome, at: performance.now() };
 }
 
 async function outcomeOf(response: Promise<WireResponse>): Promise<Outcome> {

@@ -112,7 +112,8 @@ const modern: Record<string, { readonly send: Journey; readonly line: object }> 
     line: { era: 'modern', method: 'prompts/get', tool: 'up__p', errorKind: '-32601', status: 404 },
   },
   'a resource, whose address may be private': {
-    send: async (gateway) => (await gateway.client.connect('2026-07-28')).request('resources/read', { uri: 'x://secret' }),
+    send: async (gateway) =>
+      (await gateway.client.connect('2026-07-28')).request('resources/read', { uri: 'x://secret' }),
     line: { era: 'modern', method: 'resources/read', tool: null },
   },
   'a discovery': {
@@ -344,8 +345,10 @@ describe.each(LEGS)('$name', (leg) => {
     const { gateway, upstream } = await openScripted({ leg, clock, upstream: upstreamFields });
     upstream.onCall(async ({ params, answer, fail, log, ask, response, modern }) => {
       if (params.name === 'fails') return fail(-32000, secrets.error, { secret: secrets.error });
-      if (params.name === 'garbage') return void response.writeHead(200, { 'content-type': 'application/json' }).end(`{${secrets.garbage}`);
-      if (params.name === 'http') return void response.writeHead(500, { 'x-secret': secrets.header }).end(secrets.error);
+      if (params.name === 'garbage')
+        return void response.writeHead(200, { 'content-type': 'application/json' }).end(`{${secrets.garbage}`);
+      if (params.name === 'http')
+        return void response.writeHead(500, { 'x-secret': secrets.header }).end(secrets.error);
       if (params.name === 'hangs') return;
       log(secrets.log);
       if (params.name === 'asks' && !modern) await ask(secrets.id, 'roots/list');
@@ -364,7 +367,10 @@ describe.each(LEGS)('$name', (leg) => {
       }
       await peer.request('resources/read', { uri: `x://${secrets.uri}` }, options);
       await gateway.client.post(`{"${secrets.argument}`, { ...peer.headers, ...headers });
-      await gateway.client.post({ jsonrpc: '2.0', id: {}, method: secrets.argument.slice(0, 0), params: [secrets.argument] }, peer.headers);
+      await gateway.client.post(
+        { jsonrpc: '2.0', id: {}, method: secrets.argument.slice(0, 0), params: [secrets.argument] },
+        peer.headers,
+      );
       const held = peer.request('tools/call', { name: 'up__hangs', arguments: { secret: secrets.argument } }, options);
       await upstream.receive(({ message }) => message?.params?.name === 'hangs');
       if (peer.era === 'legacy') {

@@ -70,9 +70,11 @@ describe.each(LEGS)('$name', (leg) => {
     };
     const answer = await send(gateway, peer, [withToken(1), withToken(2), call(3)]);
     expect(answer.headers['content-type']).toBe('text/event-stream');
-    const tokens = answer.messages.flatMap(({ params }) => params?.progressToken ?? []);
-    expect(tokens.toSorted()).toEqual(['token-1', 'token-2']);
-    expect(answer.messages.flatMap(({ id }) => id ?? []).toSorted()).toEqual([1, 2, 3]);
+    const finals = answer.messages.filter(({ id }) => id !== undefined);
+    const tokens = answer.messages.flatMap(({ params }): unknown => params?.progressToken ?? []);
+    expect(new Set(tokens)).toEqual(new Set(['token-1', 'token-2']));
+    expect(new Set(finals.map(({ id }): unknown => id))).toEqual(new Set([1, 2, 3]));
+    expect([tokens.length, finals.length]).toEqual([2, 3]);
     expect(answer.messages.at(-1)).toHaveProperty('id');
   });
 
@@ -121,7 +123,9 @@ describe.each(LEGS)('$name', (leg) => {
     await send(gateway, peer, [call(1), call(2), { jsonrpc: '2.0', method: 'notifications/initialized' }]);
     await gateway.settled();
     const logged = gateway.actions.slice(before).map(({ method }) => method);
-    expect(logged.toSorted()).toEqual(['notifications/initialized', 'tools/call', 'tools/call']);
+    expect(logged).toHaveLength(3);
+    expect(logged.filter((method) => method === 'tools/call')).toHaveLength(2);
+    expect(logged).toContain('notifications/initialized');
   });
 
   test.each([

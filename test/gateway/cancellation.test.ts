@@ -22,9 +22,7 @@ describe.each(LEGS)('$name', (leg) => {
       await upstream.received(({ method }) => method === 'notifications/cancelled');
       await gateway.settled();
       // The upstream knows the call by its own id, and is told once.
-      expect(upstream.cancellations).toEqual([
-        { requestId: call.message.id, reason: expect.stringMatching(/./) },
-      ]);
+      expect(upstream.cancellations).toEqual([{ requestId: call.message.id, reason: expect.stringMatching(/./) }]);
       expect(call.message.id).not.toBe('c-1');
       expect(gateway.actions.find(({ method }) => method === 'tools/call')).toMatchObject({
         outcome: 'cancelled',
@@ -94,16 +92,20 @@ describe.each(LEGS)('$name', (leg) => {
     expect(upstream.cancellations).toEqual([]);
   });
 
-  test.each([[{ requestId: 'nobody' }], [{ requestId: null }], [{ requestId: {} }], [{ requestId: 1.5 }], [{}], [undefined]])(
-    'that means nothing (%j) is accepted and ignored',
-    async (params) => {
-      const { gateway, upstream } = await openFaulty('legacy', { leg });
-      const peer = await gateway.client.connect('2025-11-25');
-      const before = upstream.requests.length;
-      expect((await peer.notify('notifications/cancelled', params)).status).toBe(202);
-      expect(upstream.requests).toHaveLength(before);
-    },
-  );
+  test.each([
+    [{ requestId: 'nobody' }],
+    [{ requestId: null }],
+    [{ requestId: {} }],
+    [{ requestId: 1.5 }],
+    [{}],
+    [undefined],
+  ])('that means nothing (%j) is accepted and ignored', async (params) => {
+    const { gateway, upstream } = await openFaulty('legacy', { leg });
+    const peer = await gateway.client.connect('2025-11-25');
+    const before = upstream.requests.length;
+    expect((await peer.notify('notifications/cancelled', params)).status).toBe(202);
+    expect(upstream.requests).toHaveLength(before);
+  });
 
   test('leaves no timer behind, nor any look-up', async () => {
     const clock = createManualClock();

@@ -90,7 +90,7 @@ describe.each(LEGS)('$name', (leg) => {
       // The modern era says so by closing the connection, the legacy era in words and by the upstream's own id as well.
       await call.abandoned;
       await gateway.settled();
-      expect(upstream.cancellations.map(({ requestId }) => requestId)).toEqual(
+      expect(upstream.cancellations.map(({ requestId }): unknown => requestId)).toEqual(
         era === 'legacy' ? [call.message.id] : [],
       );
       expect((await peer.call('up__ok')).result).toBeDefined();
@@ -233,21 +233,6 @@ describe.each(LEGS)('$name', (leg) => {
     });
     await gateway.settled();
     expect(upstream.cancellations).toEqual([]);
-    expect(upstream.calls('ok')).toEqual([]);
-  });
-
-  test('a call whose upstream does not say in time what it speaks has not run', async () => {
-    const clock = createManualClock();
-    const { gateway, upstream } = await openFaulty('modern', { leg, clock, upstream: { timeoutMs: 5000 } });
-    upstream.onMethod('server/discover', 'hang');
-    const peer = await gateway.client.connect('2026-07-28');
-    const answer = peer.call('up__ok');
-    await upstream.received(({ method }) => method === 'server/discover');
-    clock.advance(5000);
-    expect((await answer).error).toMatchObject({
-      code: 1005,
-      data: { phase: 'era', elapsedMs: 5000, mayHaveRun: false },
-    });
     expect(upstream.calls('ok')).toEqual([]);
   });
 

@@ -11,7 +11,7 @@ const served = pairs.filter(({ revision, upstreamEra }) => [eraOf(revision), 'bo
 
 describe.each(LEGS)('$name', (leg) => {
   describe.each(served)('a $revision client of an upstream that speaks $upstreamEra', ({ revision, upstreamEra }) => {
-    test.each(['a-1', 7, '7', 9_007_199_254_740_993])('has its call answered under its id %j', async (id) => {
+    test.each(['a-1', 7, '7', Number.MIN_SAFE_INTEGER])('has its call answered under its id %j', async (id) => {
       const { gateway, upstream } = await openFaulty(upstreamEra, { leg });
       const peer = await gateway.client.connect(revision);
       const answer = await peer.request('tools/call', { name: 'up__ok', arguments: { città: 'Zürich' } }, { id });
@@ -42,9 +42,12 @@ describe.each(LEGS)('$name', (leg) => {
       upstream.on('stream', 'sse');
       const peer = await gateway.client.connect(revision);
       const params = { name: 'up__stream', arguments: {} };
-      const { headers, messages } = await peer.request('tools/call', params, { progressToken: token, logLevel: 'info' });
+      const { headers, messages } = await peer.request('tools/call', params, {
+        progressToken: token,
+        logLevel: 'info',
+      });
       expect(headers['content-type']).toBe('text/event-stream');
-      expect(messages.map(({ method }) => method ?? 'answer')).toEqual([
+      expect(messages.map(({ method }): unknown => method ?? 'answer')).toEqual([
         'notifications/progress',
         'notifications/message',
         'answer',
@@ -53,14 +56,35 @@ describe.each(LEGS)('$name', (leg) => {
       expect(messages[1].params).toEqual({ level: 'info', data: 'half way' });
     });
 
+    test('has six calls answered that wait for each other', async () => {
+      const { gateway, upstream } = await openFaulty(upstreamEra, { leg });
+      upstream.barrier('together', 6);
+      const peer = await gateway.client.connect(revision);
+      const answers = await Promise.all(Array.from({ length: 6 }, (_, n) => peer.call('up__together', { n })));
+      expect(answers.map(({ result }): unknown => result.content[0].text)).toEqual(
+        answers.map((_, n) => JSON.stringify({ n })),
+      );
+    });
+
+    test('has a quick call answered while a slow one is held', async () => {
+      const { gateway, upstream } = await openFaulty(upstreamEra, { leg });
+      const { entered, release } = upstream.gate('slow');
+      const peer = await gateway.client.connect(revision);
+      const slow = peer.call('up__slow', { which: 'slow' });
+      await entered;
+      for (const environment of gateway.environments) {
+        expect((await peer.through(environment).call('up__ok')).result).toBeDefined();
+      }
+      release();
+      expect((await slow).result.content).toEqual([{ type: 'text', text: '{"which":"slow"}' }]);
+    });
+
     test('gets the error of its upstream as it is', async () => {
       const { gateway } = await openFaulty(upstreamEra, { leg });
       const peer = await gateway.client.connect(revision);
       const { status, messages } = await peer.request('tools/call', { name: 'up__missing' }, { id: 3 });
       expect(status).toBe(200);
-      expect(messages).toEqual([
-        { jsonrpc: '2.0', id: 3, error: { code: -32602, message: 'Unknown tool: missing' } },
-      ]);
+      expect(messages).toEqual([{ jsonrpc: '2.0', id: 3, error: { code: -32602, message: 'Unknown tool: missing' } }]);
     });
   });
 

@@ -210,7 +210,10 @@ describe.each(LEGS)('$name', (leg) => {
   });
 
   test.each([
-    ['clientSessions.read', (peer: { request: (method: string) => Promise<WireResponse> }) => peer.request('tools/list')],
+    [
+      'clientSessions.read',
+      (peer: { request: (method: string) => Promise<WireResponse> }) => peer.request('tools/list'),
+    ],
     ['clientSessions.terminate', (peer: { terminate: () => Promise<WireResponse> }) => peer.terminate()],
   ] as const)('a defect in %s is a 500 that says nothing', async (operation, send) => {
     const trouble = createTrouble();
@@ -234,7 +237,9 @@ describe.each(LEGS)('$name', (leg) => {
     trouble.fail('clientSessions.read');
     await peer.request('ping');
     gateway.takeDefects();
-    const defect = gateway.lines.flatMap((line) => (line.startsWith('{"time"') && line.includes('"defect"') ? [JSON.parse(line)] : []));
+    const defect = gateway.lines.flatMap((line): unknown[] =>
+      line.startsWith('{"time"') && line.includes('"defect"') ? [JSON.parse(line)] : [],
+    );
     expect(defect).toHaveLength(1);
     expect(defect[0]).toMatchObject({ defect: 'StoreError', requestId: gateway.actions.at(-1)?.requestId });
     expect(JSON.stringify(defect)).not.toMatch(/SECRET|TROUBLE/);

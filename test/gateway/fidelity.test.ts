@@ -5,7 +5,10 @@ import { modernRequest } from '../support/wire.ts';
 import { openScripted } from './fixtures.ts';
 
 /** 100 KB of text from every corner of Unicode, with what JSON has to escape. */
-const UNICODE = Array.from({ length: 2500 }, (_, index) => `${index}\u0000\u2028"\\/ü世界🌊\u{1F469}\u200D\u{1F4BB}e\u0301 `).join('');
+const UNICODE = Array.from(
+  { length: 2500 },
+  (_, index) => `${index}\u0000\u2028"\\/ü世界🌊\u{1F469}\u200D\u{1F4BB}e\u0301 `,
+).join('');
 
 const RESULT = {
   content: [

@@ -60,7 +60,10 @@ describe.each(LEGS)('$name', (leg) => {
       spoil({ body, headers });
       const { status, messages } = await gateway.client.post(body, headers);
       expect(status).toBe(400);
-      expect(messages[0]).toMatchObject({ id: 'spoiled', error: { code: -32602, message: expect.stringMatching(/./) } });
+      expect(messages[0]).toMatchObject({
+        id: 'spoiled',
+        error: { code: -32602, message: expect.stringMatching(/./) },
+      });
       expect(upstream.requests).toEqual([]);
     });
 
@@ -88,17 +91,20 @@ describe.each(LEGS)('$name', (leg) => {
       expect([status, messages[0].error.code]).toEqual([400, -32020]);
     });
 
-    test.each(['1900-01-01', '2025-11-25', 'DRAFT', ''])('of version %j is refused with what is served', async (version) => {
-      const { gateway, upstream } = await openFaulty('modern', { leg });
-      const { body, headers } = modernRequest('tools/call', { name: 'up__ok' }, { version, id: 4 });
-      const { status, messages } = await gateway.client.post(body, headers);
-      expect(status).toBe(400);
-      expect(messages[0]).toMatchObject({
-        id: 4,
-        error: { code: -32022, data: { requested: version, supported: expect.arrayContaining(['2026-07-28']) } },
-      });
-      expect(upstream.requests).toEqual([]);
-    });
+    test.each(['1900-01-01', '2025-11-25', 'DRAFT', ''])(
+      'of version %j is refused with what is served',
+      async (version) => {
+        const { gateway, upstream } = await openFaulty('modern', { leg });
+        const { body, headers } = modernRequest('tools/call', { name: 'up__ok' }, { version, id: 4 });
+        const { status, messages } = await gateway.client.post(body, headers);
+        expect(status).toBe(400);
+        expect(messages[0]).toMatchObject({
+          id: 4,
+          error: { code: -32022, data: { requested: version, supported: expect.arrayContaining(['2026-07-28']) } },
+        });
+        expect(upstream.requests).toEqual([]);
+      },
+    );
 
     test.each([
       'nothing/here',
@@ -292,7 +298,7 @@ describe.each(LEGS)('$name', (leg) => {
       const silent = await peer.request('tools/call', { name: 'up__x' });
       expect(silent.messages).toHaveLength(1);
       const told = await peer.request('tools/call', { name: 'up__x' }, { logLevel: 'debug' });
-      expect(told.messages.map(({ method }) => method)).toEqual(['notifications/message', undefined]);
+      expect(told.messages.map(({ method }): unknown => method)).toEqual(['notifications/message', undefined]);
     });
 
     test('progress comes only when the request asked for it', async () => {
@@ -348,7 +354,11 @@ describe.each(LEGS)('$name', (leg) => {
         await all.promise;
         // On every stream, the progress of every call: only its own may come out.
         for (const { tokens } of inside) {
-          say({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: tokens[0], progress: 1, of: tokens[0] } });
+          say({
+            jsonrpc: '2.0',
+            method: 'notifications/progress',
+            params: { progressToken: tokens[0], progress: 1, of: tokens[0] },
+          });
         }
         progress(2, { of: token, call: params.arguments.call });
         expect(token).toBe(message.id);
@@ -362,7 +372,7 @@ describe.each(LEGS)('$name', (leg) => {
         ),
       );
       for (const [call, { messages }] of streams.entries()) {
-        expect(messages.map(({ params }) => params?.progressToken)).toEqual([call % 2, call % 2, undefined]);
+        expect(messages.map(({ params }): unknown => params?.progressToken)).toEqual([call % 2, call % 2, undefined]);
         expect(messages[1].params).toMatchObject({ progress: 2, call });
         expect(messages[2]).toMatchObject({ id: 1, result: { call } });
       }

@@ -7,14 +7,23 @@ import type { ScriptedUpstream } from './scripted-upstream.ts';
 const CAPABILITIES = { sampling: {}, elicitation: {}, roots: { listChanged: true } };
 
 const questions = [
-  ['sampling/createMessage', { messages: [], maxTokens: 5 }, { role: 'assistant', content: { type: 'text', text: 'hi' } }],
+  [
+    'sampling/createMessage',
+    { messages: [], maxTokens: 5 },
+    { role: 'assistant', content: { type: 'text', text: 'hi' } },
+  ],
   ['elicitation/create', { message: 'Wer?', requestedSchema: {} }, { action: 'accept', content: { name: 'Ada' } }],
   ['roots/list', undefined, { roots: [{ uri: 'file:///home', name: 'home' }] }],
   ['ping', undefined, {}],
 ] as const;
 
 /** The upstream asks under this id when its tool `ask` is called, and answers with what it hears. */
-function askOnCall(upstream: ScriptedUpstream, id: string | number, method = 'sampling/createMessage', params?: object) {
+function askOnCall(
+  upstream: ScriptedUpstream,
+  id: string | number,
+  method = 'sampling/createMessage',
+  params?: object,
+) {
   upstream.onCall(async ({ ask, answer }) => answer({ heard: await ask(id, method, params) }));
 }
 
@@ -23,7 +32,7 @@ async function callAndHear(gateway: Harness, peer: Peer) {
   const stream = await peer.through(gateway.environments[0]!).stream('tools/call', { name: 'up__ask' }, { id: 'call' });
   const messages = messagesOf(stream);
   const question = (await messages.next()).value;
-  return { question, final: async () => (await messages.next()).value };
+  return { question, final: async (): Promise<any> => (await messages.next()).value };
 }
 
 function refusals(gateway: Harness) {
@@ -37,7 +46,12 @@ describe.each(LEGS)('$name', (leg) => {
       askOnCall(upstream, 1, method, params);
       const peer = await gateway.client.connect(revision, { capabilities: CAPABILITIES });
       const { question, final } = await callAndHear(gateway, peer);
-      expect(question).toEqual({ jsonrpc: '2.0', id: question.id, method, ...(params === undefined ? {} : { params }) });
+      expect(question).toEqual({
+        jsonrpc: '2.0',
+        id: question.id,
+        method,
+        ...(params === undefined ? {} : { params }),
+      });
       const answered = await peer.through(gateway.environments[1]!).respond(question.id, { result });
       expect([answered.status, answered.text]).toEqual([202, '']);
       expect(await final()).toMatchObject({ id: 'call', result: { heard: { id: 1, result } } });
@@ -123,6 +137,19 @@ describe.each(LEGS)('$name', (leg) => {
       expect(status).toBe(400);
     });
 
+    test.each([
+      ['in words', { 'content-type': 'application/json' }, '{"jsonrpc":"2.0","error":{"code":-32600,"message":"No"}}'],
+      ['without a word', {}, ''],
+    ])('that the upstream refuses %s is refused with 400', async (_how, headers, body) => {
+      const { gateway, upstream } = await openScripted({ leg });
+      const peer = await gateway.client.connect('2025-11-25', { capabilities: CAPABILITIES });
+      upstream.take = (response) => void response.writeHead(400, headers).end(body);
+      const { status, messages } = await peer.respond('up/1', { result: {} });
+      expect(status).toBe(400);
+      expect(messages[0].error.message).toMatch(/./);
+      expect((await peer.request('ping')).status).toBe(200);
+    });
+
     test('that cannot be delivered is told so by its status', async () => {
       const { gateway, upstream } = await openScripted({ leg });
       askOnCall(upstream, 1);
@@ -140,7 +167,7 @@ describe.each(LEGS)('$name', (leg) => {
       const { gateway, upstream } = await openScripted({ leg });
       upstream.onCall(async ({ ask, answer }) => {
         const heard = await Promise.all([ask(1, 'roots/list'), ask('1', 'roots/list'), ask(2, 'roots/list')]);
-        answer({ heard: heard.map(({ result }) => result.as) });
+        answer({ heard: heard.map(({ result }): unknown => result.as) });
       });
       const peer = await gateway.client.connect('2025-11-25', { capabilities: CAPABILITIES });
       const stream = await peer.stream('tools/call', { name: 'up__ask' });
@@ -242,7 +269,7 @@ describe.each(LEGS)('$name', (leg) => {
       const { messages } = await peer.request('logging/setLevel', { level: 'warning' }, { id: 1 });
       expect(messages).toEqual([{ jsonrpc: '2.0', id: 1, result: {} }]);
       const levels = upstream.requests.filter(({ method }) => method === 'logging/setLevel');
-      expect(levels.map(({ message }) => message.params)).toEqual([{ level: 'warning' }]);
+      expect(levels.map(({ message }): unknown => message.params)).toEqual([{ level: 'warning' }]);
     });
 
     test('is replayed on an upstream session that is attached later, before the call', async () => {
@@ -269,7 +296,7 @@ describe.each(LEGS)('$name', (leg) => {
       upstream.forgetSessions();
       expect((await peer.call('up__ok')).result).toBeDefined();
       const levels = upstream.requests.filter(({ method }) => method === 'logging/setLevel');
-      expect(levels.map(({ message }) => message.params.level)).toEqual(['debug', 'debug']);
+      expect(levels.map(({ message }): unknown => message.params.level)).toEqual(['debug', 'debug']);
       expect(new Set(levels.map(({ sessionId }) => sessionId)).size).toBe(2);
     });
 
@@ -302,7 +329,7 @@ describe.each(LEGS)('$name', (leg) => {
       });
       const peer = await gateway.client.connect('2025-06-18');
       const { messages } = await peer.request('tools/call', { name: 'up__x' }, { progressToken: 'mine' });
-      expect(messages.map(({ params }) => params)).toEqual([
+      expect(messages.map(({ params }): unknown => params)).toEqual([
         { progressToken: 'mine', progress: 1, total: 2 },
         undefined,
       ]);

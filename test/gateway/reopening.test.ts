@@ -19,9 +19,8 @@ describe.each(LEGS)('$name', (leg) => {
     expect(answer.result.content).toEqual([{ type: 'text', text: '{"once":true}' }]);
     expect(upstream.calls('ok').map(({ sessionId }) => sessionId)).toEqual([lost, upstream.sessions[0]]);
     expect(executed(upstream, 'ok', new Set(upstream.sessions))).toHaveLength(1);
-    expect(upstream.requests.filter(({ method }) => method === 'initialize').map(({ message }) => message.params)).toEqual(
-      Array.from({ length: 2 }, () => expect.objectContaining({ protocolVersion: revision })),
-    );
+    const openings = upstream.requests.filter(({ method }) => method === 'initialize');
+    expect(openings.map(({ message }): unknown => message.params.protocolVersion)).toEqual([revision, revision]);
   });
 
   test('the new session is kept: the next call goes straight into it', async () => {
@@ -42,7 +41,12 @@ describe.each(LEGS)('$name', (leg) => {
     const peer = await gateway.client.connect('2025-11-25');
     upstream.forgetSessions();
     await peer.call('up__ok');
-    expect(gateway.actions.at(-1)).toMatchObject({ method: 'tools/call', outcome: 'ok', attempt: 2, upstreamRequests: 4 });
+    expect(gateway.actions.at(-1)).toMatchObject({
+      method: 'tools/call',
+      outcome: 'ok',
+      attempt: 2,
+      upstreamRequests: 4,
+    });
   });
 
   test('of many that reopen at once one attachment wins, and the losers close theirs', async () => {
@@ -54,7 +58,7 @@ describe.each(LEGS)('$name', (leg) => {
     upstream.barrier('together', 8);
     const calls = Array.from({ length: 8 }, (_, call) => peer.call('up__together', { call }));
     const answers = await Promise.all(calls);
-    expect(answers.map(({ result }) => result.content[0].text).toSorted()).toEqual(
+    expect(answers.map(({ result }): unknown => result.content[0].text)).toEqual(
       calls.map((_, call) => JSON.stringify({ call })),
     );
     await gateway.settled();
@@ -121,7 +125,9 @@ describe.each(LEGS)('$name', (leg) => {
     const { gateway, upstream } = await openScripted({ leg });
     const peer = await gateway.client.connect('2025-11-25');
     upstream.onCall(({ response }) => void response.writeHead(404).end());
-    upstream.on('initialize', ({ fail }) => fail(-32022, 'Unsupported protocol version', { supported: ['2026-07-28'] }));
+    upstream.on('initialize', ({ fail }) =>
+      fail(-32022, 'Unsupported protocol version', { supported: ['2026-07-28'] }),
+    );
     const { error } = await peer.call('up__x');
     expect(error).toMatchObject({
       code: -32602,

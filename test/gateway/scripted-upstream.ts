@@ -56,6 +56,8 @@ export class ScriptedUpstream {
   capabilities: object = { tools: {}, prompts: {}, resources: {}, completions: {}, logging: {} };
   /** More fields of the result of `initialize` and of `server/discover`. */
   hello: object = {};
+  /** What it does about a notification, or an answer to a question. */
+  take: (response: ServerResponse) => void = (response) => void response.writeHead(202).end();
 
   readonly #server: Server = createServer((request, response) => {
     void readText(request).then(
@@ -81,6 +83,11 @@ export class ScriptedUpstream {
   /** What it does for any call of a tool. */
   onCall(script: Script): void {
     this.on('tools/call', script);
+  }
+
+  /** Forgets what it was to do for a method. */
+  asUsual(method: string): void {
+    this.#scripts.delete(method);
   }
 
   of(method: string): readonly Received[] {
@@ -110,7 +117,7 @@ export class ScriptedUpstream {
   }
 
   #serve(httpMethod: string, headers: IncomingHttpHeaders, text: string, response: ServerResponse): void {
-    const message = text === '' ? undefined : (JSON.parse(text) as AnyJson);
+    const message: AnyJson = text === '' ? undefined : JSON.parse(text);
     const session = headers['mcp-session-id'];
     const sessionId = typeof session === 'string' ? session : undefined;
     const received: Received = { httpMethod, headers, text, message, sessionId };
@@ -120,9 +127,9 @@ export class ScriptedUpstream {
     if (httpMethod === 'DELETE') return void response.writeHead(200).end();
     if (message.method === undefined) {
       this.#questions.get(JSON.stringify(message.id))?.(message);
-      return void response.writeHead(202).end();
+      return this.take(response);
     }
-    if (message.id === undefined) return void response.writeHead(202).end();
+    if (message.id === undefined) return this.take(response);
     const incoming = this.#incoming(received, response);
     const script = this.#scripts.get(message.method) ?? defaultScript(this);
     void Promise.resolve(script(incoming)).catch((error: unknown) => incoming.fail(-32603, String(error)));
@@ -157,7 +164,8 @@ export class ScriptedUpstream {
           this.#questions.set(JSON.stringify(id), resolve);
           say({ jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) });
         }),
-      answer: (result) => answerText(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: complete(result, modern) })),
+      answer: (result) =>
+        answerText(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: complete(result, modern) })),
       fail: (code, words, data) =>
         answerText(JSON.stringify({ jsonrpc: '2.0', id: message.id, error: { code, message: words, data } })),
     };
@@ -178,7 +186,13 @@ function defaultScript(upstream: ScriptedUpstream): Script {
       response.setHeader('mcp-session-id', randomUUID());
       incoming.answer({ protocolVersion, capabilities, serverInfo: { name: 'scripted', version: '1.0.0' }, ...hello });
     } else if (message.method === 'server/discover') {
-      incoming.answer({ supportedVersions: [MODERN, ...LEGACY], capabilities, ttlMs: 0, cacheScope: 'private', ...hello });
+      incoming.answer({
+        supportedVersions: [MODERN, ...LEGACY],
+        capabilities,
+        ttlMs: 0,
+        cacheScope: 'private',
+        ...hello,
+      });
     } else {
       incoming.answer({ content: [{ type: 'text', text: JSON.stringify(params?.arguments ?? null) }] });
     }

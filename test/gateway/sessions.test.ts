@@ -169,7 +169,10 @@ describe.each(LEGS)('$name', (leg) => {
       for (const message of Object.values(messages)) {
         const answer = await gateway.client.post(message);
         expect(answer.status).toBe(400);
-        expect(answer.messages[0].error).toMatchObject({ code: -32600, message: expect.stringMatching(/Mcp-Session-Id/) });
+        expect(answer.messages[0].error).toMatchObject({
+          code: -32600,
+          message: expect.stringMatching(/Mcp-Session-Id/),
+        });
       }
       expect((await gateway.client.send('DELETE', '/mcp')).status).toBe(400);
       expect(upstream.requests).toEqual([]);
@@ -271,14 +274,17 @@ describe.each(LEGS)('$name', (leg) => {
       const peer = await gateway.client.connect('2025-11-25');
       await peer.call('up__ok');
       expect(upstream.sessions).toHaveLength(1);
-      expect(upstream.requests.some(({ text, headers }) => (text + JSON.stringify(headers)).includes(peer.sessionId!))).toBe(
-        false,
-      );
+      expect(
+        upstream.requests.some(({ text, headers }) => (text + JSON.stringify(headers)).includes(peer.sessionId!)),
+      ).toBe(false);
     });
 
     test('keeps two clients apart, each in an upstream session of its own', async () => {
       const { gateway, upstream } = await openFaulty('legacy', { leg });
-      const [one, two] = await Promise.all([gateway.client.connect('2025-11-25'), gateway.client.connect('2025-11-25')]);
+      const [one, two] = await Promise.all([
+        gateway.client.connect('2025-11-25'),
+        gateway.client.connect('2025-11-25'),
+      ]);
       await Promise.all([one.call('up__ok', { who: 1 }), two.call('up__ok', { who: 2 })]);
       const calls = upstream.calls('ok');
       expect(new Set(calls.map(({ sessionId }) => sessionId)).size).toBe(2);
@@ -302,7 +308,7 @@ describe.each(LEGS)('$name', (leg) => {
       const { gateway, upstream } = await openFaulty('legacy', { leg });
       const peer = await gateway.client.connect('2025-11-25');
       const ended = await Promise.all([peer.terminate(), peer.terminate()]);
-      expect(ended.map(({ status }) => status).toSorted()).toEqual([204, 404]);
+      expect(ended.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([204, 404]);
       await gateway.settled();
       expect(upstream.deleted).toHaveLength(1);
     });
@@ -318,7 +324,10 @@ describe.each(LEGS)('$name', (leg) => {
 
     test('leaves other sessions alone', async () => {
       const { gateway } = await openFaulty('legacy', { leg });
-      const [one, two] = await Promise.all([gateway.client.connect('2025-11-25'), gateway.client.connect('2025-03-26')]);
+      const [one, two] = await Promise.all([
+        gateway.client.connect('2025-11-25'),
+        gateway.client.connect('2025-03-26'),
+      ]);
       await one.terminate();
       expect((await two.call('up__ok')).result).toBeDefined();
     });

@@ -3,6 +3,9 @@
  * says what happened and whether the call may have run, and the next call works.
  */
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { createHttpTransport } from '../../lib/adapters/node/http-transport.ts';
+import type { UpstreamTransport } from '../../lib/ports.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 import { startFaultyUpstream, type Fault } from '../support/faulty-upstream.ts';
 import { LEGS, type Harness, type Peer } from '../support/gateway-harness.ts';
 import { listenWithoutAccepting } from '../node/full-backlog.ts';
@@ -45,6 +48,9 @@ const RESET: Expected = {
   phase: 'request',
   mayHaveRun: true,
 };
+
+const IDLE = { code: 1006, kind: 'upstream-idle', says: /was silent for 5000 ms$/, mayHaveRun: true };
+const LATE = { code: 1005, kind: 'upstream-timeout', says: /did not finish within 5000 ms$/, mayHaveRun: true };
 
 const faults: readonly (readonly [string, Fault, Expected])[] = [
   ['resets the connection after the request', 'reset', RESET],
@@ -99,21 +105,6 @@ const faults: readonly (readonly [string, Fault, Expected])[] = [
     },
   ],
   [
-    'trickles JSON without an end',
-    'trickle',
-    { code: 1006, kind: 'upstream-idle', says: /was silent for 200 ms$/, phase: 'response', mayHaveRun: true },
-  ],
-  [
-    'trickles events without an end',
-    'sse-trickle',
-    { code: 1005, kind: 'upstream-timeout', says: /did not finish within 500 ms$/, phase: 'response', mayHaveRun: true },
-  ],
-  [
-    'never answers',
-    'hang',
-    { code: 1006, kind: 'upstream-idle', says: /was silent for 200 ms$/, phase: 'request', mayHaveRun: true },
-  ],
-  [
     'answers more than the limit',
     { kind: 'huge', bytes: 200_000 },
     {
@@ -126,7 +117,31 @@ const faults: readonly (readonly [string, Fault, Expected])[] = [
   ],
 ];
 
-const LIMITS = { timeoutMs: 500, idleTimeoutMs: 200 };
+/** Those that only time ends: with which limit of 5 s, and what is then said. */
+const endless: readonly (readonly [string, Fault, object, Expected])[] = [
+  ['trickles JSON without an end', 'trickle', { idleTimeoutMs: 5000 }, { ...IDLE, phase: 'response' }],
+  ['trickles events without an end', 'sse-trickle', { timeoutMs: 5000 }, { ...LATE, phase: 'response' }],
+  ['says nothing', 'hang', { idleTimeoutMs: 5000 }, { ...IDLE, phase: 'request' }],
+  ['never answers', 'hang', { timeoutMs: 5000 }, { ...LATE, phase: 'request' }],
+];
+
+/** A transport that tells when the head of a response has come. */
+function observeResponses(transport: UpstreamTransport) {
+  let waiting = Promise.withResolvers<void>();
+  const observed: UpstreamTransport & { nextResponse(): Promise<void> } = {
+    async send(request) {
+      const response = await transport.send(request);
+      // Whoever waits for the response goes on first.
+      setImmediate(() => {
+        waiting.resolve();
+        waiting = Promise.withResolvers();
+      });
+      return response;
+    },
+    nextResponse: () => waiting.promise,
+  };
+  return observed;
+}
 
 async function expectFailure(gateway: Harness, peer: Peer, tool: string, expected: Expected): Promise<void> {
   const { status, messages } = await peer.request('tools/call', { name: `up__${tool}`, arguments: {} }, { id: 'f' });
@@ -155,13 +170,30 @@ describe.each(LEGS)('$name', (leg) => {
   describe.each(ERAS)('a %s upstream', (era, revision) => {
     test.each(faults)('that %s', async (_what, fault, expected) => {
       const file = { limits: { upstreamMessageBytes: 100_000 } };
-      const { gateway, upstream } = await openFaulty(era, { leg, file, upstream: LIMITS });
+      const { gateway, upstream } = await openFaulty(era, { leg, file });
       upstream.on('bad', fault);
       const peer = await gateway.client.connect(revision);
       expect((await peer.call('up__ok')).result).toBeDefined();
       await expectFailure(gateway, peer, 'bad', expected);
       expect(upstream.calls('bad')).toHaveLength(1);
       expect(upstream.redirected).toBe(0);
+      expect((await peer.call('up__ok')).result).toBeDefined();
+    });
+
+    test.each(endless)('that %s', async (_what, fault, limits, expected) => {
+      const clock = createManualClock();
+      const transport = observeResponses(createHttpTransport());
+      const { gateway, upstream } = await openFaulty(era, { leg, clock, transport, upstream: limits });
+      upstream.on('bad', fault);
+      const peer = await gateway.client.connect(revision);
+      expect((await peer.call('up__ok')).result).toBeDefined();
+      const failed = expectFailure(gateway, peer, 'bad', expected);
+      const call = await upstream.received(({ tool }) => tool === 'bad');
+      // It has been taken, and nothing has been written yet.
+      if (expected.phase === 'response') await transport.nextResponse();
+      clock.advance(5000);
+      await failed;
+      await call.abandoned;
       expect((await peer.call('up__ok')).result).toBeDefined();
     });
 
@@ -252,7 +284,10 @@ describe.each(LEGS)('$name', (leg) => {
       const params = { name: 'up__bad', arguments: {} };
       const { status, headers, messages } = await peer.request('tools/call', params, { progressToken: 1 });
       expect([status, headers['content-type']]).toEqual([200, 'text/event-stream']);
-      expect(messages).toMatchObject([{ params: { progress: 1 } }, { error: { code: 1004, data: { mayHaveRun: true } } }]);
+      expect(messages).toMatchObject([
+        { params: { progress: 1 } },
+        { error: { code: 1004, data: { mayHaveRun: true } } },
+      ]);
     });
 
     test('that sends an event larger than the limit', async () => {
@@ -302,14 +337,18 @@ describe.each(LEGS)('$name', (leg) => {
   });
 
   test('a modern upstream that hangs while it is asked for its era cannot have run the call', async () => {
-    const { gateway, upstream } = await openFaulty('modern', { leg, upstream: { timeoutMs: 200 } });
+    const clock = createManualClock();
+    const { gateway, upstream } = await openFaulty('modern', { leg, clock, upstream: { timeoutMs: 5000 } });
     upstream.onMethod('server/discover', 'hang');
     const peer = await gateway.client.connect('2026-07-28');
-    const { status, messages } = await peer.request('tools/call', { name: 'up__ok' });
+    const answer = peer.request('tools/call', { name: 'up__ok' });
+    await upstream.received(({ method }) => method === 'server/discover');
+    clock.advance(5000);
+    const { status, messages } = await answer;
     expect(status).toBe(200);
     expect(messages[0].error).toMatchObject({
       code: 1005,
-      data: { upstream: 'up', tool: 'up__ok', phase: 'era', mayHaveRun: false },
+      data: { upstream: 'up', tool: 'up__ok', phase: 'era', elapsedMs: 5000, mayHaveRun: false },
     });
     expect(gateway.actions.at(-1)).toMatchObject({ attempt: 0, upstreamRequests: 1 });
     upstream.onMethod('server/discover', 'ok');

@@ -20,6 +20,10 @@ async function openTime(leg: Leg, fields: object = {}) {
   return await openGateway({ leg, url: upstream.url, file });
 }
 
+function namesOf(listed: readonly { readonly name: string }[]): string[] {
+  return listed.map(({ name }) => name);
+}
+
 const LONDON = { time: '2026-03-29T12:00:00Z', source_timezone: 'UTC', target_timezone: 'Europe/London' };
 
 describe.each(LEGS)('$name', (leg) => {
@@ -27,13 +31,13 @@ describe.each(LEGS)('$name', (leg) => {
     test('sees tools and prompts behind the prefix and calls them by it', async () => {
       const gateway = await openTime(leg);
       const peer = await gateway.client.connect(revision);
-      const tools = (await peer.request('tools/list')).messages[0].result.tools;
-      expect(tools.map(({ name }: { name: string }) => name)).toEqual(['time__get_system_time', 'time__convert_time']);
+      const { tools } = (await peer.request('tools/list')).messages[0].result;
+      expect(namesOf(tools)).toEqual(['time__get_system_time', 'time__convert_time']);
       expect(tools[1]).toMatchObject({ annotations: { idempotentHint: true }, inputSchema: { type: 'object' } });
       const converted = await peer.call('time__convert_time', LONDON);
       expect(converted.result.content).toEqual([{ type: 'text', text: '2026-03-29T13:00:00+01:00' }]);
-      const prompts = (await peer.request('prompts/list')).messages[0].result.prompts;
-      expect(prompts.map(({ name }: { name: string }) => name)).toEqual([
+      const { prompts } = (await peer.request('prompts/list')).messages[0].result;
+      expect(namesOf(prompts)).toEqual([
         'time__compare_timezones',
         'time__schedule_meeting',
         'time__convert_time_detailed',
@@ -47,7 +51,7 @@ describe.each(LEGS)('$name', (leg) => {
       const gateway = await openTime(leg);
       const peer = await gateway.client.connect(revision);
       const { resources } = (await peer.request('resources/list')).messages[0].result;
-      expect(resources.map(({ uri }: { uri: string }) => uri)).toContain('time://formats');
+      expect(resources).toContainEqual(expect.objectContaining({ uri: 'time://formats' }));
       const read = await peer.request('resources/read', { uri: 'time://formats' });
       expect(read.messages[0].result.contents).toMatchObject([{ uri: 'time://formats', mimeType: 'application/json' }]);
       const templates = await peer.request('resources/templates/list');
@@ -75,7 +79,7 @@ describe.each(LEGS)('$name', (leg) => {
       const gateway = await openTime(leg);
       const peer = await gateway.client.connect(revision, { path: '/mcp/clock' });
       const { tools } = (await peer.request('tools/list')).messages[0].result;
-      expect(tools.map(({ name }: { name: string }) => name)).toEqual(['time__convert_time']);
+      expect(namesOf(tools)).toEqual(['time__convert_time']);
       expect((await peer.call('time__convert_time', LONDON)).result.isError).not.toBe(true);
       const hidden = await peer.request('tools/call', { name: 'time__get_system_time' }, { id: 'h' });
       expect(hidden.status).toBe(200);
@@ -97,7 +101,7 @@ describe.each(LEGS)('$name', (leg) => {
       const gateway = await openTime(leg, { prefix: '' });
       const peer = await gateway.client.connect(revision);
       const { tools } = (await peer.request('tools/list')).messages[0].result;
-      expect(tools.map(({ name }: { name: string }) => name)).toEqual(['get_system_time', 'convert_time']);
+      expect(namesOf(tools)).toEqual(['get_system_time', 'convert_time']);
       expect((await peer.call('convert_time', LONDON)).result.content).toHaveLength(1);
     });
   });
@@ -142,12 +146,12 @@ describe.each(LEGS)('$name', (leg) => {
         '"id":2,"params":{"name":"up__ok"},"method":"tools/call"}';
       const { messages } = await gateway.client.post(text, peer.headers);
       expect(messages).toMatchObject([{ id: 2, result: {} }]);
-      expect(upstream.requests.at(-1)?.text.match(/"(method|id|params|name)"/g)?.toSorted()).toEqual([
-        '"id"',
-        '"method"',
-        '"name"',
-        '"params"',
-      ]);
+      expect(
+        upstream.requests
+          .at(-1)
+          ?.text.match(/"(method|id|params|name)"/g)
+          ?.toSorted(),
+      ).toEqual(['"id"', '"method"', '"name"', '"params"']);
     });
 
     test.each([
@@ -181,7 +185,7 @@ describe.each(LEGS)('$name', (leg) => {
     await peer.request('completion/complete', { ref: prompt, argument, context });
     const resource = { type: 'ref/resource', uri: 'up__x://{y}', name: 'up__z' };
     await peer.request('completion/complete', { ref: resource, argument });
-    expect(upstream.of('completion/complete').map(({ message }) => message.params)).toEqual([
+    expect(upstream.of('completion/complete').map(({ message }): unknown => message.params)).toEqual([
       { ref: { type: 'ref/prompt', name: 'p', title: 'P' }, argument, context },
       { ref: resource, argument },
     ]);
@@ -190,7 +194,11 @@ describe.each(LEGS)('$name', (leg) => {
   test('lists keep their cursors and everything else that is in them', async () => {
     const { gateway, upstream } = await openScripted({ leg });
     upstream.on('tools/list', ({ answer, params }) =>
-      answer({ tools: [{ name: 'a', 'x-new': { y: 1 } }, { name: 7 }, 'junk'], nextCursor: `after-${params?.cursor}`, 'x-more': [1] }),
+      answer({
+        tools: [{ name: 'a', 'x-new': { y: 1 } }, { name: 7 }, 'junk'],
+        nextCursor: `after-${params?.cursor}`,
+        'x-more': [1],
+      }),
     );
     const peer = await gateway.client.connect('2025-11-25');
     const { messages } = await peer.request('tools/list', { cursor: 'c1' });
@@ -211,7 +219,8 @@ describe.each(LEGS)('$name', (leg) => {
     }
     for (const { headers: received } of upstream.requests) {
       expect(received).toMatchObject({ 'x-team': 'search' });
-      for (const name of ['authorization', 'cookie', 'x-forwarded-for', 'origin']) expect(received).not.toHaveProperty(name);
+      for (const name of ['authorization', 'cookie', 'x-forwarded-for', 'origin'])
+        expect(received).not.toHaveProperty(name);
     }
   });
 });

@@ -35,10 +35,6 @@ beforeEach(() => {
   upstream.barrier('together', TOGETHER);
 });
 
-afterEach(async () => {
-  await client.close();
-});
-
 afterAll(async () => {
   await upstream?.stop();
 });
@@ -93,7 +89,7 @@ describe.each(Object.entries(PEERS))('%s, in environments of the local gateway',
   });
 
   afterEach(async () => {
-    expect(gateway.reports).toEqual([]);
+    await client.close();
     await gateway.close();
   });
 
@@ -107,6 +103,7 @@ describe.each(Object.entries(PEERS))('%s, in environments of the local gateway',
     const second = together(gateway.actions()).slice(first.length);
     expect(environmentsOf(second).size).toBe(TOGETHER);
     expect(second.filter(({ cold }) => cold)).toEqual([]);
+    expect(gateway.reports).toEqual([]);
   });
 
   test('a fast call completes while a slow one is held', LIMIT, async () => {
@@ -128,17 +125,18 @@ describe.each(Object.entries(PEERS))('%s, in one process', (_, connect) => {
   });
 
   afterEach(async () => {
+    await client.close();
     const closed = once(server, 'close');
     server.close();
     server.closeAllConnections();
     await closed;
-    expect(defects).toEqual([]);
   });
 
   test('six calls that wait for each other are all answered', LIMIT, async () => {
     await expectAllTogether(client.peer);
     expect(together(actions)).toHaveLength(TOGETHER);
     expect(environmentsOf(together(actions)).size).toBe(1);
+    expect(defects).toEqual([]);
   });
 
   test('a fast call completes while a slow one is held', LIMIT, async () => {

@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
 import { afterAll } from 'vitest';
-import type { Action, Clock, Invocation, Stores, StoreTally } from '../../lib/ports.ts';
+import type { Action, Clock, Invocation, Stores, StoreTally, UpstreamTransport } from '../../lib/ports.ts';
 import type { Era } from '../../lib/protocol/era.ts';
 import type { HttpResponse } from '../../lib/protocol/http.ts';
 import type { SseComment, SseEvent, WireResponse, WireStream } from './wire.ts';
@@ -91,6 +91,8 @@ export interface HarnessOptions {
   /** How many environments share the store; 2 by default. */
   readonly environments?: number;
   readonly clock?: Clock;
+  /** Shared by all environments; the real one, for each its own, by default. */
+  readonly transport?: UpstreamTransport;
   /** Stands in front of the stores. */
   readonly wrapStores?: (stores: Stores) => Stores;
   /** Instead of the leg's own stores. */
@@ -122,7 +124,7 @@ export interface Harness {
 
 export async function startHarness(options: HarnessOptions): Promise<Harness> {
   const { leg = FUNCTION_LEG, environments: count = 2, clock = systemClock } = options;
-  const openState_ = options.openStores ?? (await openState(leg.store));
+  const openStores = options.openStores ?? (await openState(leg.store));
   const wrap = options.wrapStores ?? ((stores: Stores): Stores => stores);
   const actions: Action[] = [];
   const lines: string[] = [];
@@ -143,19 +145,19 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   const running = new Set<Promise<void>>();
   const config = configOf(options);
   const platforms = await Promise.all(
-    Array.from({ length: count }, (_, index) => {
+    Array.from({ length: count }, async (_, index): Promise<Platform> => {
       const gateway = createGateway(config, {
         clock,
         ids: cryptoIds,
-        openStores: (tally) => wrap(openState_(tally)),
-        transport: createHttpTransport(),
+        openStores: (tally) => wrap(openStores(tally)),
+        transport: options.transport ?? createHttpTransport(),
         tracer: noopTracer,
         actionLog,
       });
       const environment = `environment-${index}`;
       const tracked = trackAfter(gateway, running);
       return leg.platform === 'node'
-        ? serveNode(tracked, environment, config.limits.requestBytes)
+        ? await serveNode(tracked, environment, config.limits.requestBytes)
         : serveFunction(tracked, environment, options.endsAt ?? Infinity);
     }),
   );
@@ -169,7 +171,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     origins: platforms.flatMap(({ origin }) => origin ?? []),
     actions,
     lines,
-    stores: openState_({ requests: 0 }),
+    stores: openStores({ requests: 0 }),
     takeDefects() {
       const taken = defects;
       defects = [];
@@ -482,7 +484,7 @@ function peerOf(client: GatewayClient, state: PeerState): Peer {
       const { body, headers: own } = toRequest(method, params, options);
       return client.stream(body, { ...own, ...options.headers }, path);
     },
-    async call(tool, args = {}, options) {
+    async call(tool, args = {}, options): Promise<AnyJson> {
       const answer = await request('tools/call', { name: tool, arguments: args }, options);
       return answer.messages.at(-1);
     },

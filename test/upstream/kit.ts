@@ -1,0 +1,138 @@
+/**
+ * A connection to an upstream in memory: a real deadline over a clock that stands still, and a transport whose answers
+ * the test gives. When the test is over, no answer may be left open and no timer waiting.
+ */
+import { onTestFinished } from 'vitest';
+import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
+import { startDeadline, type Deadline, type DeadlineLimits } from '../../lib/policies/deadline.ts';
+import type { UpstreamHttpRequest } from '../../lib/ports.ts';
+import { newTally, type UpstreamTally } from '../../lib/upstream/fault.ts';
+import type { ConnectionTools, UpstreamLink } from '../../lib/upstream/streamable-http.ts';
+import { configOf } from '../config/sample.ts';
+import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
+import { createMemoryTransport, MemoryBody, type Answer, type MemoryTransport } from '../support/memory-transport.ts';
+
+/** JSON as tests look into it. */
+export type AnyJson = any;
+
+export interface Connection {
+  readonly link: UpstreamLink;
+  readonly tools: ConnectionTools;
+  readonly tally: UpstreamTally;
+  readonly transport: MemoryTransport;
+  readonly clock: ManualClock;
+  readonly deadline: Deadline;
+  /** The messages that were sent, in their order. */
+  readonly sent: readonly AnyJson[];
+  /** Resolves once all work is done that no answer waits for. */
+  settle(): Promise<void>;
+}
+
+export interface ConnectionOptions {
+  readonly upstream?: object;
+  readonly limits?: Partial<DeadlineLimits>;
+  readonly maxMessageBytes?: number;
+  readonly clock?: ManualClock;
+}
+
+export type Answerer = (request: UpstreamHttpRequest, message: AnyJson) => Answer | Promise<Answer>;
+
+export function linkOf(upstream: object = {}): UpstreamLink {
+  const url = 'http://127.0.0.1:9081/mcp';
+  const { upstreams } = configOf({
+    upstreams: { time: { url, prefix: 'time', ...upstream } },
+    servers: { default: { upstreams: ['time'] } },
+  });
+  const config = upstreams['time'];
+  if (config === undefined) throw new Error('The configuration lost its upstream');
+  return { name: 'time', config, view: { prefix: config.prefix, tools: undefined } };
+}
+
+export function connect(answer: Answerer, options: ConnectionOptions = {}): Connection {
+  const { upstream, limits = {}, maxMessageBytes = 1_000_000, clock = createManualClock() } = options;
+  const transport = createMemoryTransport((request) => answer(request, messageIn(request)));
+  const deadline = startDeadline(clock, { totalMs: 55_000, idleMs: undefined, endsAt: Infinity, ...limits });
+  const running = new Set<Promise<unknown>>();
+  const toolsWith = (limits: Deadline, tally: UpstreamTally): ConnectionTools => ({
+    transport,
+    tracer: noopTracer,
+    clock,
+    maxMessageBytes,
+    limits,
+    tally,
+    defer: (work) => void running.add(runLater(work)),
+  });
+  const runLater = async (work: (tools: ConnectionTools) => Promise<unknown>): Promise<void> => {
+    const later = startDeadline(clock, { totalMs: 2000, idleMs: undefined, endsAt: Infinity });
+    try {
+      await work(toolsWith(later, newTally()));
+    } finally {
+      later.stop();
+    }
+  };
+  const settle = async (): Promise<void> => {
+    for (const work of running) await work;
+  };
+  onTestFinished(async () => {
+    await settle();
+    deadline.stop();
+    const left = transport.exchanges.filter(({ state }) => state === 'open' || state === 'waiting');
+    if (left.length > 0) throw new Error(`${left.length} answers were left open`);
+    if (clock.scheduled > 0) throw new Error(`${clock.scheduled} timers were left waiting`);
+  });
+  const tally = newTally();
+  return {
+    link: linkOf(upstream),
+    tools: toolsWith(deadline, tally),
+    tally,
+    transport,
+    clock,
+    deadline,
+    get sent() {
+      return transport.requests.map(messageIn);
+    },
+    settle,
+  };
+}
+
+/** The message that a request carries; undefined for one without a body. */
+export function messageIn(request: UpstreamHttpRequest): AnyJson {
+  return request.body === '' ? undefined : JSON.parse(request.body);
+}
+
+/** Everything that a generator yields, and what it returns. */
+export async function collectAll<T, R>(generator: AsyncGenerator<T, R>): Promise<{ events: T[]; returned: R }> {
+  const events: T[] = [];
+  for (;;) {
+    const next = await generator.next();
+    if (next.done === true) return { events, returned: next.value };
+    events.push(next.value);
+  }
+}
+
+// ----------------------------------------------------------------------------------------------------------- answers
+
+export function jsonAnswer(message: unknown, headers: Record<string, string> = {}, status = 200): Answer {
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(message) };
+}
+
+export function resultOf(id: unknown, result: object = { content: [] }): object {
+  return { jsonrpc: '2.0', id, result };
+}
+
+export function errorOf(id: unknown, code: number, message: string, data?: unknown): object {
+  return { jsonrpc: '2.0', id, error: { code, message, data } };
+}
+
+export function noteOf(method: string, params?: object): object {
+  return { jsonrpc: '2.0', method, params };
+}
+
+/** The text of one event for each message. */
+export function eventsText(...messages: readonly unknown[]): string {
+  return messages.map((message) => `event: message\ndata: ${JSON.stringify(message)}\n\n`).join('');
+}
+
+export function eventsAnswer(body: string | MemoryBody, headers: Record<string, string> = {}): Answer {
+  return { status: 200, headers: { 'content-type': 'text/event-stream', ...headers }, body };
+}
