@@ -3,7 +3,12 @@ import type { Reply } from '../protocol/call.ts';
 
 type Step = { readonly source: AsyncGenerator<Reply, void>; readonly result: IteratorResult<Reply, void> };
 
-export async function* mergeReplies(sources: readonly AsyncGenerator<Reply, void>[]): AsyncGenerator<Reply, void> {
+export function mergeReplies(sources: readonly AsyncGenerator<Reply, void>[]): AsyncGenerator<Reply, void> {
+  const [only] = sources;
+  return only !== undefined && sources.length === 1 ? only : merge(sources);
+}
+
+async function* merge(sources: readonly AsyncGenerator<Reply, void>[]): AsyncGenerator<Reply, void> {
   const steps = new Map(sources.map((source) => [source, step(source)]));
   try {
     while (steps.size > 0) {

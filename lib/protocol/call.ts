@@ -111,22 +111,22 @@ function metaToUpstream(metaText: string, idText: string): string {
 /** The upstream's final response as the client gets it. */
 export function responseToClient(call: Call, response: ResponseMessage, view: View): string {
   const { list } = call.rule;
+  const { body } = response;
+  const untyped = call.era === 'modern' && 'result' in body && !Object.hasOwn(body.result, 'resultType');
   const edits: Record<string, MemberEdit> = {
     id: () => call.request.idText,
-    result: (result) => resultToClient(result, call.era, list, view),
+    result: (result) => resultToClient(result, untyped, list, view),
   };
   // An upstream that could not read the id leaves it out; the client still learns which call failed.
   return editObject(response.text, edits, { id: call.request.idText });
 }
 
-function resultToClient(text: string, era: Era, list: ListMember | undefined, view: View): string {
+function resultToClient(text: string, untyped: boolean, list: ListMember | undefined, view: View): string {
   const edits: Record<string, MemberEdit> =
     list === 'tools' || list === 'prompts' ? { [list]: (items) => listToClient(items, list, view) } : {};
   // A modern result without a type means "complete" to its reader (2026-07-28, basic, "ResultType"): say so.
-  const additions: Record<string, string> = era === 'modern' ? { resultType: '"complete"' } : {};
-  return Object.keys(edits).length === 0 && (era === 'legacy' || memberText(text, 'resultType') !== undefined)
-    ? text
-    : editObject(text, edits, additions);
+  const additions: Record<string, string> = untyped ? { resultType: '"complete"' } : {};
+  return Object.keys(edits).length === 0 && !untyped ? text : editObject(text, edits, additions);
 }
 
 function listToClient(itemsText: string, list: 'tools' | 'prompts', view: View): string {

@@ -33,16 +33,20 @@ export function editObject(
   additions: Readonly<Record<string, string>> = {},
 ): string {
   const members = lastOfEachKey(scanMembers(text));
-  const written: string[] = [];
+  // Added up rather than joined: the engine then copies a large text once, when it is sent.
+  let written = '';
+  const write = (keyText: string, value: string): void => {
+    written += `${written === '' ? '' : ','}${keyText}:${value}`;
+  };
   for (const member of members) {
     const edit = Object.hasOwn(edits, member.key) ? edits[member.key] : undefined;
     const value = edit === undefined ? member.value : edit(member.value);
-    if (value !== undefined) written.push(`${member.keyText}:${value}`);
+    if (value !== undefined) write(member.keyText, value);
   }
   for (const [key, value] of Object.entries(additions)) {
-    if (!members.some((member) => member.key === key)) written.push(`${JSON.stringify(key)}:${value}`);
+    if (!members.some((member) => member.key === key)) write(JSON.stringify(key), value);
   }
-  return `{${written.join(',')}}`;
+  return `{${written}}`;
 }
 
 /** The text of one member of the object in `text`; undefined when it is missing. */

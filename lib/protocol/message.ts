@@ -25,7 +25,10 @@ export interface NotificationMessage {
 
 export interface ResponseMessage {
   readonly kind: 'response';
-  /** Undefined on an error response whose sender could not tell which request it was. */
+  /**
+   * The id as JSON text, not always as its sender wrote it: it is only compared, and finding it in a large response
+   * would take long. Undefined on an error response whose sender could not tell which request it was.
+   */
   readonly idText: string | undefined;
   readonly body: { readonly result: JsonObject } | { readonly error: JsonRpcError };
   readonly text: string;
@@ -95,22 +98,25 @@ function readCall(value: JsonObject, method: string, text: string): Message | un
 }
 
 function readResponse(value: JsonObject, text: string): ResponseMessage | undefined {
-  const { result, error } = value;
-  const idText = readIdText(value, text);
+  const { id, result, error } = value;
+  const idText = isId(id) ? JSON.stringify(id) : undefined;
   if (isObject(result) && error === undefined) {
     return idText === undefined ? undefined : { kind: 'response', idText, body: { result }, text };
   }
   if (result !== undefined || !isObject(error)) return undefined;
   // JSON-RPC 2.0 writes null where MCP leaves the id out.
-  if (idText === undefined && value['id'] != null) return undefined;
+  if (idText === undefined && id != null) return undefined;
   const { code, message, data } = error;
   if (!Number.isInteger(code) || typeof message !== 'string') return undefined;
   return { kind: 'response', idText, body: { error: { code: code as number, message, data } }, text };
 }
 
 function readIdText(value: JsonObject, text: string): string | undefined {
-  const { id } = value;
-  return typeof id === 'string' || Number.isInteger(id) ? memberText(text, 'id') : undefined;
+  return isId(value['id']) ? memberText(text, 'id') : undefined;
+}
+
+function isId(id: Json | undefined): id is string | number {
+  return typeof id === 'string' || Number.isInteger(id);
 }
 
 /** True when both texts write the same id: `"a"` and `"\u0061"`, or `1` and `1.0`. */

@@ -14,8 +14,6 @@ export interface SseReader {
 export interface SseHandlers {
   /** The data of one event of type `message`; other types are not MCP's and are passed over. */
   readonly onMessage: (data: string) => void;
-  /** Any sign of life: an event of whatever type, or a comment. */
-  readonly onActivity: () => void;
   /** One event is larger than the limit; the reader is of no use afterwards. */
   readonly onOverflow: () => void;
 }
@@ -25,14 +23,12 @@ export function createSseReader(handlers: SseHandlers, maxEventChars: number): S
   return createParser({
     maxBufferSize: maxEventChars,
     onEvent(event) {
-      handlers.onActivity();
       // The parser bounds what it holds back; an event that is there at once never was.
       if (event.data.length > maxEventChars) return handlers.onOverflow();
       const isMessage = event.event === undefined || event.event === '' || event.event === 'message';
       // An empty event only carries an id to resume from (2025-11-25, basic/transports).
       if (isMessage && event.data !== '') handlers.onMessage(event.data);
     },
-    onComment: () => handlers.onActivity(),
     onError(error) {
       if (error.type === 'max-buffer-size-exceeded') handlers.onOverflow();
     },

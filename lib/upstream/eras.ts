@@ -47,19 +47,22 @@ export async function knownVersions(link: UpstreamLink, era: Era, tools: EraTool
   return probed;
 }
 
-/** Keeps what an upstream has shown to speak. */
+/**
+ * Keeps what an upstream has shown to speak. What is remembered already keeps its date, so that it grows old however
+ * often it is shown again; what has grown old is not renewed by what is learned of the other era.
+ */
 export function learn(link: UpstreamLink, era: Era, versions: KnownVersions, tools: EraTools): void {
   const key = keyOf(link, tools.ids);
-  const now = tools.connection.clock.now();
-  const known = tools.cache.get(key)?.versions ?? {};
-  keep(key, { versions: { ...known, [era]: versions }, learnedAt: now }, tools);
+  const cached = tools.cache.get(key);
+  const known = cached !== undefined && isFresh(cached, tools.connection.clock.now()) ? cached.versions : {};
+  if (known[era]?.join() !== versions.join()) keep(key, { ...known, [era]: versions }, tools);
 }
 
 /** Drops what is known of an era, because a call has shown that it is wrong. */
 export function forget(link: UpstreamLink, era: Era, tools: EraTools): void {
   const key = keyOf(link, tools.ids);
   const { [era]: _wrong, ...others } = tools.cache.get(key)?.versions ?? {};
-  keep(key, { versions: others, learnedAt: tools.connection.clock.now() }, tools);
+  keep(key, others, tools);
 }
 
 /**
@@ -73,7 +76,10 @@ export async function offeredInstead(link: UpstreamLink, lacking: Era, tools: Er
   return outcome.versions;
 }
 
-function keep(key: string, eras: UpstreamEras, tools: EraTools): void {
+/** What is learned twice in one millisecond is dated apart, because the store keeps the later of two memories. */
+function keep(key: string, versions: UpstreamEras['versions'], tools: EraTools): void {
+  const before = tools.cache.get(key)?.learnedAt ?? 0;
+  const eras: UpstreamEras = { versions, learnedAt: Math.max(tools.connection.clock.now(), before + 1) };
   tools.cache.set(key, eras);
   tools.connection.defer(() => tools.store.write(key, eras, eras.learnedAt + REMEMBER_PRESENT_MS));
 }

@@ -43,9 +43,12 @@ export async function* exchange(
   tally.phase = 'connect';
   tally.attempts += 1;
   const outcome = await post(link, request.body, request.headers, tools);
-  if (outcome.kind === 'refused') return outcome;
-  tally.sent = outcome.kind !== 'fault' || outcome.sent;
-  if (tally.sent) tally.phase = outcome.kind === 'fault' ? 'request' : 'response';
+  if (outcome.kind === 'refused') {
+    tally.phase = 'request';
+    return outcome;
+  }
+  tally.phase = outcome.kind === 'fault' ? outcome.phase : 'response';
+  tally.sent = tally.phase !== 'connect';
   if (outcome.kind === 'fault') yield { kind: 'end', end: outcome.fault };
   else if (outcome.kind === 'accepted') yield { kind: 'end', end: { kind: 'upstream-closed' } };
   else yield* readStream(outcome, request.id, tools);

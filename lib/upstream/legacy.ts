@@ -83,7 +83,12 @@ export async function openUpstreamSession(
     attachedAt: tools.clock.now(),
   };
   const initialized = await post(link, initializedText(), sessionHeaders(session), tools);
-  return initialized.kind === 'fault' ? { kind: 'end', end: initialized.fault } : { kind: 'opened', session, hello };
+  if (initialized.kind === 'fault') {
+    tools.defer((later) => closeUpstreamSession(link, session, later));
+    return { kind: 'end', end: initialized.fault };
+  }
+  if (initialized.kind === 'stream') initialized.close();
+  return { kind: 'opened', session, hello };
 }
 
 /**

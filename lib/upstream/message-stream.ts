@@ -21,19 +21,13 @@ export async function* readJsonBody(body: BodyBytes, maxBytes: number): AsyncGen
   yield* typeof text === 'string' ? messagesIn(text) : [{ kind: 'fault', fault: text } as const];
 }
 
-/** Server-sent events; `onActivity` is called for each sign of life, comments included. */
-export async function* readEventStream(
-  body: BodyBytes,
-  maxBytes: number,
-  onActivity: () => void,
-): AsyncGenerator<StreamItem, void> {
+/** Server-sent events, whose data are messages. */
+export async function* readEventStream(body: BodyBytes, maxBytes: number): AsyncGenerator<StreamItem, void> {
   const ready: StreamItem[] = [];
   const tooLarge: StreamItem = { kind: 'fault', fault: { kind: 'upstream-too-large', limitBytes: maxBytes } };
   const reader = createSseReader(
     {
-      // The reader bounds what it has to keep, and an event that comes in one piece is never kept.
-      onMessage: (data) => ready.push(...(data.length > maxBytes ? [tooLarge] : messagesIn(data))),
-      onActivity,
+      onMessage: (data) => ready.push(...messagesIn(data)),
       onOverflow: () => ready.push(tooLarge),
     },
     maxBytes,

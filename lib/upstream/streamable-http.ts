@@ -9,7 +9,7 @@ import { parseJson, readMessage } from '../protocol/message.ts';
 import type { JsonRpcError, ResponseMessage } from '../protocol/message.ts';
 import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
 import { faultOfStatus, faultOfTransport, type CallEnd, type UpstreamTally } from './fault.ts';
-import { collect, readEventStream, readJsonBody, type StreamItem } from './message-stream.ts';
+import { collect, readEventStream, readJsonBody, type BodyBytes, type StreamItem } from './message-stream.ts';
 
 /** An upstream as one virtual server uses it. */
 export interface UpstreamLink {
@@ -59,7 +59,8 @@ export type PostOutcome =
       /** The message that the error came in; its text is what a client is to get. */
       readonly answer: ResponseMessage | undefined;
     }
-  | { readonly kind: 'fault'; readonly fault: CallEnd; readonly sent: boolean };
+  /** `phase` is how far the request came; in the phase `connect`, no byte of it was taken. */
+  | { readonly kind: 'fault'; readonly fault: CallEnd; readonly phase: 'connect' | 'request' | 'response' };
 
 /** A refusal's body is read for its error only. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
@@ -80,10 +81,15 @@ export async function post(
   tools.tally.cost.waitedMs += tools.clock.elapsed() - began;
   if (response.kind === 'failure') {
     const fault = tools.limits.expiry() ?? faultOfTransport(response, link.config.connectTimeoutMs);
-    return { kind: 'fault', fault, sent: response.sent };
+    return { kind: 'fault', fault, phase: response.sent ? 'request' : 'connect' };
   }
   tools.limits.active();
-  return readResponse(response, tools);
+  const outcome = await readResponse(response, tools);
+  const expiry = tools.limits.expiry();
+  // A body cut short by the deadline has not said what it was to say; a stream names the expiry by itself.
+  return expiry === undefined || outcome.kind === 'stream'
+    ? outcome
+    : { kind: 'fault', fault: expiry, phase: 'response' };
 }
 
 /** Ends an upstream session. Whatever the upstream answers, the gateway is done with it. */
@@ -131,7 +137,7 @@ async function readResponse(response: UpstreamHttpResponse, tools: ConnectionToo
   const fault = faultOfStatus(status, headers['retry-after']);
   if (fault !== undefined) {
     response.close();
-    return { kind: 'fault', fault, sent: true };
+    return { kind: 'fault', fault, phase: 'response' };
   }
   if (status >= 400) {
     const answer = await readRefusal(response);
@@ -153,18 +159,27 @@ function openStream(response: UpstreamHttpResponse, tools: ConnectionTools): Pos
   if (contentType !== 'application/json' && contentType !== SSE_CONTENT_TYPE) {
     response.close();
     const reason = 'its content type is neither JSON nor an event stream';
-    return { kind: 'fault', fault: { kind: 'upstream-garbled', reason }, sent: true };
+    return { kind: 'fault', fault: { kind: 'upstream-garbled', reason }, phase: 'response' };
   }
+  const body = heard(response.body, tools.limits);
   const items =
     contentType === SSE_CONTENT_TYPE
-      ? readEventStream(response.body, tools.maxMessageBytes, tools.limits.active)
-      : readJsonBody(response.body, tools.maxMessageBytes);
+      ? readEventStream(body, tools.maxMessageBytes)
+      : readJsonBody(body, tools.maxMessageBytes);
   return {
     kind: 'stream',
     headers: response.headers,
     items: timed(items, response, tools),
     close: () => response.close(),
   };
+}
+
+/** Whatever arrives is a sign of life: an upstream is silent while nothing does. */
+async function* heard(body: BodyBytes, limits: ConnectionLimits): AsyncGenerator<Uint8Array, void> {
+  for await (const chunk of body) {
+    limits.active();
+    yield chunk;
+  }
 }
 
 /** Adds the time spent waiting to the tally, names an expired deadline as the cause, and closes what is left. */

@@ -8,13 +8,9 @@ export interface Aim {
   readonly unit: string;
 }
 
-export function isMet({ measured, atMost }: Aim): boolean {
-  return measured <= atMost;
-}
-
 export function formatAims(aims: readonly Aim[]): string {
   const rows = aims.map((aim) => [
-    isMet(aim) ? 'pass' : 'MISS',
+    aim.measured <= aim.atMost ? 'pass' : 'MISS',
     aim.what,
     `${aim.measured.toFixed(2)} ${aim.unit}`,
     `at most ${aim.atMost} ${aim.unit}`,

@@ -107,15 +107,19 @@ const kinds: Readonly<Record<string, Kind>> = {
     among: ['mailbox.peekCancellation after', 'mailbox.clearCancellation before', 'POST notifications/cancelled after'],
     async prepare({ url, upstream, openSession }, tag) {
       const session = await openSession();
-      const gate = upstream.gate(`held ${tag}`);
+      const { entered } = upstream.gate(`held ${tag}`);
+      const cancelled = Promise.withResolvers<unknown>();
+      const cancel = () => cancelled.resolve(session.notify('notifications/cancelled', { requestId: tag }));
       return {
-        send: async (mark) => {
+        send: (mark) => {
           const call = callInSession(url('legacy'), session, tag, { tool: `held ${tag}`, mark });
-          await Promise.race([gate.entered, call.catch(() => undefined)]);
-          await session.notify('notifications/cancelled', { requestId: tag });
-          return await call;
+          void Promise.race([entered, call]).then(cancel, cancel);
+          return call;
         },
-        next: () => expectServedInSession(url('legacy'), session, `after ${tag}`),
+        next: async () => {
+          await cancelled.promise;
+          await expectServedInSession(url('legacy'), session, `after ${tag}`);
+        },
       };
     },
   },

@@ -22,7 +22,7 @@ const MEETING = 4;
 const LIMITS = {
   hang: { timeoutMs: TOTAL_MS },
   silent: { idleTimeoutMs: IDLE_MS },
-  trickle: { timeoutMs: TOTAL_MS },
+  trickle: { timeoutMs: TOTAL_MS, idleTimeoutMs: IDLE_MS },
   'sse-trickle': { timeoutMs: TOTAL_MS, idleTimeoutMs: IDLE_MS },
   // Where one call fails, the others must not wait for it for long.
   meet: { timeoutMs: 5000 },

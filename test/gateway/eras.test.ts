@@ -116,7 +116,8 @@ describe.each(LEGS)('$name', (leg) => {
     });
 
     test('costs the upstream nothing while that is remembered', async () => {
-      const { gateway, upstream } = await openFaulty('legacy', { leg });
+      // Everything is learned within one millisecond of this clock.
+      const { gateway, upstream } = await openFaulty('legacy', { leg, clock: createManualClock() });
       const peer = await gateway.client.connect('2026-07-28');
       await peer.call('up__ok');
       await gateway.settled();
@@ -128,7 +129,7 @@ describe.each(LEGS)('$name', (leg) => {
       expect(upstream.requests).toHaveLength(before);
     });
 
-    test('is served when the upstream has learned its era, within a minute', async () => {
+    test('is served about a minute after the upstream has learned its era', async () => {
       const clock = createManualClock();
       const { gateway, upstream } = await openScripted({ leg, clock });
       upstream.on('server/discover', ({ response }) => void response.writeHead(404).end());
@@ -136,7 +137,7 @@ describe.each(LEGS)('$name', (leg) => {
       expect((await peer.call('up__ok')).error.code).toBe(-32022);
       await gateway.settled();
       upstream.on('server/discover', (incoming) => incoming.answer({ supportedVersions: ['2026-07-28'] }));
-      clock.advance(60_000);
+      clock.advance(61_000);
       expect((await peer.call('up__ok')).result).toBeDefined();
     });
   });

@@ -49,6 +49,7 @@ const headerFaults: Record<string, Spoil> = {
   'whose Mcp-Name is no UTF-8': ({ headers }) => (headers['mcp-name'] = base64(Buffer.from([0xff, 0xfe]))),
   'whose Mcp-Name has bytes beyond ASCII': ({ headers }) => (headers['mcp-name'] = 'up__ok\u00e9'),
   'whose Mcp-Param-Region is no Base64': ({ headers }) => (headers['mcp-param-region'] = '=?base64?%%%?='),
+  'whose Mcp-Param-Region is no UTF-8': ({ headers }) => (headers['mcp-param-region'] = base64(Buffer.from([0xff]))),
   'whose Mcp-Param-Region has bytes beyond ASCII': ({ headers }) => (headers['mcp-param-region'] = 'Z\u00fcrich'),
 };
 

@@ -67,7 +67,7 @@ const faults: readonly (readonly [string, Fault, Expected])[] = [
   [
     'sends a web page',
     'html',
-    { ...GARBLED, says: /its content type is neither JSON nor an event stream$/, phase: 'request' },
+    { ...GARBLED, says: /its content type is neither JSON nor an event stream$/, phase: 'response' },
   ],
   [
     'answers 500',
@@ -76,7 +76,7 @@ const faults: readonly (readonly [string, Fault, Expected])[] = [
       code: 1009,
       kind: 'upstream-http',
       says: /answered with HTTP status 500$/,
-      phase: 'request',
+      phase: 'response',
       mayHaveRun: true,
       more: { status: 500 },
     },
@@ -88,7 +88,7 @@ const faults: readonly (readonly [string, Fault, Expected])[] = [
       code: 1010,
       kind: 'upstream-throttled',
       says: /asks to be called less often/,
-      phase: 'request',
+      phase: 'response',
       mayHaveRun: false,
       more: { retryAfter: '7' },
     },
@@ -100,7 +100,7 @@ const faults: readonly (readonly [string, Fault, Expected])[] = [
       code: 1011,
       kind: 'upstream-redirect',
       says: /answered with a redirect, which is not followed$/,
-      phase: 'request',
+      phase: 'response',
       mayHaveRun: true,
     },
   ],
@@ -119,7 +119,7 @@ const faults: readonly (readonly [string, Fault, Expected])[] = [
 
 /** Those that only time ends: with which limit of 5 s, and what is then said. */
 const endless: readonly (readonly [string, Fault, object, Expected])[] = [
-  ['trickles JSON without an end', 'trickle', { idleTimeoutMs: 5000 }, { ...IDLE, phase: 'response' }],
+  ['trickles JSON without an end', 'trickle', { timeoutMs: 5000 }, { ...LATE, phase: 'response' }],
   ['trickles events without an end', 'sse-trickle', { timeoutMs: 5000 }, { ...LATE, phase: 'response' }],
   ['says nothing', 'hang', { idleTimeoutMs: 5000 }, { ...IDLE, phase: 'request' }],
   ['never answers', 'hang', { timeoutMs: 5000 }, { ...LATE, phase: 'request' }],
@@ -207,7 +207,7 @@ describe.each(LEGS)('$name', (leg) => {
       upstream.onCall(({ response }) => void response.writeHead(status, { 'www-authenticate': 'Bearer x' }).end('no'));
       const peer = await gateway.client.connect(revision);
       const says = status > 500 ? new RegExp(`status ${status}$`) : /does not accept the gateway/;
-      await expectFailure(gateway, peer, 'bad', { says, phase: 'request', ...expected });
+      await expectFailure(gateway, peer, 'bad', { says, phase: 'response', ...expected });
       upstream.onCall(({ answer }) => answer({ back: true }));
       expect((await peer.call('up__bad')).result.back).toBe(true);
     });

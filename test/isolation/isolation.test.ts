@@ -10,6 +10,8 @@ import { Leak, openWorld, type World } from './world.ts';
 
 const { seed } = seeded('test/isolation');
 
+const CROWD = { clients: [4, 8], steps: [40, 120], restarts: true } as const;
+
 describe(`many clients in random interleavings over rotating environments (seed ${seed})`, () => {
   let world: World;
 
@@ -23,16 +25,16 @@ describe(`many clients in random interleavings over rotating environments (seed 
 
   async function expectIsolated(size: Parameters<typeof scripts>[0], numRuns: number): Promise<void> {
     const property = fc.asyncProperty(scripts(size), (script) => world.run(script));
-    const result = await fc.check(property, { seed, numRuns, interruptAfterTimeLimit: 60_000 });
+    const result = await fc.check(property, { seed, numRuns, interruptAfterTimeLimit: 45_000 });
     expect(reportOf(result)).toBe('isolated');
   }
 
   test('no value reaches another client', { timeout: 120_000 }, async () => {
-    await expectIsolated({ mostClients: 6, mostSteps: 60, cancels: false }, 25);
+    await expectIsolated({ ...CROWD, cancels: false }, 12);
   });
 
   test('no cancellation reaches the call of another client', { timeout: 120_000 }, async () => {
-    await expectIsolated({ mostClients: 6, mostSteps: 60, cancels: true }, 8);
+    await expectIsolated({ ...CROWD, cancels: true }, 5);
   });
 
   test('many environments have served, and none has failed', () => {
@@ -51,7 +53,7 @@ describe('an upstream that gives everyone the same session', () => {
 
   test.each(shared)('is noticed $watched', { timeout: 120_000 }, async ({ watchesUpstream, leak }) => {
     const world = await openWorld({ sharesSession: true, watchesUpstream });
-    const size = { mostClients: 3, mostSteps: 12, cancels: false };
+    const size = { clients: [2, 3], steps: [1, 12], cancels: false, restarts: false } as const;
     const property = fc.asyncProperty(scripts(size), (script) => world.run(script));
     const result = await fc.check(property, { seed, numRuns: 20, interruptAfterTimeLimit: 10_000 });
     await world.close();

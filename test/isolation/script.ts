@@ -17,13 +17,15 @@ export interface ClientPlan {
 export type Step =
   /** A client calls; nobody waits for the call to arrive. */
   | { readonly kind: 'begin'; readonly client: number; readonly stages: readonly Stage[] }
-  /** A call may do one more of its steps. */
-  | { readonly kind: 'advance'; readonly pick: number }
+  /** A call may do so many more of its steps. */
+  | { readonly kind: 'advance'; readonly pick: number; readonly steps: number }
   /** The run waits until a call has done what it may. */
   | { readonly kind: 'settle'; readonly pick: number }
+  /** The run waits until a call has ended. */
+  | { readonly kind: 'finish'; readonly pick: number }
   /** The caller gives a call up: by a notification, or in the modern era by going away. */
   | { readonly kind: 'cancel'; readonly pick: number }
-  /** A client cancels a request that it has not made, but another may have. */
+  /** A client cancels a request that it has under way no more, but another may have. */
   | { readonly kind: 'stray-cancel'; readonly client: number; readonly id: number }
   /** A client answers a question that it was not asked, but another may be. */
   | { readonly kind: 'stray-answer'; readonly client: number; readonly id: number }
@@ -39,14 +41,17 @@ export interface Script {
 }
 
 export interface ScriptSize {
-  readonly mostClients: number;
-  readonly mostSteps: number;
+  /** Fewest and most. */
+  readonly clients: readonly [number, number];
+  readonly steps: readonly [number, number];
   /** Each takes a second or two: an environment looks for cancellations that often. */
   readonly cancels: boolean;
+  /** Whether sessions are forgotten and replaced. */
+  readonly restarts: boolean;
 }
 
-export function scripts({ mostClients, mostSteps, cancels }: ScriptSize): fc.Arbitrary<Script> {
-  const client = fc.nat({ max: mostClients - 1 });
+export function scripts({ clients, steps, cancels, restarts }: ScriptSize): fc.Arbitrary<Script> {
+  const client = fc.nat({ max: clients[1] - 1 });
   const pick = fc.nat({ max: 9 });
   const id = fc.integer({ min: 1, max: 3 });
   const stages = fc.array(fc.constantFrom<Stage>('progress', 'log', 'ask'), { maxLength: 3 });
@@ -54,22 +59,23 @@ export function scripts({ mostClients, mostSteps, cancels }: ScriptSize): fc.Arb
     fc.record({ kind: fc.constant(kind), ...rest }) as unknown as fc.Arbitrary<Step>;
   return fc.record({
     clients: fc.array(fc.record({ revision: fc.constantFrom(...REVISIONS), server: fc.constantFrom(...SERVERS) }), {
-      minLength: 2,
-      maxLength: mostClients,
+      minLength: clients[0],
+      maxLength: clients[1],
     }),
     steps: fc.array(
       fc.oneof(
         { weight: 12, arbitrary: step('begin', { client, stages }) },
-        { weight: 12, arbitrary: step('advance', { pick }) },
-        { weight: 4, arbitrary: step('settle', { pick }) },
+        { weight: 12, arbitrary: step('advance', { pick, steps: fc.integer({ min: 1, max: 4 }) }) },
+        { weight: 6, arbitrary: step('settle', { pick }) },
+        { weight: 8, arbitrary: step('finish', { pick }) },
         { weight: 2, arbitrary: step('stray-answer', { client, id }) },
         { weight: 2, arbitrary: step('level', { client }) },
-        { weight: 1, arbitrary: step('forget', { client }) },
-        { weight: 1, arbitrary: step('reconnect', { client }) },
-        { weight: 2, arbitrary: step('stray-cancel', { client, id }) },
-        { weight: cancels ? 1 : 0, arbitrary: step('cancel', { pick }) },
+        { weight: restarts ? 1 : 0, arbitrary: step('forget', { client }) },
+        { weight: restarts ? 1 : 0, arbitrary: step('reconnect', { client }) },
+        { weight: 4, arbitrary: step('stray-cancel', { client, id }) },
+        { weight: cancels ? 2 : 0, arbitrary: step('cancel', { pick }) },
       ),
-      { minLength: 1, maxLength: mostSteps, size: 'max' },
+      { minLength: steps[0], maxLength: steps[1], size: 'max' },
     ),
   });
 }

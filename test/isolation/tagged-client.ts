@@ -32,6 +32,14 @@ export interface Conversation {
   ended: boolean;
 }
 
+/** What the upstream says of a call in its result. */
+interface Outcome {
+  readonly owner: string;
+  readonly answers: readonly string[];
+  readonly notes: readonly string[];
+  readonly level: string | null;
+}
+
 const JSON_AND_SSE = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 
 export class TaggedClient {
@@ -92,7 +100,6 @@ export class TaggedClient {
   }
 
   async cancel(conversation: Conversation): Promise<void> {
-    conversation.cancelled = true;
     if (this.modern) conversation.leaving.abort();
     else await this.cancelRequest(conversation.call);
   }
@@ -103,13 +110,12 @@ export class TaggedClient {
     await this.#say({ jsonrpc: '2.0', method: 'notifications/cancelled', params }, [202]);
   }
 
-  /** Answers a question, asked or not, as the gateway numbers the questions of the upstream `tagged`. */
-  async answer(id: string): Promise<void> {
-    if (this.modern) return;
-    const { tag } = this;
-    const result = { role: 'assistant', model: tag, content: { type: 'text', text: `${tag} answers ${id}` } };
-    // Without a session on the upstream nobody can have asked.
-    await this.#say({ jsonrpc: '2.0', id, result }, [202, 400]);
+  /**
+   * Answers a question that this client may not have been asked, as the gateway numbers those of the upstream `tagged`.
+   * Nobody can have asked in a session that the upstream has not (400), or has forgotten (502).
+   */
+  async answerUnasked(id: string): Promise<void> {
+    if (!this.modern) await this.#answer(id, [202, 400, 502]);
   }
 
   async setLevel(): Promise<void> {
@@ -118,6 +124,12 @@ export class TaggedClient {
     const response = await this.#post({ jsonrpc: '2.0', id: 99, method: 'logging/setLevel', params });
     this.#hear(await response.text());
     this.#expectStatus(response, [200]);
+  }
+
+  async #answer(id: string, statuses: readonly number[]): Promise<void> {
+    const { tag } = this;
+    const result = { role: 'assistant', model: tag, content: { type: 'text', text: `${tag} answers ${id}` } };
+    await this.#say({ jsonrpc: '2.0', id, result }, statuses);
   }
 
   async #converse(call: number, stages: readonly Stage[], signal: AbortSignal): Promise<AnyJson> {
@@ -147,7 +159,7 @@ export class TaggedClient {
           return message;
         }
         said.push(message);
-        if (message.id !== undefined) await this.answer(message.id);
+        if (message.id !== undefined) await this.#answer(message.id, [202]);
       }
       return this.#wrong(`gets no answer to call ${token}`);
     } catch (error) {
@@ -198,14 +210,15 @@ export class TaggedClient {
       if (stage === 'log') return [`${own}/${at}`];
       return this.modern ? [] : [own];
     });
-    const heard = said.map(({ method, params }) => {
-      if (method === 'notifications/progress') return `${params.progressToken} ${params.message}`;
-      return method === 'notifications/message' ? params.data : params.systemPrompt;
-    });
+    const heard = said.map(({ method, params }) =>
+      method === 'notifications/progress'
+        ? `${params.progressToken} ${params.message}`
+        : String(method === 'notifications/message' ? params.data : params.systemPrompt),
+    );
     if (JSON.stringify(heard) !== JSON.stringify(expected)) {
       this.#wrong(`hears ${JSON.stringify(heard)} instead of ${JSON.stringify(expected)}`);
     }
-    const { owner, answers, notes, level } = structuredContent;
+    const { owner, answers, notes, level } = structuredContent as Outcome;
     const questions = stages.filter((stage) => stage === 'ask').length;
     if (`${owner}/${structuredContent.call}` !== own)
       this.#wrong(`gets the result of ${owner}/${structuredContent.call}`);

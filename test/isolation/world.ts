@@ -23,7 +23,7 @@ const MOST_CALLS = 8;
 const MOST_ENVIRONMENTS = 30;
 
 /** A run that has not ended by then is stuck. */
-const STUCK_MS = 15_000;
+const STUCK_MS = 20_000;
 
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 
@@ -54,6 +54,7 @@ export class World {
   /** Rejects with a `Leak`. */
   async run(script: Script): Promise<void> {
     const run = new Run(script, this.gateway, this.upstream, this.tally);
+    this.upstream.forgetAll();
     this.#mixed.tell = (what) => run.fail(what);
     this.tally.runs += 1;
     try {
@@ -61,8 +62,9 @@ export class World {
     } finally {
       this.#mixed.tell = () => {};
       await run.abandon();
+      for (const id of run.clients.flatMap((client) => client.sessionIds)) this.#sessionIds.add(id);
     }
-    this.#checkLog(run);
+    this.#checkLog();
   }
 
   async close(): Promise<void> {
@@ -71,8 +73,7 @@ export class World {
   }
 
   /** The log knows owners by hashes of their sessions only. */
-  #checkLog({ clients }: Run): void {
-    for (const id of clients.flatMap((client) => client.sessionIds)) this.#sessionIds.add(id);
+  #checkLog(): void {
     const lines = this.gateway.logLines().slice(this.#linesSeen);
     this.#linesSeen += lines.length;
     this.tally.logLines += lines.length;
@@ -150,9 +151,10 @@ class Run {
   async carryOut(): Promise<void> {
     const stuck = setTimeout(() => this.fail('nothing happens any more'), STUCK_MS);
     try {
-      await this.#unlessFailed(Promise.all(this.clients.map((client) => client.connect())));
+      for (const client of this.clients) this.#aside(client.connect());
+      await this.#unlessFailed(Promise.all(this.#asides));
       for (const step of this.#script.steps) await this.#unlessFailed(this.#do(step));
-      await this.#unlessFailed(this.#finish());
+      await this.#unlessFailed(this.#endAll());
     } finally {
       clearTimeout(stuck);
     }
@@ -177,19 +179,21 @@ class Run {
       case 'begin':
         return this.#begin(this.#client(step.client), step.stages);
       case 'advance':
-        return this.#advance(this.#pick(step.pick));
+        return this.#advance(this.#pick(step.pick), step.steps);
       case 'settle':
         return await this.#settle(this.#pick(step.pick));
+      case 'finish':
+        return await this.#finish(this.#pick(step.pick));
       case 'cancel':
         return this.#cancel(this.#pick(step.pick));
       case 'stray-cancel':
         return this.#strayCancel(this.#client(step.client), step.id);
       case 'stray-answer':
-        return this.#aside(this.#client(step.client).answer(`tagged/${step.id}`));
+        return this.#aside(this.#client(step.client).answerUnasked(`tagged/${step.id}`));
       case 'level':
         return this.#aside(this.#client(step.client).setLevel());
       case 'forget':
-        return await this.#restart(this.#client(step.client), (client) => this.#upstream.forget(client.tag));
+        return await this.#restart(this.#client(step.client), async (client) => this.#upstream.forget(client.tag));
       case 'reconnect':
         return await this.#restart(this.#client(step.client), async (client) => {
           await client.disconnect();
@@ -213,14 +217,23 @@ class Run {
   #begin(client: TaggedClient, stages: Conversation['stages']): void {
     const underWay = [...this.#open].filter(({ conversation }) => !conversation.ended);
     if (underWay.length >= MOST_CALLS) return;
-    this.#open.add({ client, conversation: client.begin(stages), allowed: 0 });
+    const conversation = client.begin(stages);
+    this.#open.add({ client, conversation, allowed: 0 });
     this.#tally.calls += 1;
+    this.#watch(this.#expectResult(conversation));
   }
 
-  #advance(open: Open | undefined): void {
+  /** A call that its client has not given up is answered. */
+  async #expectResult(conversation: Conversation): Promise<void> {
+    const end: unknown = await conversation.end;
+    const isResult = typeof end === 'object' && end !== null && 'result' in end;
+    if (!conversation.cancelled && !isResult) this.fail(`a call ends with ${JSON.stringify(end)}`);
+  }
+
+  #advance(open: Open | undefined, steps: number): void {
     if (open === undefined) return;
-    open.allowed += 1;
-    this.#upstream.allow(open.client.tag, open.conversation.call, 1);
+    open.allowed += steps;
+    this.#upstream.allow(open.client.tag, open.conversation.call, steps);
   }
 
   async #settle(open: Open | undefined): Promise<void> {
@@ -228,43 +241,56 @@ class Run {
     await this.#upstream.caughtUp(open.client.tag, open.conversation.call);
   }
 
-  #cancel(open: Open | undefined): void {
-    if (open === undefined) return;
-    this.#tally.cancellations += 1;
-    this.#aside(open.client.cancel(open.conversation));
+  async #finish(open: Open | undefined): Promise<void> {
+    this.#advance(open, Infinity);
+    await open?.conversation.end;
   }
 
-  /** One for a request of its own would be a real one. */
+  /** Once the call has arrived: a cancellation that overtakes its call has nothing to cancel. */
+  #cancel(open: Open | undefined): void {
+    if (open === undefined) return;
+    const { client, conversation } = open;
+    conversation.cancelled = true;
+    this.#tally.cancellations += 1;
+    this.#aside(this.#upstream.begun(client.tag, conversation.call).then(() => client.cancel(conversation)));
+  }
+
+  /** Of a call that has ended; of any other it could be the real one. */
   #strayCancel(client: TaggedClient, id: number): void {
-    const own = [...client.conversations].some(({ call }) => call === id);
-    if (!own) this.#aside(client.cancelRequest(id));
+    const ended = [...this.#open].some((open) => {
+      const { call, ended } = open.conversation;
+      return open.client === client && call === id && ended;
+    });
+    if (ended) this.#aside(client.cancelRequest(id));
   }
 
   #aside(work: Promise<void>): void {
     this.#asides.add(work);
+    this.#watch(work);
+  }
+
+  #watch(work: Promise<void>): void {
     work.catch((error: unknown) => this.fail(`failed: ${String(error)}`));
   }
 
-  async #restart(client: TaggedClient, restart: (client: TaggedClient) => void | Promise<void>): Promise<void> {
+  async #restart(client: TaggedClient, restart: (client: TaggedClient) => Promise<void>): Promise<void> {
     if (client.conversations.size > 0) return;
     await Promise.all(this.#asides);
     this.#restarted.add(client);
-    await restart(client);
+    this.#aside(restart(client));
+    await Promise.all(this.#asides);
   }
 
-  /** Waits for what was cancelled, lets everything else come to its end, and has the clients leave. */
-  async #finish(): Promise<void> {
+  /** Waits for what was cancelled, then lets everything else come to its end, and has the clients leave. */
+  async #endAll(): Promise<void> {
     await Promise.all(this.#asides);
-    const [cancelled, others] = [[...this.#open], [...this.#open]].map((open, index) =>
-      open.filter(({ conversation }) => conversation.cancelled === (index === 0)),
-    ) as [Open[], Open[]];
-    await Promise.all(cancelled.map((open) => this.#endCancelled(open)));
-    for (const open of others) this.#upstream.allow(open.client.tag, open.conversation.call, Infinity);
-    const ends = await Promise.all(others.map(({ conversation }) => conversation.end));
-    const unanswered = ends.find((end) => end?.result === undefined);
-    if (unanswered !== undefined) this.fail(`a call ends with ${JSON.stringify(unanswered)}`);
+    const open = [...this.#open];
+    const isCancelled = ({ conversation }: Open): boolean => conversation.cancelled;
+    await Promise.all(open.filter(isCancelled).map((one) => this.#endCancelled(one)));
+    await Promise.all(open.filter((one) => !isCancelled(one)).map((one) => this.#finish(one)));
     this.#checkSessions();
     await Promise.all(this.clients.map((client) => client.disconnect()));
+    await this.#upstream.allSessionsEnded();
   }
 
   /** A legacy call ends at once; of a modern one nobody learns behind a function URL that its client has left. */

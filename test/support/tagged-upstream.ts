@@ -42,11 +42,18 @@ export function newTag(): string {
 class Progression {
   #allowed = 0;
   #done = 0;
+  #begun = false;
   #over = false;
   #news = Promise.withResolvers<void>();
 
   allow(steps: number): void {
     this.#allowed += steps;
+    this.#tell();
+  }
+
+  /** The call has arrived. */
+  begin(): void {
+    this.#begun = true;
     this.#tell();
   }
 
@@ -71,6 +78,10 @@ class Progression {
   /** Resolves once all that is allowed was done. */
   async caughtUp(): Promise<void> {
     while (!this.#over && this.#done < this.#allowed) await this.#news.promise;
+  }
+
+  async begun(): Promise<void> {
+    while (!this.#begun) await this.#news.promise;
   }
 
   async over(): Promise<void> {
@@ -117,6 +128,7 @@ export class TaggedUpstream {
   readonly #options: TaggedUpstreamOptions;
   readonly #sessions = new Map<string, Session>();
   readonly #calls = new Map<string, Progression>();
+  #sessionEnd = Promise.withResolvers<void>();
   readonly #server: Server = createServer((request, response) => {
     readText(request).then(
       (text) => this.#serve(request, text, response),
@@ -132,11 +144,6 @@ export class TaggedUpstream {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/mcp`;
   }
 
-  /** Sessions that are open now. */
-  get openSessions(): readonly string[] {
-    return [...this.#sessions.keys()];
-  }
-
   /** Lets a call do so many more of its steps; its answer is the last one. */
   allow(owner: string, call: number, steps: number): void {
     this.#call(owner, call).allow(steps);
@@ -147,9 +154,25 @@ export class TaggedUpstream {
     return this.#call(owner, call).caughtUp();
   }
 
+  /** Resolves once a call has arrived. */
+  begun(owner: string, call: number): Promise<void> {
+    return this.#call(owner, call).begun();
+  }
+
   /** Resolves once a call has ended here, in whatever way. */
   over(owner: string, call: number): Promise<void> {
     return this.#call(owner, call).over();
+  }
+
+  /** Resolves once no session is open any more, but for one that everyone has. */
+  async allSessionsEnded(): Promise<void> {
+    while (this.#sessions.size > 0 && this.#options.sharesSession !== true) await this.#sessionEnd.promise;
+  }
+
+  /** Forgets every session. */
+  forgetAll(): void {
+    this.#sessions.clear();
+    this.ownersOf.clear();
   }
 
   /** Forgets the sessions of an owner: the next message in one of them is answered with 404. */
@@ -185,7 +208,7 @@ export class TaggedUpstream {
       return refuse(response, 404, null, -32001, 'Session not found');
     }
     if (httpMethod === 'DELETE') {
-      this.#sessions.delete(session?.id ?? '');
+      this.#end(session);
       return void response.writeHead(200).end();
     }
     const message: AnyJson = JSON.parse(text);
@@ -212,6 +235,14 @@ export class TaggedUpstream {
       default:
         return refuse(response, modern ? 404 : 200, message.id, -32601, `Method not found: ${message.method}`);
     }
+  }
+
+  /** A session that everyone has ends with nobody. */
+  #end(session: Session | undefined): void {
+    if (session === undefined || this.#options.sharesSession === true) return;
+    this.#sessions.delete(session.id);
+    this.#sessionEnd.resolve();
+    this.#sessionEnd = Promise.withResolvers<void>();
   }
 
   /** No message carries things of two owners, and no session messages of two. */
@@ -261,6 +292,7 @@ export class TaggedUpstream {
     const chat = chatOf(message.params);
     const { owner, call, stages } = chat;
     const progression = this.#call(owner, call);
+    progression.begin();
     if (message.params.requestState !== undefined) progression.advance();
     const requestId = JSON.stringify(message.id);
     session?.running.set(requestId, progression);
@@ -299,7 +331,7 @@ function newSession(id: string): Session {
 
 /** From its beginning, or, when the client has answered what was asked, from behind the question. */
 function chatOf({ arguments: args, requestState, inputResponses }: AnyJson): Chat {
-  if (requestState === undefined) return { ...args, answers: [], at: 0 };
+  if (requestState === undefined) return { ...(args as Chat), answers: [], at: 0 };
   const state = JSON.parse(requestState) as Chat;
   return { ...state, answers: [...state.answers, inputResponses.question.content.text], at: state.at + 1 };
 }

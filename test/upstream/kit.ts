@@ -10,10 +10,16 @@ import { newTally, type UpstreamTally } from '../../lib/upstream/fault.ts';
 import type { ConnectionTools, UpstreamLink } from '../../lib/upstream/streamable-http.ts';
 import { configOf } from '../config/sample.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
-import { createMemoryTransport, MemoryBody, type Answer, type MemoryTransport } from '../support/memory-transport.ts';
+import { createMemoryTransport, type Answer, type MemoryBody } from '../support/memory-transport.ts';
+import type { MemoryTransport } from '../support/memory-transport.ts';
 
-/** JSON as tests look into it. */
-export type AnyJson = any;
+/** A message that was sent, as tests look into it. */
+export interface SentMessage {
+  readonly id?: unknown;
+  readonly method?: string;
+  readonly params?: any;
+  readonly error?: any;
+}
 
 export interface Connection {
   readonly link: UpstreamLink;
@@ -22,8 +28,8 @@ export interface Connection {
   readonly transport: MemoryTransport;
   readonly clock: ManualClock;
   readonly deadline: Deadline;
-  /** The messages that were sent, in their order. */
-  readonly sent: readonly AnyJson[];
+  /** The messages that were sent, in their order; an empty one for a request without a body. */
+  sent(): readonly SentMessage[];
   /** Resolves once all work is done that no answer waits for. */
   settle(): Promise<void>;
 }
@@ -35,7 +41,7 @@ export interface ConnectionOptions {
   readonly clock?: ManualClock;
 }
 
-export type Answerer = (request: UpstreamHttpRequest, message: AnyJson) => Answer | Promise<Answer>;
+export type Answerer = (request: UpstreamHttpRequest, message: SentMessage) => Answer | Promise<Answer>;
 
 export function linkOf(upstream: object = {}): UpstreamLink {
   const url = 'http://127.0.0.1:9081/mcp';
@@ -88,16 +94,13 @@ export function connect(answer: Answerer, options: ConnectionOptions = {}): Conn
     transport,
     clock,
     deadline,
-    get sent() {
-      return transport.requests.map(messageIn);
-    },
+    sent: () => transport.requests.map(messageIn),
     settle,
   };
 }
 
-/** The message that a request carries; undefined for one without a body. */
-export function messageIn(request: UpstreamHttpRequest): AnyJson {
-  return request.body === '' ? undefined : JSON.parse(request.body);
+function messageIn(request: UpstreamHttpRequest): SentMessage {
+  return request.body === '' ? {} : (JSON.parse(request.body) as SentMessage);
 }
 
 /** Everything that a generator yields, and what it returns. */

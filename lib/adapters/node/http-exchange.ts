@@ -1,4 +1,4 @@
-import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Agent, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
 import type { TransportFailure, UpstreamHttpRequest, UpstreamHttpResponse } from '../../ports.ts';
 import type { SocketPool } from './socket-pool.ts';
 import { ResponseBody } from './response-body.ts';
@@ -32,7 +32,7 @@ const OWN_HEADERS = new Set([
 export function exchange(
   pool: SocketPool,
   agent: Agent,
-  url: URL,
+  address: RequestOptions,
   request: UpstreamHttpRequest,
 ): Promise<UpstreamHttpResponse | TransportFailure> {
   const { signal } = request;
@@ -43,7 +43,8 @@ export function exchange(
     let body: ResponseBody | undefined;
     let connectTimer: NodeJS.Timeout | undefined;
 
-    const outgoing = http.request(url, {
+    const outgoing = http.request({
+      ...address,
       agent,
       method: request.method,
       headers: requestHeaders(request),

@@ -1,6 +1,9 @@
+import type { RequestOptions } from 'node:http';
 import type { UpstreamTransport } from '../../ports.ts';
 import { exchange } from './http-exchange.ts';
 import { createSocketPool, type SocketPool } from './socket-pool.ts';
+
+const { urlToHttpOptions } = process.getBuiltinModule('node:url');
 
 export interface HttpTransportOptions {
   /**
@@ -17,6 +20,12 @@ export interface HttpTransportOptions {
   readonly now?: () => number;
 }
 
+/** Where a URL leads. */
+interface Destination {
+  readonly pool: SocketPool;
+  readonly address: RequestOptions;
+}
+
 /**
  * HTTP/1.1 to upstreams over kept-alive connections. Nothing is followed, stored or decompressed: redirects, cookies
  * and encodings are the caller's to judge. `send` rejects only when it was asked for what HTTP cannot carry: a URL that
@@ -24,8 +33,9 @@ export interface HttpTransportOptions {
  */
 export function createHttpTransport(options: HttpTransportOptions = {}): UpstreamTransport {
   const { maxSockets = Infinity, idleMs = 4000, now = Date.now } = options;
-  /** By origin. Origins come from the configuration, so there are few. */
+  /** By origin, and by URL. Both come from the configuration, so there are few. */
   const pools = new Map<string, SocketPool>();
+  const destinations = new Map<string, Destination>();
 
   const poolOf = (url: URL): SocketPool => {
     const known = pools.get(url.origin);
@@ -35,11 +45,19 @@ export function createHttpTransport(options: HttpTransportOptions = {}): Upstrea
     return pool;
   };
 
+  const destinationOf = (text: string): Destination => {
+    const known = destinations.get(text);
+    if (known !== undefined) return known;
+    const url = new URL(text);
+    const destination = { pool: poolOf(url), address: urlToHttpOptions(url) };
+    destinations.set(text, destination);
+    return destination;
+  };
+
   return {
     async send(request) {
-      const url = new URL(request.url);
-      const pool = poolOf(url);
-      return await pool.lend((agent) => exchange(pool, agent, url, request));
+      const { pool, address } = destinationOf(request.url);
+      return await pool.lend((agent) => exchange(pool, agent, address, request));
     },
   };
 }

@@ -192,9 +192,11 @@ function pathOf(target: string): string | undefined {
   return path === '' && target !== '' && !target.startsWith('?') ? '/' : undefined;
 }
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
 function decodeUtf8(bytes: Buffer): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return strictUtf8.decode(bytes);
   } catch {
     return undefined;
   }

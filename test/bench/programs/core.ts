@@ -22,7 +22,8 @@ function openStores({ dynamodb }: GatewayData) {
   return createDynamoStores({ client: createDynamoClient({ endpoint, region: 'us-east-1' }), tableName });
 }
 
-await runProgram(async (data: GatewayData) => {
+await runProgram(async (given) => {
+  const data = given as GatewayData;
   const config = gatewayConfig(data);
   const gateway = createGateway(config, {
     clock: systemClock,

@@ -10,7 +10,8 @@ interface Data {
   readonly tableName: string;
 }
 
-await runProgram(async ({ tableName }: Data) => {
+await runProgram(async (data) => {
+  const { tableName } = data as Data;
   const server: Server = dynalite({ createTableMs: 0 });
   server.keepAliveTimeout = 60_000;
   server.listen(0, '127.0.0.1');

@@ -7,7 +7,8 @@ import { runProgram } from './program.ts';
 /** More than there are callers, because an environment is busy for a moment after its answer. */
 const ENVIRONMENTS = 14;
 
-await runProgram(async (data: GatewayData) => {
+await runProgram(async (given) => {
+  const data = given as GatewayData;
   const { origin } = await startLocalGateway({
     config: gatewayConfig(data),
     port: 0,

@@ -55,13 +55,13 @@ export async function startProgram(module: URL, data: unknown = {}): Promise<Pro
   }
 }
 
-/** Runs the service of this process until the bench lets go of it. */
-export async function runProgram<Data>(start: (data: Data) => Promise<Service>): Promise<void> {
+/** Runs the service of this process until the bench lets go of it. `start` is given what `startProgram` was. */
+export async function runProgram(start: (data: unknown) => Promise<Service>): Promise<void> {
   process.on('disconnect', () => process.exit(0));
   // A terminal sends its signal to all of them; the bench decides the order in which they end.
   process.on('SIGINT', () => undefined);
   try {
-    const { origin, counts = {} } = await start(JSON.parse(process.argv[2] ?? '{}') as Data);
+    const { origin, counts = {} } = await start(JSON.parse(process.argv[2] ?? '{}'));
     process.on('message', () => tell({ kind: 'counts', counts }));
     tell({ kind: 'serving', origin });
   } catch (error) {

@@ -7,7 +7,8 @@ interface Data {
   readonly target: string;
 }
 
-await runProgram(async ({ target }: Data) => {
+await runProgram(async (data) => {
+  const { target } = data as Data;
   const { hostname, port } = new URL(target);
   const agent = new Agent({ keepAlive: true });
   const origin = await listen((incoming, response) => {

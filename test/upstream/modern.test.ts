@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest';
+import { META } from '../../lib/protocol/modern/envelope.ts';
+import { callModern, discover, isModernError } from '../../lib/upstream/modern.ts';
+import { callOf, requestText } from '../protocol/samples.ts';
+import type { Answer } from '../support/memory-transport.ts';
+import { collectAll, connect, errorOf, jsonAnswer, resultOf, type Connection } from './kit.ts';
+
+const VERSION = '2026-07-28';
+const CLIENT_HEADERS = { 'mcp-param-region': 'us-west1', authorization: 'Bearer client', 'mcp-name': 'time__now' };
+
+function call(connection: Connection, method: string, params: object, targetName?: string) {
+  const asked = callOf(requestText(method, params), 'modern');
+  return collectAll(callModern(connection.link, asked, targetName, CLIENT_HEADERS, 'mine', connection.tools));
+}
+
+const callTool = (connection: Connection) => call(connection, 'tools/call', { name: 'time__now' }, 'now');
+
+const answering = (answer: Answer | ((id: unknown) => Answer)): Connection =>
+  connect((_request, { id }) => (typeof answer === 'function' ? answer(id) : answer));
+
+describe('a call', () => {
+  test('goes in one request, under the id that it was given', async () => {
+    const connection = answering((id) => jsonAnswer(resultOf(id)));
+    const { events } = await callTool(connection);
+    expect(connection.sent()).toMatchObject([{ id: 'mine', method: 'tools/call', params: { name: 'now' } }]);
+    expect(events).toMatchObject([{ kind: 'final', response: { idText: '"mine"' } }]);
+  });
+
+  test('says in its headers what its body says', async () => {
+    const connection = answering((id) => jsonAnswer(resultOf(id)));
+    await callTool(connection);
+    expect(connection.transport.requests[0]?.headers).toMatchObject({
+      'mcp-protocol-version': VERSION,
+      'mcp-method': 'tools/call',
+      'mcp-name': 'now',
+    });
+  });
+
+  test('hands on the headers that mirror parameters, and no others of the client', async () => {
+    const connection = answering((id) => jsonAnswer(resultOf(id)));
+    await callTool(connection);
+    const { headers } = connection.transport.requests[0] ?? {};
+    expect(headers).toMatchObject({ 'mcp-param-region': 'us-west1' });
+    expect(headers).not.toHaveProperty('authorization');
+  });
+
+  test('writes a name in Base64 that a header cannot carry', async () => {
+    const connection = answering((id) => jsonAnswer(resultOf(id)));
+    await call(connection, 'tools/call', { name: 'time__世界' }, '世界');
+    expect(connection.transport.requests[0]?.headers['mcp-name']).toBe('=?base64?5LiW55WM?=');
+  });
+
+  test('names a resource by its URI', async () => {
+    const connection = answering((id) => jsonAnswer(resultOf(id)));
+    await call(connection, 'resources/read', { uri: 'file:///a' }, 'file:///a');
+    expect(connection.transport.requests[0]?.headers['mcp-name']).toBe('file:///a');
+  });
+
+  test.each([
+    ['tools/list', {}, undefined],
+    ['completion/complete', { ref: { type: 'ref/prompt', name: 'time__p' }, argument: {} }, 'p'],
+  ] as const)('of %s has no name in its headers', async (method, params, targetName) => {
+    const connection = answering((id) => jsonAnswer(resultOf(id)));
+    await call(connection, method, params, targetName);
+    expect(connection.transport.requests[0]?.headers).not.toHaveProperty('mcp-name');
+  });
+});
+
+describe('a refusal', () => {
+  test.each([
+    [400, -32020],
+    [400, -32021],
+    [400, -32022],
+    [400, -32602],
+    [404, -32601],
+    [409, 1234],
+  ])('with status %i and code %i is the upstream’s final word', async (status, code) => {
+    const { events } = await callTool(answering((id) => jsonAnswer(errorOf(id, code, 'no', { a: 1 }), {}, status)));
+    expect(events).toMatchObject([
+      { kind: 'final', response: { body: { error: { code, message: 'no', data: { a: 1 } } } } },
+    ]);
+  });
+
+  test.each([null, undefined, 'server-error'])('under the id %j is the final word all the same', async (id) => {
+    const { events } = await callTool(answering(jsonAnswer(errorOf(id, -32602, 'no'), {}, 400)));
+    expect(events).toMatchObject([{ kind: 'final', response: { body: { error: { code: -32602 } } } }]);
+  });
+
+  test.each([400, 404, 405])('with status %i and no words shows that the era is not spoken', async (status) => {
+    expect((await callTool(answering({ status }))).events).toEqual([{ kind: 'era-wrong' }]);
+  });
+
+  test.each([400, 404, 405])('with status %i and the code of an older server shows it too', async (status) => {
+    for (const code of [-32000, -32002, -32019]) {
+      const { events } = await callTool(answering((id) => jsonAnswer(errorOf(id, code, 'Bad Request'), {}, status)));
+      expect(events).toEqual([{ kind: 'era-wrong' }]);
+    }
+  });
+
+  test.each([406, 409, 410, 415, 422])('with status %i and no words is known by its status', async (status) => {
+    expect((await callTool(answering({ status }))).events).toEqual([
+      { kind: 'end', end: { kind: 'upstream-http', status } },
+    ]);
+  });
+});
+
+test.each([
+  [{ failure: 'unreachable', sent: false }, 'upstream-unreachable'],
+  [{ status: 500 }, 'upstream-http'],
+  [{ status: 401 }, 'upstream-unauthorized'],
+  [{ status: 200, headers: { 'content-type': 'text/html' }, body: 'x' }, 'upstream-garbled'],
+] as const)('%o says nothing about the era', async (answer, kind) => {
+  expect((await callTool(answering(answer))).events).toMatchObject([{ kind: 'end', end: { kind } }]);
+});
+
+describe('discover', () => {
+  test('asks on the gateway’s own behalf, with a full envelope', async () => {
+    const connection = answering((id) => jsonAnswer(resultOf(id, { supportedVersions: [VERSION] })));
+    const meta = { [META.clientInfo]: { name: 'sluice' }, [META.clientCapabilities]: {} };
+    const { events } = await collectAll(discover(connection.link, meta, 'mine', connection.tools));
+    expect(connection.sent()).toEqual([
+      {
+        jsonrpc: '2.0',
+        id: 'mine',
+        method: 'server/discover',
+        params: { _meta: { ...meta, [META.protocolVersion]: VERSION } },
+      },
+    ]);
+    expect(connection.transport.requests[0]?.headers).toMatchObject({
+      'mcp-protocol-version': VERSION,
+      'mcp-method': 'server/discover',
+    });
+    expect(events).toMatchObject([{ kind: 'final' }]);
+  });
+
+  test('lets nobody name another version', async () => {
+    const connection = answering((id) => jsonAnswer(resultOf(id)));
+    await collectAll(discover(connection.link, { [META.protocolVersion]: '1999-01-01' }, 'mine', connection.tools));
+    expect(connection.sent()[0]?.params._meta[META.protocolVersion]).toBe(VERSION);
+  });
+
+  test('shows when the era is not spoken', async () => {
+    const connection = answering({ status: 404 });
+    expect((await collectAll(discover(connection.link, {}, 'mine', connection.tools))).events).toEqual([
+      { kind: 'era-wrong' },
+    ]);
+  });
+});
+
+describe('an error that only a modern server sends', () => {
+  test.each([-32020, -32021, -32022])('is %i', (code) => {
+    expect(isModernError({ code, message: '' })).toBe(true);
+  });
+
+  test.each([-32000, -32002, -32019, -32600, -32601, -32602, -32603, -32700, 0, 1001])('is not %i', (code) => {
+    expect(isModernError({ code, message: '' })).toBe(false);
+  });
+});
