@@ -64,11 +64,7 @@ const faults: readonly (readonly [string, Fault, Expected])[] = [
     'not-jsonrpc',
     { ...GARBLED, says: /cannot be used: it is not a JSON-RPC message$/ },
   ],
-  [
-    'sends a web page',
-    'html',
-    { ...GARBLED, says: /its content type is neither JSON nor an event stream$/, phase: 'response' },
-  ],
+  ['sends a web page', 'html', { ...GARBLED, says: /its content type is neither JSON nor an event stream$/ }],
   [
     'answers 500',
     'http-500',

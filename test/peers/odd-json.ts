@@ -7,7 +7,7 @@ export function object(...members: readonly string[]): string {
 }
 
 /** Members whose values do not survive `JSON.parse` and `JSON.stringify`, or whose keys mean something to JavaScript. */
-export const ODD: readonly string[] = [
+const ODD: readonly string[] = [
   '"beyond":9007199254740993,"exact":1.0,"exponent":1E+2,"tiny":1e-400,"huge":-1e400,"minus":-0',
   '"esc\\u0061ped":"\\u00e9\\ud83d\\ude00\\/\\u2028\\u0000\\b","lone":"\\ud800"',
   '"raw":"é 😀 e\u0301 שָׁלוֹם \u202eabc\u202c \u2028\u2029 \ufeff \u007f"',
