@@ -44,7 +44,7 @@ export async function* exchange(
   tally.attempts += 1;
   const outcome = await post(link, request.body, request.headers, tools);
   if (outcome.kind === 'refused') {
-    tally.phase = 'request';
+    tally.phase = 'response';
     return outcome;
   }
   tally.phase = outcome.kind === 'fault' ? outcome.phase : 'response';

@@ -29,7 +29,7 @@ const extent = options.quick
       warmUpMs: 30,
       eras: ['legacy'] as const,
       repetitions: 1,
-      coldStarts: 2,
+      coldStarts: 1,
     }
   : {
       calls: 60,

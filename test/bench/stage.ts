@@ -32,7 +32,8 @@ export const ROUTES: Readonly<Record<Era, readonly Route[]>> = {
 export const SHARING = [
   'Each of these is a process of its own: the client (this one), the upstream, the proxy, the core with stores in',
   'memory, the core with stores in DynamoDB, DynamoDB (dynalite), and the emulator, whose environments are threads of',
-  'its process. Only the client, the upstream, one route between them and, where it says so, DynamoDB are busy at a time.',
+  'its process. Only the client, the upstream, one route between them and, where stores are in it, DynamoDB are busy at',
+  'a time. Stores of the emulator are in DynamoDB. Dynalite is JavaScript, so its part in a figure is not that of AWS.',
 ];
 
 export async function openStage(): Promise<Stage> {

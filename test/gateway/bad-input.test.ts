@@ -369,6 +369,8 @@ describe.each(LEGS)('$name', (leg) => {
     expectClear(await gateway.client.post(old, headers), 400, -32602);
     expectClear(await gateway.client.post(body), 400, -32020);
     expectClear(await gateway.client.post(old), 400, -32600);
+    const discover = { jsonrpc: '2.0', id: 1, method: 'server/discover' };
+    expectClear(await gateway.client.post(discover, legacy.headers), 400, -32602);
     await expectServing();
   });
 });

@@ -423,6 +423,14 @@ describe.each(LEGS)('$name', (leg) => {
       });
     });
 
+    test('names the versions that both the gateway and the upstream speak', async () => {
+      const { gateway, upstream } = await openScripted({ leg });
+      upstream.hello = { supportedVersions: ['2099-01-01', '2025-06-18', 7, '2026-07-28', '2024-11-05'] };
+      const peer = await gateway.client.connect('2026-07-28');
+      const { messages } = await peer.request('server/discover');
+      expect(messages[0].result.supportedVersions).toEqual(['2026-07-28', '2025-06-18']);
+    });
+
     test('does not wait longer than two seconds for its upstream', async () => {
       const clock = createManualClock();
       const { gateway, upstream } = await openFaulty('modern', { leg, clock });

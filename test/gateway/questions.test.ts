@@ -150,6 +150,15 @@ describe.each(LEGS)('$name', (leg) => {
       expect((await peer.request('ping')).status).toBe(200);
     });
 
+    test('is refused with 400 while there is no upstream session that could have asked', async () => {
+      const { gateway, upstream } = await openFaulty('legacy', { leg });
+      await upstream.stop();
+      const peer = await gateway.client.connect('2025-11-25', { capabilities: CAPABILITIES });
+      await upstream.start();
+      expect((await peer.respond('up/1', { result: {} })).status).toBe(400);
+      expect(upstream.requests).toEqual([]);
+    });
+
     test('that cannot be delivered is told so by its status', async () => {
       const { gateway, upstream } = await openScripted({ leg });
       askOnCall(upstream, 1);

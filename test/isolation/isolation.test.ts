@@ -47,7 +47,11 @@ describe(`many clients in random interleavings over rotating environments (seed 
 
 describe('an upstream that gives everyone the same session', () => {
   const shared = [
-    { watched: 'by the clients', watchesUpstream: false, leak: /receives something of owner-/ },
+    {
+      watched: 'by the clients',
+      watchesUpstream: false,
+      leak: /receives something of owner-|finds the log level of another/,
+    },
     { watched: 'by the upstream', watchesUpstream: true, leak: /one upstream session is used by owner-\w+ and owner-/ },
   ];
 
@@ -55,7 +59,7 @@ describe('an upstream that gives everyone the same session', () => {
     const world = await openWorld({ sharesSession: true, watchesUpstream });
     const size = { clients: [2, 3], steps: [1, 12], cancels: false, restarts: false } as const;
     const property = fc.asyncProperty(scripts(size), (script) => world.run(script));
-    const result = await fc.check(property, { seed, numRuns: 20, interruptAfterTimeLimit: 10_000 });
+    const result = await fc.check(property, { seed, numRuns: 50, interruptAfterTimeLimit: 20_000 });
     await world.close();
     console.info(`test/isolation: with one session for all, ${reportOf(result)}`);
     expect(result.failed).toBe(true);

@@ -430,7 +430,7 @@ describe('a refusal', () => {
 
   test('means that the call was not executed, though it was received', async () => {
     const { tally } = await outcomeOf(jsonAnswer(errorOf('mine', -32000, 'no'), {}, 400));
-    expect([tally.sent, tally.attempts, tally.phase]).toEqual([false, 1, 'request']);
+    expect([tally.sent, tally.attempts, tally.phase]).toEqual([false, 1, 'response']);
   });
 });
 
@@ -503,6 +503,20 @@ describe('a deadline', () => {
     await turn();
     connection.clock.advance(900);
     body.push(eventsText(RESULT));
+    body.end();
+    expect((await running).events.map(brief)).toEqual([FINAL]);
+  });
+
+  test('for silence begins anew with every byte, whatever it belongs to', async () => {
+    const body = new MemoryBody();
+    const headers = { 'content-type': 'application/json' };
+    const connection = connect(() => ({ status: 200, headers, body }), { limits: { idleMs: 1000, totalMs: 120_000 } });
+    const running = run(connection);
+    for (const byte of JSON.stringify(RESULT)) {
+      await turn();
+      connection.clock.advance(999);
+      body.push(byte);
+    }
     body.end();
     expect((await running).events.map(brief)).toEqual([FINAL]);
   });
