@@ -39,6 +39,8 @@ export interface Invocation {
   readonly environment: string;
   /** True for the first invocation of an environment. */
   readonly cold: boolean;
+  /** When the platform took the request in, milliseconds since the epoch: before it had an environment for it. */
+  readonly arrivedAt: number;
   /** When the platform ends this invocation, milliseconds since the epoch; Infinity when it does not. */
   readonly endsAt: number;
 }
@@ -133,7 +135,7 @@ export interface ClientSessionStore {
 /** A client's wish to cancel a call that some environment is holding. */
 export interface Cancellation {
   readonly reason: string | undefined;
-  /** When it was left, milliseconds since the epoch. */
+  /** When the client's notification arrived, milliseconds since the epoch. */
   readonly leftAt: number;
 }
 

@@ -113,8 +113,12 @@ function watchClient({ visit, scope, call }: Errand, deadline: Deadline): () => 
     return () => signal.removeEventListener('abort', deadline.cancel);
   }
   const { clock } = visit.ports;
-  const request = cancellationKey(visit, call.request.idText);
-  const watch = watchForCancellation(clock, visit.stores.mailbox, scope.session.key, request, deadline.cancel);
+  const watched = {
+    clientSession: scope.session.key,
+    request: cancellationKey(visit, call.request.idText),
+    arrivedAt: visit.invocation.arrivedAt,
+  };
+  const watch = watchForCancellation(clock, visit.stores.mailbox, watched, deadline.cancel);
   return () => visit.defer(() => watch.stop());
 }
 

@@ -72,7 +72,10 @@ async function leaveCancellation(visit: Visit, session: ClientSession, { params 
   await visit.stores.mailbox.leaveCancellation(
     session.key,
     cancellationKey(visit, JSON.stringify(requestId)),
-    { reason: typeof reason === 'string' ? reason.slice(0, MAX_REASON_CHARS) : undefined, leftAt: now },
+    {
+      reason: typeof reason === 'string' ? reason.slice(0, MAX_REASON_CHARS) : undefined,
+      leftAt: visit.invocation.arrivedAt,
+    },
     now + CANCELLATION_TTL_MS,
   );
 }

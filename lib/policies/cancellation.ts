@@ -3,7 +3,8 @@
  * environment that holds the call looks there: each second, once the call has lasted one.
  *
  * A client whose ids restart when it resumes a session could find its new call named by an old cancellation; one that
- * was left before the call began is therefore not for it.
+ * arrived before the call did is therefore not for it. What counts is when each reached the platform: a call that waits
+ * for a cold environment is easily overtaken by its cancellation.
  */
 import type { Clock, MailboxStore } from '../ports.ts';
 
@@ -14,14 +15,22 @@ export interface CancellationWatch {
   stop(): Promise<void>;
 }
 
+/** The call to watch over. */
+export interface WatchedCall {
+  /** Key of its client session. */
+  readonly clientSession: string;
+  /** Names it within the client session. */
+  readonly request: string;
+  /** When it reached the platform, milliseconds since the epoch. */
+  readonly arrivedAt: number;
+}
+
 export function watchForCancellation(
   clock: Clock,
   mailbox: MailboxStore,
-  clientSession: string,
-  request: string,
+  { clientSession, request, arrivedAt }: WatchedCall,
   onCancelled: () => void,
 ): CancellationWatch {
-  const begun = clock.now();
   let lookup: Promise<void> = Promise.resolve();
   let stopped = false;
   let cancelTimer = clock.schedule(POLL_MS, poll);
@@ -33,7 +42,7 @@ export function watchForCancellation(
   async function look(): Promise<void> {
     try {
       const cancellation = await mailbox.peekCancellation(clientSession, request);
-      if (cancellation !== undefined && cancellation.leftAt >= begun) {
+      if (cancellation !== undefined && cancellation.leftAt >= arrivedAt) {
         if (!stopped) onCancelled();
         await mailbox.clearCancellation(clientSession, request);
         return;

@@ -129,7 +129,7 @@ async function writeEvent(stage: Stage, { era, form }: FirstCall, file: string):
   client.close();
   const { pathname } = new URL(place.url);
   const http = { method: 'POST', path: pathname, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: '' };
-  const requestContext = { http, requestId: 'bench', stage: '$default', routeKey: '$default' };
+  const requestContext = { http, requestId: 'bench', timeEpoch: Date.now(), stage: '$default', routeKey: '$default' };
   const event = { version: '2.0', rawPath: pathname, rawQueryString: '', headers, requestContext, body };
   await writeFile(file, JSON.stringify({ ...event, isBase64Encoded: false }));
   return file;

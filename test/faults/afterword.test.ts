@@ -79,8 +79,9 @@ async function giveUp(upstream: SlowUpstream) {
   const send = (message: object, more: Readonly<Record<string, string>> = {}): Promise<HttpResponse> => {
     const body = JSON.stringify({ jsonrpc: '2.0', ...message });
     const headers = { 'content-type': 'application/json', accept: 'application/json', ...more };
-    const endsAt = clock.now() + INVOCATION_MS;
-    const invocation = { requestId: 'one', traceId: undefined, environment: 'one', cold: false, endsAt };
+    const arrivedAt = clock.now();
+    const endsAt = arrivedAt + INVOCATION_MS;
+    const invocation = { requestId: 'one', traceId: undefined, environment: 'one', cold: false, arrivedAt, endsAt };
     return gateway({ method: 'POST', path: '/mcp', headers, body, bodyBytes: Buffer.byteLength(body) }, invocation);
   };
   const hello = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'client', version: '1.0.0' } };

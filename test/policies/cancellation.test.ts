@@ -7,6 +7,8 @@ import { turn } from '../support/turn.ts';
 
 const BEGUN = 1_800_000_000_000;
 
+const CALL = { clientSession: 'session', request: 'request', arrivedAt: BEGUN };
+
 interface Watched {
   readonly clock: ReturnType<typeof createManualClock>;
   readonly mailbox: MailboxStore;
@@ -19,15 +21,15 @@ interface Watched {
   seconds(count: number): Promise<void>;
 }
 
-/** The watch over the call `request` of the client session `session`. */
-function start(wrap: (mailbox: MailboxStore) => MailboxStore = (mailbox) => mailbox): Watched {
-  const clock = createManualClock(BEGUN);
+/** The watch over the call `request` of the client session `session`, begun `waitedMs` after the call arrived. */
+function start(wrap: (mailbox: MailboxStore) => MailboxStore = (mailbox) => mailbox, waitedMs = 0): Watched {
+  const clock = createManualClock(BEGUN + waitedMs);
   const tally = { requests: 0 };
   const openStores = createMemoryStores();
   const { mailbox } = openStores({ requests: 0 });
   let times = 0;
   const watched = wrap(openStores(tally).mailbox);
-  const watch = watchForCancellation(clock, watched, 'session', 'request', () => void (times += 1));
+  const watch = watchForCancellation(clock, watched, CALL, () => void (times += 1));
   return {
     clock,
     mailbox,
@@ -85,6 +87,13 @@ describe('a cancellation', () => {
     await leave();
     await seconds(1);
     expect(clock.scheduled).toBe(0);
+  });
+
+  test('that overtook its call, which waited for an environment, cancels it', async () => {
+    const { leave, seconds, cancelled } = start(undefined, 5000);
+    await leave(10);
+    await seconds(1);
+    expect(cancelled()).toBe(1);
   });
 
   test('that was left before the call began is for an earlier call with the same id', async () => {

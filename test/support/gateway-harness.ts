@@ -158,7 +158,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       const tracked = trackAfter(gateway, running);
       return leg.platform === 'node'
         ? await serveNode(tracked, environment, config.limits.requestBytes)
-        : serveFunction(tracked, environment, options.endsAt ?? Infinity);
+        : serveFunction(tracked, environment, clock, options.endsAt ?? Infinity);
     }),
   );
   const clients = platforms.map((platform) => clientOf(platform));
@@ -252,11 +252,19 @@ async function serveNode(gateway: Gateway, environment: string, requestBytes: nu
 }
 
 /** As Lambda does it: a client that goes is not noticed, so the body is read to its end whoever listens. */
-function serveFunction(gateway: Gateway, environment: string, endsAt: number): Platform {
+function serveFunction(gateway: Gateway, environment: string, clock: Clock, endsAt: number): Platform {
   let cold = true;
   const errors: unknown[] = [];
   const invoke = async (method: string, path: string, body: string, headers: Headers) => {
-    const invocation: Invocation = { requestId: randomUUID(), traceId: undefined, environment, cold, endsAt };
+    const arrivedAt = clock.now();
+    const invocation: Invocation = {
+      requestId: randomUUID(),
+      traceId: undefined,
+      environment,
+      cold,
+      arrivedAt,
+      endsAt,
+    };
     cold = false;
     const response = await gateway(
       {

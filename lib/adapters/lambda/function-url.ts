@@ -37,7 +37,7 @@ export function createFunctionUrl(gateway: Gateway, actionLog: ActionLog): Funct
 
   return {
     async handle(event, context) {
-      const response = await answer(toHttpRequest(event), toInvocation(context, environment, Date.now()));
+      const response = await answer(toHttpRequest(event), toInvocation(event, context, environment, Date.now()));
       const result = toStreamingResult(response);
       after.set(result, response.after);
       return result;

@@ -1,4 +1,4 @@
-import type { Context } from 'aws-lambda';
+import type { Context, LambdaFunctionURLEvent } from 'aws-lambda';
 import type { Invocation } from '../../ports.ts';
 
 /** What an environment knows about itself. */
@@ -22,12 +22,18 @@ export function currentEnvironment(): Environment {
 }
 
 /** `now` in milliseconds since the epoch. */
-export function toInvocation(context: Context, environment: Environment, now: number): Invocation {
+export function toInvocation(
+  event: LambdaFunctionURLEvent,
+  context: Context,
+  environment: Environment,
+  now: number,
+): Invocation {
   return {
     requestId: context.awsRequestId,
     traceId: currentTraceId(),
     environment: environment.name,
     cold: environment.takeCold(),
+    arrivedAt: event.requestContext.timeEpoch,
     endsAt: now + context.getRemainingTimeInMillis(),
   };
 }

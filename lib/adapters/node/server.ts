@@ -127,6 +127,7 @@ class GatewayServer extends Server {
       traceId: undefined,
       environment: this.#environment,
       cold,
+      arrivedAt: Date.now(),
       endsAt: Infinity,
     };
   }
