@@ -67,7 +67,7 @@ async function enter(visit: Visit): Promise<Delivery> {
   const { config, ports, servers } = visit.shared;
   const door = openDoor(visit.request, servers, config.limits.requestBytes);
   if (!door.ok) return refuse(visit, door.failure);
-  if (door.value.kind === 'landing') return LANDING;
+  if (door.value.kind === 'landing') return visit.request.method === 'HEAD' ? { ...LANDING, body: '' } : LANDING;
   if (door.value.kind === 'preflight') {
     return { ...EMPTY, headers: preflightHeaders(visit.request.headers['access-control-request-headers']) };
   }

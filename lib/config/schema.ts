@@ -197,7 +197,7 @@ const upstream = section(
           'included. Progress does not extend it.',
       ),
     idleTimeoutMs: idleTimeoutMs.describe(
-      'Longest silence within one call, in milliseconds; at most timeoutMs. Every message of the upstream starts it ' +
+      'Longest silence within one call, in milliseconds; at most timeoutMs. Whatever arrives from the upstream starts it ' +
         'anew. Left out: no limit.',
     ),
     connectTimeoutMs: wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds')

@@ -20,7 +20,8 @@ export function openDoor<S>(
 ): Result<Door<S>> {
   const { method, path } = request;
   if (path === '/') {
-    return method === 'GET' ? succeed({ kind: 'landing' }) : fail({ kind: 'method-not-allowed', allow: 'GET' });
+    const reads = method === 'GET' || method === 'HEAD';
+    return reads ? succeed({ kind: 'landing' }) : fail({ kind: 'method-not-allowed', allow: 'GET, HEAD' });
   }
   const server = servers.get(serverAt(path) ?? '');
   if (server === undefined) return fail({ kind: 'not-found' });

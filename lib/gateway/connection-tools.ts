@@ -1,5 +1,6 @@
 /** What upstream connections are given to work with, on behalf of one HTTP request. */
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
+import type { UpstreamEras } from '../ports.ts';
 import type { EraTools } from '../upstream/eras.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import type { ConnectionTools } from '../upstream/streamable-http.ts';
@@ -27,11 +28,21 @@ export function connectionTools(visit: Visit, deadline: Deadline, tally: Upstrea
 export function eraTools(visit: Visit, connection: ConnectionTools): EraTools {
   return {
     cache: visit.shared.eraCache,
-    store: visit.stores.upstreamEras,
+    store: { read: (upstream) => recallEras(visit, upstream), write: visit.stores.upstreamEras.write },
     ids: visit.ports.ids,
     identity: SERVER_INFO,
     connection,
   };
+}
+
+/** What is remembered saves a probe, no more: a store that does not answer costs a call the probe, not its life. */
+async function recallEras(visit: Visit, upstream: string): Promise<UpstreamEras | undefined> {
+  try {
+    return await visit.stores.upstreamEras.read(upstream);
+  } catch (error) {
+    visit.ports.actionLog.defect(visit.invocation.requestId, error);
+    return undefined;
+  }
 }
 
 /** Runs work under a deadline of its own: the one of the call it followed from may have passed. */

@@ -61,6 +61,9 @@ export function isObject(value: unknown): value is JsonObject {
 /** Settings and introductions nest a few levels; one that nests deeper could exhaust the stack when it is written. */
 const MAX_SHALLOW_LEVELS = 32;
 
+/** Data of an error may nest as deep as anyone could want, short of what exhausts the stack. */
+const MAX_DATA_LEVELS = 1000;
+
 /** An object that is safe to write as text again. */
 export function isShallowObject(value: Json | undefined): value is JsonObject {
   return isObject(value) && !isDeeperThan(value, MAX_SHALLOW_LEVELS);
@@ -128,9 +131,13 @@ export function resultText(idText: string, result: object): string {
   return `{"jsonrpc":"2.0","id":${idText},"result":${JSON.stringify(result)}}`;
 }
 
-/** An error response; without an id when the request's could not be read (2026-07-28, basic, "Error responses"). */
-export function errorText(idText: string | undefined, error: JsonRpcError): string {
+/**
+ * An error response; without an id when the request's could not be read (2026-07-28, basic, "Error responses"), and
+ * without data that nest too deep to be written.
+ */
+export function errorText(idText: string | undefined, { code, message, data }: JsonRpcError): string {
   const id = idText === undefined ? '' : `"id":${idText},`;
+  const error = isDeeperThan(data, MAX_DATA_LEVELS) ? { code, message } : { code, message, data };
   return `{"jsonrpc":"2.0",${id}"error":${JSON.stringify(error)}}`;
 }
 

@@ -32,7 +32,14 @@ function record(subject: Partial<ActionSubject> = {}) {
     tracer: noopTracer,
     actionLog: { write: (action) => void lines.push(action), defect: () => {} },
   };
-  const invocation = { requestId: 'r', traceId: undefined, environment: 'e', cold: true, arrivedAt: 0, endsAt: Infinity };
+  const invocation = {
+    requestId: 'r',
+    traceId: undefined,
+    environment: 'e',
+    cold: true,
+    arrivedAt: 0,
+    endsAt: Infinity,
+  };
   const stores = { requests: 0 };
   const began = clock.elapsed();
   const recorder = new ActionRecorder(ports, invocation, { ...SUBJECT, ...subject }, stores, ARRIVED, began);

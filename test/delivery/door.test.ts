@@ -61,12 +61,12 @@ describe('the path', () => {
     expect(open({ path })).toEqual(refused({ kind: 'not-found' }));
   });
 
-  test('/ leads people to a page', () => {
-    expect(open({ method: 'GET', path: '/' })).toEqual(opened({ kind: 'landing' }));
+  test.each(['GET', 'HEAD'])('/ leads people to a page by %s', (method) => {
+    expect(open({ method, path: '/' })).toEqual(opened({ kind: 'landing' }));
   });
 
-  test.each(['POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS'])('/ takes no %s', (method) => {
-    expect(open({ method, path: '/' })).toEqual(refused({ kind: 'method-not-allowed', allow: 'GET' }));
+  test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('/ takes no %s', (method) => {
+    expect(open({ method, path: '/' })).toEqual(refused({ kind: 'method-not-allowed', allow: 'GET, HEAD' }));
   });
 });
 

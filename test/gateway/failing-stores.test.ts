@@ -165,15 +165,14 @@ describe.each(LEGS)('$name', (leg) => {
       expect((await held).error.code).toBe(1020);
     });
 
-    test('tell an era makes a modern call fail, until it can', async () => {
+    test('tell an era does not touch the call: the upstream is asked instead', async () => {
       const trouble = createTrouble();
       const { gateway, upstream } = await openFaulty('modern', { leg, ...trouble });
       const peer = await gateway.client.connect('2026-07-28');
       trouble.fail('upstreamEras.read');
-      expectUnavailable(gateway, await peer.request('tools/call', { name: 'up__ok' }, { id: 1 }), 1);
-      expect(upstream.calls('ok')).toEqual([]);
-      trouble.end();
       expect((await peer.call('up__ok')).result).toBeDefined();
+      expect(upstream.requests.map(({ body }) => body.method)).toEqual(['server/discover', 'tools/call']);
+      expect(gateway.takeDefects()).toEqual([expect.any(StoreError)]);
     });
 
     test('keep an era does not touch the call', async () => {

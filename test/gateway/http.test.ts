@@ -254,7 +254,7 @@ describe.each(LEGS)('$name', (leg) => {
     test('of the gateway itself takes no messages', async () => {
       const { gateway } = await openFaulty('modern', { leg });
       const { status, headers } = await gateway.client.post({}, {}, '/');
-      expect([status, headers['allow']]).toEqual([405, 'GET']);
+      expect([status, headers['allow']]).toEqual([405, 'GET, HEAD']);
     });
   });
 });

@@ -199,6 +199,15 @@ describe('the texts that the gateway writes itself', () => {
     expect(text).toBe('{"jsonrpc":"2.0","error":{"code":-32700,"message":"what?"}}');
   });
 
+  test('leave out data of an error that nest too deep to be written, and no others', () => {
+    const nested = (levels: number): Json => parseJson('['.repeat(levels) + ']'.repeat(levels)) ?? null;
+    const error = { code: 1, message: 'm', data: nested(500) };
+    expect(parseJson(errorText('1', error))).toEqual({ jsonrpc: '2.0', id: 1, error });
+    expect(errorText('1', { ...error, data: nested(100_000) })).toBe(
+      '{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m"}}',
+    );
+  });
+
   test('leave out the parameters of a notification that has none', () => {
     expect(notificationText('notifications/initialized')).toBe(
       '{"jsonrpc":"2.0","method":"notifications/initialized"}',
