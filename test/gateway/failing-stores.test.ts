@@ -171,7 +171,7 @@ describe.each(LEGS)('$name', (leg) => {
       const peer = await gateway.client.connect('2026-07-28');
       trouble.fail('upstreamEras.read');
       expect((await peer.call('up__ok')).result).toBeDefined();
-      expect(upstream.requests.map(({ body }) => body.method)).toEqual(['server/discover', 'tools/call']);
+      expect(upstream.requests.map(({ method }) => method)).toEqual(['server/discover', 'tools/call']);
       expect(gateway.takeDefects()).toEqual([expect.any(StoreError)]);
     });
 
