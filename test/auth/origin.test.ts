@@ -41,6 +41,8 @@ describe('a request', () => {
   test.each([
     'https://localhost:3000',
     'http://localhost.evil.example',
+    'http://localhost.8080',
+    'http://localhosts8080',
     'http://localhost.evil.example:3000',
     'http://localhost:3000.evil.example',
     'http://localhost:3000@evil.example',

@@ -42,8 +42,11 @@ export interface LatencyOptions {
   readonly turns: number;
   /** How long one route is loaded in one turn, in milliseconds. */
   readonly turnMs: number;
-  /** How long one route is loaded before it counts, in milliseconds for each kind of load. */
-  readonly warmUpMs: number;
+  /**
+   * How long one route is loaded before it counts, in milliseconds for each size of result: the engine goes on
+   * compiling for many thousand calls.
+   */
+  readonly warmUpMs: Readonly<Record<'small' | 'large', number>>;
 }
 
 /** What a bare proxy adds is the measure; the core may add so many times as much. */
@@ -55,6 +58,8 @@ const LOADS: readonly Load[] = [
   { tool: 'large', callers: 1 },
   { tool: 'large', callers: 10 },
 ];
+
+const WARM_UP_CALLERS = 10;
 
 const ERAS: readonly Era[] = ['modern', 'legacy'];
 
@@ -85,7 +90,7 @@ export async function measureLatency(stage: Stage, options: LatencyOptions): Pro
     ),
   );
   try {
-    for (const load of LOADS) for (const runner of runners) await warmUp(runner, load, options.warmUpMs);
+    for (const runner of runners) await warmUp(runner, options);
     const slices = new Map<Load, Map<Runner, Slice[]>>(LOADS.map((load) => [load, new Map()]));
     for (let round = 0; round < options.rounds; round += 1) {
       for (const load of LOADS) await runRound(load, runners, slices.get(load)!, options);
@@ -115,9 +120,11 @@ function inTurn(runners: readonly Runner[], turn: number): readonly Runner[] {
   return [...runners.slice(start), ...runners.slice(0, start)];
 }
 
-async function warmUp({ client }: Runner, load: Load, ms: number): Promise<void> {
-  await client.call(load.tool);
-  await takeTurn(client, load, ms);
+async function warmUp({ client }: Runner, { warmUpMs }: LatencyOptions): Promise<void> {
+  for (const tool of ['small', 'large'] as const) {
+    await client.call(tool);
+    await takeTurn(client, { tool, callers: WARM_UP_CALLERS }, warmUpMs[tool]);
+  }
 }
 
 /** Callers that each call again as soon as they have their answer. */

@@ -87,6 +87,12 @@ describe('a body', () => {
     expect(state()).toBe('drained');
   });
 
+  test('that is closed when it has come as a whole can still be read', async () => {
+    const { response } = await respond({ status: 200, body: 'text' });
+    response.close();
+    expect(await readText(response)).toBe('text');
+  });
+
   test('whose reader stops early is closed', async () => {
     const { response, state } = await respond({ status: 200, body: 'text' });
     for await (const _ of response.body) break;

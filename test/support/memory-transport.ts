@@ -161,8 +161,11 @@ class BodyReader implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array,
     this.abandon('closed', new Error('The response was closed by its reader'));
   }
 
+  /** Of a body that has come as a whole, nothing is lost any more. */
   abandon(state: 'broken' | 'closed', error: Error): void {
-    if (this.#end === undefined) this.#finish(state, error);
+    if (this.#end !== undefined) return;
+    if (this.#body.ending === undefined) this.#finish(state, error);
+    else this.#onState(state);
     this.#abandoned.resolve();
   }
 

@@ -529,6 +529,17 @@ describe('a deadline', () => {
     expect((await running).events.map(brief)).toEqual([{ end: { kind: 'cancelled' } }]);
   });
 
+  test('is why a stream has no answer that ended when the time was over already', async () => {
+    const body = new MemoryBody();
+    body.push(eventsText(NOTE));
+    const { link, tools, clock } = connect(() => eventsAnswer(body));
+    const events = exchange(link, REQUEST, tools);
+    await events.next();
+    body.end();
+    clock.advance(55_000);
+    expect((await collectAll(events)).events.map(brief)).toEqual([{ end: total }]);
+  });
+
   test('gives what had come before it', async () => {
     const body = new MemoryBody();
     const connection = connect(() => eventsAnswer(body));

@@ -49,7 +49,7 @@ export function createHttpTransport(options: HttpTransportOptions = {}): Upstrea
     const known = destinations.get(text);
     if (known !== undefined) return known;
     const url = new URL(text);
-    const destination = { pool: poolOf(url), address: urlToHttpOptions(url) };
+    const destination = { pool: poolOf(url), address: addressOf(url) };
     destinations.set(text, destination);
     return destination;
   };
@@ -60,4 +60,10 @@ export function createHttpTransport(options: HttpTransportOptions = {}): Upstrea
       return await pool.lend((agent) => exchange(pool, agent, address, request));
     },
   };
+}
+
+/** No more than a request needs: Node copies the whole of it for each. */
+function addressOf(url: URL): RequestOptions {
+  const { protocol, hostname, port, path, auth } = urlToHttpOptions(url);
+  return { protocol, hostname, port, path, auth };
 }

@@ -58,6 +58,13 @@ describe('a valid envelope', () => {
     },
   );
 
+  test('of a method called like something every object has needs no Mcp-Name either', () => {
+    const params = { '[object Object]': 'x', 'function Object() { [native code] }': 'x' };
+    for (const method of ['__proto__', 'constructor']) {
+      expect(read({ method, params, headers: { 'mcp-name': undefined } }).kind).toBe('valid');
+    }
+  });
+
   test.each([
     ['tools/call', { name: 'now' }],
     ['prompts/get', { name: 'now' }],
