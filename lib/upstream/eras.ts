@@ -53,16 +53,20 @@ export async function knownVersions(link: UpstreamLink, era: Era, tools: EraTool
  */
 export function learn(link: UpstreamLink, era: Era, versions: KnownVersions, tools: EraTools): void {
   const key = keyOf(link, tools.ids);
-  const cached = tools.cache.get(key);
-  const known = cached !== undefined && isFresh(cached, tools.connection.clock.now()) ? cached.versions : {};
+  const known = freshlyCached(key, tools);
   if (known[era]?.join() !== versions.join()) keep(key, { ...known, [era]: versions }, tools);
 }
 
 /** Drops what is known of an era, because a call has shown that it is wrong. */
 export function forget(link: UpstreamLink, era: Era, tools: EraTools): void {
   const key = keyOf(link, tools.ids);
-  const { [era]: _wrong, ...others } = tools.cache.get(key)?.versions ?? {};
+  const { [era]: _wrong, ...others } = freshlyCached(key, tools);
   keep(key, others, tools);
+}
+
+function freshlyCached(key: string, tools: EraTools): UpstreamEras['versions'] {
+  const cached = tools.cache.get(key);
+  return cached !== undefined && isFresh(cached, tools.connection.clock.now()) ? cached.versions : {};
 }
 
 /**

@@ -72,6 +72,8 @@ function world(...spoken: Era[]) {
   };
 }
 
+type World = ReturnType<typeof world>;
+
 const known = (versions: readonly string[]) => ({ kind: 'known', versions });
 
 describe('an upstream whose era is configured', () => {
@@ -280,6 +282,19 @@ describe('what an upstream lacks', () => {
       learn(on.link, 'modern', [MODERN], tools);
       await on.pass(10_000);
     }
+    on.speaks.add('legacy');
+    expect(await knownVersions(on.link, 'legacy', tools)).toEqual(known([LEGACY]));
+  });
+
+  test.each([
+    ['learned', (on: World, tools: EraTools) => learn(on.link, 'modern', ['2099-01-01'], tools)],
+    ['forgotten', (on: World, tools: EraTools) => forget(on.link, 'modern', tools)],
+  ] as const)('is asked again after that though something of the other era was %s meanwhile', async (_what, act) => {
+    const on = world('modern');
+    const tools = on.environment();
+    await offeredInstead(on.link, 'legacy', tools);
+    await on.pass(MINUTE + 1);
+    act(on, tools);
     on.speaks.add('legacy');
     expect(await knownVersions(on.link, 'legacy', tools)).toEqual(known([LEGACY]));
   });

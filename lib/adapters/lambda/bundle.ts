@@ -25,13 +25,13 @@ const FUNCTION_ENTRY = fileURLToPath(new URL('../../../functions/mcp.ts', import
 
 /** Builds the function into `outdir`. Rejects with esbuild's `BuildFailure`. */
 export async function bundleFunction({ entry = FUNCTION_ENTRY, outdir, config }: BundleInput): Promise<FunctionBundle> {
-  const [{ metafile }] = await Promise.all([build(bundleOptions(entry, outdir)), writeConfig(outdir, config)]);
-  return { file: join(outdir, HANDLER_FILE), metafile };
-}
-
-async function writeConfig(outdir: string, config: object): Promise<void> {
+  const { outputFiles, metafile } = await build(bundleOptions(entry, outdir));
   await mkdir(outdir, { recursive: true });
-  await writeFile(join(outdir, CONFIG_FILE), JSON.stringify(config));
+  await Promise.all([
+    ...outputFiles.map(({ path, contents }) => writeFile(path, contents)),
+    writeFile(join(outdir, CONFIG_FILE), JSON.stringify(config)),
+  ]);
+  return { file: join(outdir, HANDLER_FILE), metafile };
 }
 
 function bundleOptions(entry: string, outdir: string) {
@@ -53,6 +53,8 @@ function bundleOptions(entry: string, outdir: string) {
     sourcesContent: false,
     legalComments: 'none',
     metafile: true,
+    // Written by this process: esbuild's own could go on writing after this one has ended and tidied up.
+    write: false,
     logLevel: 'silent',
   } satisfies BuildOptions;
 }
