@@ -3,7 +3,15 @@ import { defineConfig } from 'oxlint';
 import { importTableOverrides, schemaCommand, stages } from './oxlint.imports.ts';
 
 /** Everything that decides what the gateway does. It gets time, chance and I/O through ports. */
-const core = ['lib/gateway.ts', 'lib/errors.ts', 'lib/ports.ts', 'lib/protocol', 'lib/config', ...stages];
+const core = [
+  'lib/gateway.ts',
+  'lib/gateway',
+  'lib/errors.ts',
+  'lib/ports.ts',
+  'lib/protocol',
+  'lib/config',
+  ...stages,
+];
 
 const ambient = [
   'Date',

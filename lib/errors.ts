@@ -59,7 +59,7 @@ export type Failure =
   | { readonly kind: 'session-unknown' }
   | { readonly kind: 'session-foreign' }
   // The call.
-  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'cancelled'; readonly site: UpstreamSite }
   | {
       readonly kind: 'era-lacking';
       readonly upstream: string;
@@ -141,7 +141,7 @@ export function toWire(failure: Failure): WireError {
     case 'session-foreign':
       return wire(404, JSON_RPC.invalidRequest, 'Session not found; begin again with initialize');
     case 'cancelled':
-      return wire(200, SLUICE_CODES.cancelled, 'The call was cancelled');
+      return wire(200, SLUICE_CODES.cancelled, 'The call was cancelled', { ...failure.site });
     case 'era-lacking':
       return eraLackingToWire(failure);
     case 'store-unavailable':

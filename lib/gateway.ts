@@ -120,7 +120,7 @@ async function receiveLegacy(
   const requests = messages.filter((message) => message.kind === 'request');
   const opened = await attempt(visit, 'session', () => openClientSession(visit, server, caller));
   const about = { server, caller, era: 'legacy', request: batch ? undefined : requests[0] } as const;
-  if (!opened.ok) return refuse(visit, opened.failure, about);
+  if (!opened.ok) return refuse(visit, opened.failure, { ...about, ...attempted(visit, opened.failure) });
   const session = opened.value;
   if (batch && session.protocolVersion !== BATCH_VERSION) {
     const reason = `Batches are part of revision ${BATCH_VERSION} only`;
@@ -173,6 +173,12 @@ async function endClientSession(visit: Visit, server: VirtualServer, caller: Cal
   return ended === undefined ? fail({ kind: 'session-unknown' }) : succeed(ended);
 }
 
+/** Whose session a stranger tried to use, for the log. */
+function attempted(visit: Visit, failure: Failure): Pick<About, 'session'> {
+  const id = visit.request.headers['mcp-session-id'];
+  return failure.kind === 'session-foreign' && id !== undefined ? { session: { key: visit.ports.ids.digest(id) } } : {};
+}
+
 function keepAlive(visit: Visit, session: ClientSession): void {
   const now = visit.ports.clock.now();
   const expiresAt = nextExpiry(session, now);
@@ -183,7 +189,9 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
   const unserved = unservedVersion(visit.request.headers);
   if (unserved !== undefined) return refuse(visit, unserved, { server, caller, era: 'legacy' });
   const ended = await attempt(visit, 'terminate', () => endClientSession(visit, server, caller));
-  if (!ended.ok) return refuse(visit, ended.failure, { server, caller, era: 'legacy' });
+  if (!ended.ok) {
+    return refuse(visit, ended.failure, { server, caller, era: 'legacy', ...attempted(visit, ended.failure) });
+  }
   closeUpstreamSessions(visit, server, ended.value);
   const recorder = visit.record({
     ...subjectOf(visit, { server, caller, session: ended.value }),
@@ -203,13 +211,27 @@ async function* answer(visit: Visit, scope: Scope, request: RequestMessage): Asy
   const recorder = recordCall(visit, scope, request);
   let ending: Ending | undefined;
   try {
-    for await (const reply of repliesTo(visit, scope, request, tally)) {
+    for await (const reply of everyReply(visit, scope, request, tally)) {
       recorder.sent(reply.text);
       if (reply.kind === 'final') ending = reply;
       yield reply;
     }
   } finally {
     recorder.finish(ending ?? CLIENT_GONE, shareOf(scope.server, tally));
+  }
+}
+
+/** A defect on the way, of whatever kind, still ends in a final reply. */
+async function* everyReply(
+  visit: Visit,
+  scope: Scope,
+  request: RequestMessage,
+  tally: UpstreamTally,
+): AsyncGenerator<RelayReply, void> {
+  try {
+    yield* repliesTo(visit, scope, request, tally);
+  } catch (error) {
+    yield endingOfFailure(unexpectedFailure(visit, error), request.idText);
   }
 }
 
@@ -297,7 +319,7 @@ interface About {
   readonly era?: Era;
   readonly server?: VirtualServer;
   readonly caller?: Caller;
-  readonly session?: ClientSession;
+  readonly session?: Pick<ClientSession, 'key'>;
   readonly request?: RequestMessage | undefined;
 }
 

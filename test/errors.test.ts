@@ -39,7 +39,7 @@ const TABLE: { readonly [Kind in Failure['kind']]: Expected & { readonly failure
   'session-required': { failure: { kind: 'session-required' }, status: 400, code: -32600 },
   'session-unknown': { failure: { kind: 'session-unknown' }, status: 404, code: -32600 },
   'session-foreign': { failure: { kind: 'session-foreign' }, status: 404, code: -32600 },
-  cancelled: { failure: { kind: 'cancelled' }, status: 200, code: 1020 },
+  cancelled: { failure: { kind: 'cancelled', site }, status: 200, code: 1020 },
   'era-lacking': {
     failure: {
       kind: 'era-lacking',
@@ -115,7 +115,7 @@ describe('on the wire', () => {
   });
 
   test.each(UPSTREAM_ROWS)('%s names its upstream', (_kind, { failure }) => {
-    expect(messageOf(failure)).toMatch(/^Upstream time /);
+    expect(toWire(failure).error).toMatchObject({ data: { upstream: 'time' } });
   });
 
   test('a call that is for no tool names none', () => {

@@ -100,6 +100,7 @@ function upstreamWithDefaults(name: string, upstream: UpstreamFile): UpstreamCon
     tools: mapValues(tools, (_tool, limits): ToolConfig => ({
       ...(limits.timeoutMs === undefined ? {} : { timeoutMs: limits.timeoutMs }),
       ...(limits.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: limits.idleTimeoutMs }),
+      ...(limits.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: limits.connectTimeoutMs }),
     })),
   };
 }

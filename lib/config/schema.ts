@@ -23,7 +23,7 @@ export interface UpstreamConfig {
   /** Goes before `__` and the upstream's own name of a tool or prompt; empty when names pass through unchanged. */
   readonly prefix: string;
   readonly era: 'auto' | 'modern' | 'legacy';
-  /** Who shares an upstream session, when a modern client's call needs one. */
+  /** Who shares an upstream session that a modern client's call needs. Checked, and without effect: no such call does. */
   readonly isolation: 'caller' | 'call' | 'shared';
   /** Sent with every request. Names are lower case. */
   readonly headers: Readonly<Record<string, string>>;
@@ -41,6 +41,7 @@ export interface UpstreamConfig {
 export interface ToolConfig {
   readonly timeoutMs?: number;
   readonly idleTimeoutMs?: number;
+  readonly connectTimeoutMs?: number;
 }
 
 /** A named view over upstreams and their tools. */
@@ -134,6 +135,7 @@ function choice<const Values extends readonly string[]>(values: Values) {
 }
 
 const idleTimeoutMs = wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds').optional();
+const connectTimeoutMs = wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds').optional();
 
 const tool = section(
   {
@@ -144,8 +146,12 @@ const tool = section(
       'Longest silence within one call of this tool, in milliseconds; at most the total limit of the call. ' +
         "Left out: the upstream's idleTimeoutMs.",
     ),
+    connectTimeoutMs: connectTimeoutMs.describe(
+      'Limit for reaching the upstream in one call of this tool, in milliseconds; at most the total limit of the call. ' +
+        "Left out: the upstream's connectTimeoutMs.",
+    ),
   },
-  'an object with timeoutMs, idleTimeoutMs or both',
+  'an object with any of timeoutMs, idleTimeoutMs and connectTimeoutMs',
 ).describe('Limits of one tool, in place of those of its upstream.');
 
 const upstream = section(
@@ -172,9 +178,10 @@ const upstream = section(
     isolation: choice(['caller', 'call', 'shared'])
       .default('caller')
       .describe(
-        'Who shares a session on this upstream. It matters only for modern clients, when the upstream issues session ' +
-          'ids. "caller": one session per authenticated caller; an anonymous caller gets a fresh one per call. ' +
-          '"call": a fresh one per call. "shared": one for everyone, for a server that keeps nothing between calls.',
+        "Who shares an upstream session that a modern client's call needs. Checked, and without effect: calls are not " +
+          'translated between eras, and modern upstreams issue no sessions. "caller": the calls of one authenticated ' +
+          'caller; each call of an anonymous one has its own. "call": nobody. "shared": everyone, for a server that ' +
+          'keeps nothing between calls.',
       ),
     headers: named(
       KEYS.headerName,
@@ -200,14 +207,12 @@ const upstream = section(
       'Longest silence within one call, in milliseconds; at most timeoutMs. Whatever arrives from the upstream starts it ' +
         'anew. Left out: no limit.',
     ),
-    connectTimeoutMs: wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds')
-      .optional()
-      .meta({
-        description:
-          'Limit for reaching the upstream (name resolution, TCP and TLS together), in milliseconds; at most ' +
-          'timeoutMs. Left out: 3000, or timeoutMs when that is less.',
-        default: DEFAULT_CONNECT_TIMEOUT_MS,
-      }),
+    connectTimeoutMs: connectTimeoutMs.meta({
+      description:
+        'Limit for reaching the upstream (name resolution, TCP and TLS together), in milliseconds; at most ' +
+        'timeoutMs. Left out: 3000, or timeoutMs when that is less.',
+      default: DEFAULT_CONNECT_TIMEOUT_MS,
+    }),
     tools: named(KEYS.toolName, tool, 'an object of tool names and their limits')
       .default({})
       .meta({

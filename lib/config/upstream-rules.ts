@@ -41,15 +41,17 @@ function urlFindings(keys: Keys, url: unknown): Finding[] {
 
 /** Limits that could never be reached are mistakes. A default gives way to the total instead. */
 function deadlineFindings(keys: Keys, upstream: Fields): Finding[] {
-  const total = milliseconds(upstream['timeoutMs'] ?? DEFAULT_TIMEOUT_MS);
-  return ['connectTimeoutMs', 'idleTimeoutMs'].flatMap((limit) =>
-    atMostTotal([...keys, limit], upstream[limit], total),
-  );
+  return partsOfTotal(keys, upstream, upstream['timeoutMs'] ?? DEFAULT_TIMEOUT_MS);
 }
 
 function toolFindings(keys: Keys, tool: Fields, upstream: Fields): Finding[] {
-  const total = milliseconds(tool['timeoutMs'] ?? upstream['timeoutMs'] ?? DEFAULT_TIMEOUT_MS);
-  return atMostTotal([...keys, 'idleTimeoutMs'], tool['idleTimeoutMs'], total);
+  return partsOfTotal(keys, tool, tool['timeoutMs'] ?? upstream['timeoutMs'] ?? DEFAULT_TIMEOUT_MS);
+}
+
+/** The limits that are configured here for parts of a call with this total. */
+function partsOfTotal(keys: Keys, limits: Fields, timeoutMs: unknown): Finding[] {
+  const total = milliseconds(timeoutMs);
+  return ['connectTimeoutMs', 'idleTimeoutMs'].flatMap((limit) => atMostTotal([...keys, limit], limits[limit], total));
 }
 
 function atMostTotal(keys: Keys, limit: unknown, total: number | undefined): Finding[] {

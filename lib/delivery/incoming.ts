@@ -6,11 +6,17 @@ import type { Failure } from '../errors.ts';
 import { isLegacyVersion, isModernVersion, MODERN_VERSIONS } from '../protocol/era.ts';
 import type { HttpHeaders, HttpRequest } from '../protocol/http.ts';
 import { elementTexts } from '../protocol/json-text.ts';
-import { parseJson, readMessage, type Message, type RequestMessage } from '../protocol/message.ts';
+import { hasLookalike, parseJson, readMessage } from '../protocol/message.ts';
+import type { Json, Message, RequestMessage } from '../protocol/message.ts';
 import { hasEnvelope, readEnvelope, type Envelope } from '../protocol/modern/envelope.ts';
 
 /** A batch may hold this many messages, served in parallel. */
 const MAX_BATCH = 20;
+
+const LOOKALIKE: Failure = {
+  kind: 'invalid-request',
+  reason: 'A key differs from one that decides in its letters only',
+};
 
 export type Incoming =
   | { readonly kind: 'modern'; readonly request: RequestMessage; readonly envelope: Envelope }
@@ -24,15 +30,17 @@ export function classify(request: HttpRequest): Incoming {
   const value = parseJson(request.body);
   if (value === undefined) return refused({ kind: 'parse-error' });
   if (Array.isArray(value)) return classifyBatch(value, request);
+  if (hasLookalike(value)) return refused(LOOKALIKE);
   const message = readMessage(value, request.body);
   if (message === undefined) return refused({ kind: 'invalid-request', reason: 'The body is not a JSON-RPC message' });
   return isModern(message, request) ? classifyModern(message, request) : classifyLegacy(message, request);
 }
 
-function classifyBatch(values: readonly unknown[], request: HttpRequest): Incoming {
+function classifyBatch(values: readonly Json[], request: HttpRequest): Incoming {
   if (values.length === 0 || values.length > MAX_BATCH) {
     return refused({ kind: 'invalid-request', reason: `A batch holds 1 to ${MAX_BATCH} messages` });
   }
+  if (values.some(hasLookalike)) return refused(LOOKALIKE);
   const messages = elementTexts(request.body).map((text) => readMessage(parseJson(text) ?? null, text));
   if (!messages.every((message) => message !== undefined)) {
     return refused({ kind: 'invalid-request', reason: 'The batch holds something that is no JSON-RPC message' });

@@ -1,9 +1,10 @@
 /** What upstream connections are given to work with, on behalf of one HTTP request. */
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import type { UpstreamEras } from '../ports.ts';
+import type { UpstreamEras, UpstreamSession } from '../ports.ts';
 import type { EraTools } from '../upstream/eras.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
-import type { ConnectionTools } from '../upstream/streamable-http.ts';
+import { closeUpstreamSession } from '../upstream/legacy.ts';
+import type { ConnectionTools, UpstreamLink } from '../upstream/streamable-http.ts';
 import { SERVER_INFO } from './identity.ts';
 import type { Visit } from './visit.ts';
 
@@ -46,7 +47,7 @@ async function recallEras(visit: Visit, upstream: string): Promise<UpstreamEras 
 }
 
 /** Runs work under a deadline of its own: the one of the call it followed from may have passed. */
-export async function asAfterword(visit: Visit, work: (tools: ConnectionTools) => Promise<unknown>): Promise<void> {
+async function asAfterword(visit: Visit, work: (tools: ConnectionTools) => Promise<unknown>): Promise<void> {
   const { endsAt } = visit.invocation;
   const limits = { totalMs: AFTERWORD_MS, idleMs: undefined, endsAt, leaveMs: AFTERWORD_LEAVE_MS };
   const deadline = startDeadline(visit.ports.clock, limits);
@@ -55,4 +56,9 @@ export async function asAfterword(visit: Visit, work: (tools: ConnectionTools) =
   } finally {
     deadline.stop();
   }
+}
+
+/** Closes an upstream session without making the client wait. */
+export function closeLater(visit: Visit, upstream: UpstreamLink, session: UpstreamSession): void {
+  visit.defer(() => asAfterword(visit, (tools) => closeUpstreamSession(upstream, session, tools)));
 }

@@ -5,7 +5,7 @@
 import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
 import { fail, succeed, type Result } from '../errors.ts';
-import { startDeadline, type Deadline } from '../policies/deadline.ts';
+import { DeadlineExpired, startDeadline, type Deadline } from '../policies/deadline.ts';
 import type { ClientSession, UpstreamSession } from '../ports.ts';
 import {
   announcedClientCapabilities,
@@ -17,12 +17,12 @@ import { negotiate, readClientHello, type ClientHello, type ServerHello } from '
 import { isObject, isShallowObject, resultText, type JsonObject, type RequestMessage } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { MAX_HELLO_CHARS, newClientSession } from '../sessions/client-session.ts';
-import { lastOf, learn, modernVersionsOf, offeredInstead } from '../upstream/eras.ts';
-import type { Answer } from '../upstream/exchange.ts';
+import { learn, modernVersionsOf, offeredInstead } from '../upstream/eras.ts';
+import { lastOf, type Answer } from '../upstream/exchange.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
-import { closeUpstreamSession, openUpstreamSession } from '../upstream/legacy.ts';
+import { endOfRefusal, openUpstreamSession } from '../upstream/legacy.ts';
 import { discover, type EraWrong } from '../upstream/modern.ts';
-import { asAfterword, connectionTools, eraTools } from './connection-tools.ts';
+import { closeLater, connectionTools, eraTools } from './connection-tools.ts';
 import { SERVER_INFO } from './identity.ts';
 import { eraLacking, explainRefusal, upstreamFailure, type ModernScope } from './relay.ts';
 import type { Visit } from './visit.ts';
@@ -92,7 +92,8 @@ async function meet(
     case 'end':
       return succeed(undefined);
     case 'refused': {
-      const reason = await explainRefusal(upstream, requestedVersion, opened, eraTools(visit, tools));
+      const explained = explainRefusal(upstream, requestedVersion, opened, eraTools(visit, tools));
+      const reason = await inTime(visit, deadline, explained, { kind: 'end', end: endOfRefusal(opened) });
       const elapsedMs = visit.ports.clock.elapsed() - began;
       return fail(
         reason.kind === 'failure' ? reason.failure : upstreamFailure(reason.end, upstream.name, null, tally, elapsedMs),
@@ -131,7 +132,7 @@ async function openClientSession(
   try {
     if (!(await visit.stores.clientSessions.create(session))) return fail({ kind: 'internal' });
   } catch (error) {
-    if (met !== undefined) abandon(visit, upstream, met.session);
+    if (met !== undefined) closeLater(visit, upstream, met.session);
     throw error;
   }
   const result = {
@@ -158,7 +159,14 @@ export async function introduce(
   const eras = eraTools(visit, tools);
   const { version, clientCapabilities } = scope.envelope;
   const lacking = async (): Promise<Result<string>> =>
-    fail(eraLacking(upstream.name, true, version, await offeredInstead(upstream, 'modern', eras)));
+    fail(
+      eraLacking(
+        upstream.name,
+        true,
+        version,
+        await inTime(visit, deadline, offeredInstead(upstream, 'modern', eras), []),
+      ),
+    );
   try {
     if (upstream.config.era === 'legacy') return await lacking();
     const meta = {
@@ -218,11 +226,17 @@ function clientInfoOf(request: RequestMessage): JsonObject {
 
 // ----------------------------------------------------------------------------------------------------------- common
 
+/** What the work comes to, or `otherwise` once the introduction has waited long enough. */
+async function inTime<T>(visit: Visit, deadline: Deadline, work: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await visit.within(deadline, work);
+  } catch (error) {
+    if (error instanceof DeadlineExpired) return otherwise;
+    throw error;
+  }
+}
+
 function startIntroduction(visit: Visit): Deadline {
   const { endsAt } = visit.invocation;
   return startDeadline(visit.ports.clock, { totalMs: INTRODUCTION_MS, idleMs: undefined, endsAt });
-}
-
-function abandon(visit: Visit, upstream: ServerUpstream, session: UpstreamSession): void {
-  visit.defer(() => asAfterword(visit, (tools) => closeUpstreamSession(upstream, session, tools)));
 }

@@ -1,7 +1,7 @@
 /** A call on its way to an upstream and back: deadline, era, connection, and the client's form of what returns. */
 import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
-import { toWire, type Failure, type UpstreamFault } from '../errors.ts';
+import { toWire, type Failure, type UpstreamFault, type UpstreamSite } from '../errors.ts';
 import { watchForCancellation } from '../policies/cancellation.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import { StoreError, type ClientSession, type Outcome } from '../ports.ts';
@@ -10,7 +10,7 @@ import type { KnownVersions } from '../ports.ts';
 import { interimToClient } from '../protocol/interim.ts';
 import { errorText, JSON_RPC, parseJson, type ResponseMessage } from '../protocol/message.ts';
 import type { Envelope } from '../protocol/modern/envelope.ts';
-import { forget, knownVersions, offeredInstead, type EraTools } from '../upstream/eras.ts';
+import { forget, hasUnlearned, knownVersions, offeredInstead, type EraTools } from '../upstream/eras.ts';
 import type { UpstreamEvent } from '../upstream/exchange.ts';
 import { mayHaveRun, type CallEnd, type UpstreamTally } from '../upstream/fault.ts';
 import { callLegacy, endOfRefusal, type SessionRefused } from '../upstream/legacy.ts';
@@ -61,7 +61,8 @@ export interface Errand {
 type RelayEvent = UpstreamEvent | { readonly kind: 'failure'; readonly failure: Failure };
 
 /** Relays the call. Exactly one ending comes last; nothing is thrown. */
-export async function* relay(errand: Errand): AsyncGenerator<RelayReply, void> {
+export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
+  const errand: Errand = { ...given, upstream: underToolLimits(given) };
   const { visit, call } = errand;
   const deadline = startCallDeadline(errand);
   const stopWatching = watchClient(errand, deadline);
@@ -89,13 +90,18 @@ export async function* relay(errand: Errand): AsyncGenerator<RelayReply, void> {
 }
 
 /** The tool's own limits come before those of its upstream. */
-function startCallDeadline({ visit, call, upstream, targetName }: Errand): Deadline {
+function underToolLimits({ call, upstream, targetName }: Errand): ServerUpstream {
   const { config } = upstream;
   const named = call.rule.target === 'tool' && targetName !== undefined && Object.hasOwn(config.tools, targetName);
-  const tool = named ? config.tools[targetName] : undefined;
+  return named ? { ...upstream, config: { ...config, ...config.tools[targetName] } } : upstream;
+}
+
+/** The total begins when the request arrived, not when the upstream is called. */
+function startCallDeadline({ visit, upstream }: Errand): Deadline {
   return startDeadline(visit.ports.clock, {
-    totalMs: tool?.timeoutMs ?? config.timeoutMs,
-    idleMs: tool?.idleTimeoutMs ?? config.idleTimeoutMs,
+    totalMs: upstream.config.timeoutMs,
+    spentMs: visit.elapsedMs,
+    idleMs: upstream.config.idleTimeoutMs,
     endsAt: visit.invocation.endsAt,
   });
 }
@@ -108,9 +114,10 @@ function watchClient({ visit, scope, call }: Errand, deadline: Deadline): () => 
   if (scope.era === 'modern') {
     const { signal } = visit.request;
     if (signal === undefined) return () => {};
-    if (signal.aborted) deadline.cancel();
-    signal.addEventListener('abort', deadline.cancel, { once: true });
-    return () => signal.removeEventListener('abort', deadline.cancel);
+    const onGone = (): void => deadline.cancel();
+    if (signal.aborted) onGone();
+    signal.addEventListener('abort', onGone, { once: true });
+    return () => signal.removeEventListener('abort', onGone);
   }
   const { clock } = visit.ports;
   const watched = {
@@ -153,13 +160,15 @@ async function* modernEvents(
   const { visit, call, upstream, targetName } = errand;
   const { version } = scope.envelope;
   const eras = eraTools(visit, tools);
-  const known = await deadline.guard(knownVersions(upstream, 'modern', eras));
+  const known = await visit.within(deadline, knownVersions(upstream, 'modern', eras));
   if (known.kind === 'end') {
     yield known;
     return;
   }
-  const lacking = async (): Promise<RelayEvent> =>
-    failureEvent(eraLacking(upstream.name, true, version, await offeredInstead(upstream, 'modern', eras)));
+  const lacking = async (): Promise<RelayEvent> => {
+    const offered = await visit.within(deadline, offeredInstead(upstream, 'modern', eras));
+    return failureEvent(eraLacking(upstream.name, true, version, offered));
+  };
   if (!known.versions.includes(version)) {
     yield await lacking();
     return;
@@ -168,10 +177,12 @@ async function* modernEvents(
   for await (const event of callModern(upstream, call, targetName, visit.request.headers, id, tools)) {
     if (event.kind !== 'era-wrong') {
       yield event;
-      continue;
+    } else if (await visit.within(deadline, hasUnlearned(upstream, eras))) {
+      forget(upstream, 'modern', eras);
+      yield await lacking();
+    } else {
+      yield event.otherwise;
     }
-    forget(upstream, 'modern', eras);
-    yield await lacking();
   }
 }
 
@@ -186,12 +197,15 @@ async function* legacyEvents(
   const keeper = {
     client: session,
     attach: (opened: ClientSession['upstreamSessions'][string], replaces: string | undefined) =>
-      deadline.guard(visit.stores.clientSessions.attach(session.key, upstream.name, opened, replaces)),
+      visit.within(deadline, visit.stores.clientSessions.attach(session.key, upstream.name, opened, replaces)),
   };
   for await (const event of callLegacy(upstream, call, targetName, keeper, canAsk, visit.ports.ids, tools)) {
     if (event.kind === 'session-gone') yield failureEvent({ kind: 'session-unknown' });
     else if (event.kind !== 'session-refused') yield event;
-    else yield await explainRefusal(upstream, session.protocolVersion, event.refusal, eraTools(visit, tools));
+    else {
+      const eras = eraTools(visit, tools);
+      yield await visit.within(deadline, explainRefusal(upstream, session.protocolVersion, event.refusal, eras));
+    }
   }
 }
 
@@ -263,7 +277,9 @@ function modernStatus(code: number): number {
 }
 
 function failureOf(end: CallEnd, errand: Errand, elapsedMs: number): Failure {
-  if (end.kind === 'cancelled') return end;
+  if (end.kind === 'cancelled') {
+    return { kind: 'cancelled', site: siteOf(end, errand.upstream.name, toolOf(errand.call), errand.tally, elapsedMs) };
+  }
   return upstreamFailure(end, errand.upstream.name, toolOf(errand.call), errand.tally, elapsedMs);
 }
 
@@ -278,9 +294,17 @@ export function upstreamFailure(
   tally: UpstreamTally,
   elapsedMs: number,
 ): Failure {
-  const { phase, sent } = tally;
-  const site = { upstream, tool, phase, elapsedMs: Math.round(elapsedMs), mayHaveRun: mayHaveRun(fault, sent) };
-  return { ...fault, site };
+  return { ...fault, site: siteOf(fault, upstream, tool, tally, elapsedMs) };
+}
+
+function siteOf(
+  end: CallEnd,
+  upstream: string,
+  tool: string | null,
+  { phase, sent }: UpstreamTally,
+  elapsedMs: number,
+): UpstreamSite {
+  return { upstream, tool, phase, elapsedMs: Math.round(elapsedMs), mayHaveRun: mayHaveRun(end, sent) };
 }
 
 /** A failure as the final reply to the request of this id. */

@@ -5,14 +5,14 @@
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
 import { startDeadline } from '../policies/deadline.ts';
-import type { ClientSession, UpstreamSession } from '../ports.ts';
+import type { ClientSession } from '../ports.ts';
 import { editObject } from '../protocol/json-text.ts';
 import { answerToUpstream, fromClientQuestionId } from '../protocol/legacy/server-requests.ts';
 import type { NotificationMessage, ResponseMessage } from '../protocol/message.ts';
 import { notificationRule } from '../protocol/methods.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
-import { attachedSession, closeUpstreamSession, tellUpstream } from '../upstream/legacy.ts';
-import { asAfterword, connectionTools } from './connection-tools.ts';
+import { attachedSession, tellUpstream } from '../upstream/legacy.ts';
+import { closeLater, connectionTools } from './connection-tools.ts';
 import { cancellationKey, upstreamFailure } from './relay.ts';
 import type { Visit } from './visit.ts';
 
@@ -59,10 +59,6 @@ export function closeUpstreamSessions(visit: Visit, server: VirtualServer, sessi
   if (attached !== undefined) closeLater(visit, server.upstream, attached);
 }
 
-function closeLater(visit: Visit, upstream: ServerUpstream, session: UpstreamSession): void {
-  visit.defer(() => asAfterword(visit, (tools) => closeUpstreamSession(upstream, session, tools)));
-}
-
 /** Invalid cancellations are ignored (2025-11-25, basic/utilities/cancellation). */
 async function leaveCancellation(visit: Visit, session: ClientSession, { params }: NotificationMessage): Promise<void> {
   const requestId = params?.['requestId'];
@@ -96,8 +92,9 @@ async function forward(
   try {
     const outcome = await tellUpstream(upstream, attached, text, connectionTools(visit, deadline, tally));
     if (outcome.kind === 'told') return undefined;
-    if (outcome.end.kind === 'cancelled') return outcome.end;
-    return upstreamFailure(outcome.end, upstream.name, null, tally, visit.ports.clock.elapsed() - began);
+    // Nobody can cancel what is only told.
+    const end = outcome.end.kind === 'cancelled' ? ({ kind: 'upstream-closed' } as const) : outcome.end;
+    return upstreamFailure(end, upstream.name, null, tally, visit.ports.clock.elapsed() - began);
   } finally {
     deadline.stop();
   }

@@ -2,6 +2,7 @@
 import type { VirtualServer } from '../catalog/plan.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { ActionRecorder, type ActionSubject } from '../delivery/action.ts';
+import { DeadlineExpired, type Deadline } from '../policies/deadline.ts';
 import type { Invocation, Ports, Stores, StoreTally } from '../ports.ts';
 import type { HttpRequest } from '../protocol/http.ts';
 import type { EraCache } from '../upstream/eras.ts';
@@ -38,6 +39,24 @@ export class Visit {
   /** Starts the log line of one message. */
   record(subject: ActionSubject): ActionRecorder {
     return new ActionRecorder(this.ports, this.invocation, subject, this.storeTally, this.#arrivedAt, this.#began);
+  }
+
+  /** Milliseconds since the request arrived. */
+  get elapsedMs(): number {
+    return this.ports.clock.elapsed() - this.#began;
+  }
+
+  /**
+   * Waits for work as long as the deadline allows, and rejects with `DeadlineExpired` then. Work that is given up on is
+   * still waited for before the invocation ends, so that none of it runs on in the next one.
+   */
+  async within<T>(deadline: Deadline, work: Promise<T>): Promise<T> {
+    try {
+      return await deadline.guard(work);
+    } catch (error) {
+      if (error instanceof DeadlineExpired) this.defer(() => work);
+      throw error;
+    }
   }
 
   /** Runs work that the answer does not wait for; the invocation stays open until it has settled. */

@@ -1,5 +1,4 @@
 /** The embedded DynamoDB, in a worker thread, so that it and the main thread do not wait for each other. */
-import { mkdirSync } from 'node:fs';
 import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -24,7 +23,6 @@ function fail(error: unknown): void {
 }
 
 function serve(): void {
-  if (directory !== undefined) mkdirSync(directory, { recursive: true });
   const server = dynalite({ createTableMs: 0, ...(directory !== undefined && { path: directory }) });
   // It also throws when a client goes away in the middle of a request, as environments that are ended do.
   server.on('request', (request: IncomingMessage) => {

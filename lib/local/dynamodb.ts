@@ -1,3 +1,5 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 /** The table's name, here and in any other DynamoDB that stands in for the embedded one. */
@@ -11,7 +13,7 @@ export interface LocalDynamoDb {
 
 /** Given to the worker when it is started. */
 export interface DynamoDbData {
-  /** Where the database is kept; in memory when left out. */
+  /** The folder, which exists, where the database is kept; in memory when left out. */
   readonly directory: string | undefined;
   readonly tableName: string;
 }
@@ -25,6 +27,7 @@ export class StateError extends Error {}
 
 /** Starts an embedded DynamoDB with an empty table, or with what a folder holds. */
 export async function startDynamoDb(directory?: string): Promise<LocalDynamoDb> {
+  if (directory !== undefined) await prepareFolder(directory);
   const worker = new Worker(new URL('dynamodb-worker.ts', import.meta.url), {
     name: 'dynamodb',
     workerData: { directory, tableName: TABLE_NAME } satisfies DynamoDbData,
@@ -36,7 +39,7 @@ export async function startDynamoDb(directory?: string): Promise<LocalDynamoDb> 
   const message = await firstMessage(worker, exited);
   if (message.kind === 'failed') {
     await worker.terminate();
-    throw new StateError(`The state folder ${directory} cannot be used: ${message.reason}`);
+    throw unusable(directory, message.reason);
   }
   return {
     endpoint: message.endpoint,
@@ -45,6 +48,43 @@ export async function startDynamoDb(directory?: string): Promise<LocalDynamoDb> 
       return exited;
     },
   };
+}
+
+async function prepareFolder(directory: string): Promise<void> {
+  try {
+    await createFolder(resolve(directory));
+  } catch (cause) {
+    throw unusable(directory, (cause as NodeJS.ErrnoException).message, { cause });
+  }
+}
+
+/**
+ * With all folders above it that are missing, one at a time: Node's recursive `mkdir` never returns, and keeps the
+ * process from ending, in a file system that answers ENOENT below a folder that exists, as `/proc` does.
+ */
+async function createFolder(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  if (dirname(path) !== path) await createFolder(dirname(path));
+  try {
+    await mkdir(path);
+  } catch (error) {
+    // Somebody else may just have made it.
+    if (!(await isFolder(path))) throw error;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function unusable(directory: string | undefined, reason: string, options?: ErrorOptions): StateError {
+  const mend = 'Choose another folder with --state, or leave it out to keep state in memory.';
+  return new StateError(`The state folder ${directory} cannot be used: ${reason}. ${mend}`, options);
 }
 
 function firstMessage(worker: Worker, exited: Promise<void>): Promise<DynamoDbMessage> {

@@ -45,8 +45,7 @@ async function start(options: Options): Promise<void> {
 }
 
 function startGateway(options: Options, { config }: Configuration) {
-  const { port, environments, affinity, stateDirectory, quiet } = options;
-  const readable = process.stdout.isTTY ? 'pretty' : 'json';
+  const { port, environments, affinity, stateDirectory, log } = options;
   return startLocalGateway({
     config,
     port,
@@ -54,7 +53,7 @@ function startGateway(options: Options, { config }: Configuration) {
     affinity,
     stateDirectory,
     dynamodbEndpoint: process.env['SLUICE_DYNAMODB_ENDPOINT'] || undefined,
-    log: quiet ? 'errors' : readable,
+    log: log ?? (process.stdout.isTTY ? 'pretty' : 'json'),
     report: complain,
   });
 }
@@ -69,7 +68,7 @@ function explain(error: unknown, { port }: Options): string | undefined {
 }
 
 async function main(): Promise<void> {
-  const parsed = parseOptions(process.argv.slice(2));
+  const parsed = parseOptions(process.argv.slice(2), process.env);
   if (parsed.kind === 'help') return print(USAGE);
   if (parsed.kind === 'wrong') {
     complain(`${parsed.problem}\n\n${USAGE}`);

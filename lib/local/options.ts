@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
+import { VARIABLES } from '../adapters/lambda/names.ts';
+import type { ActionLogFormat } from '../adapters/logging/action-log.ts';
 
-/** What the command line asks for. */
+/** What the command line and the environment variables ask for. */
 export interface Options {
   /** Undefined when none was named: then the usual file, or the demo when there is none. */
   readonly configFile: string | undefined;
@@ -10,6 +12,8 @@ export interface Options {
   /** Undefined for memory. */
   readonly stateDirectory: string | undefined;
   readonly quiet: boolean;
+  /** Undefined when neither decides: then it depends on who reads. */
+  readonly log: ActionLogFormat | undefined;
 }
 
 export type OptionsResult =
@@ -29,20 +33,23 @@ Starts the local gateway: the function as it is deployed, in emulated Lambda env
   --quiet            print only the ready line and errors
   --help             print this
 
-The environment variable SLUICE_DYNAMODB_ENDPOINT names another DynamoDB than the embedded one.`;
+The environment variable SLUICE_DYNAMODB_ENDPOINT names another DynamoDB than the embedded one, and SLUICE_LOG says how
+the log is written: json, pretty or errors (default: pretty on a terminal, json otherwise; --quiet goes before it).`;
+
+const LOG_FORMATS: readonly string[] = ['json', 'pretty', 'errors'] satisfies ActionLogFormat[];
 
 const MOST_ENVIRONMENTS = 1000;
 
-export function parseOptions(args: readonly string[]): OptionsResult {
+export function parseOptions(args: readonly string[], variables: NodeJS.ProcessEnv): OptionsResult {
   try {
-    return read(args);
+    return read(args, variables);
   } catch (error) {
     return { kind: 'wrong', problem: error instanceof Error ? error.message : String(error) };
   }
 }
 
 /** Throws an error whose message is for whoever typed the options. */
-function read(args: readonly string[]): OptionsResult {
+function read(args: readonly string[], variables: NodeJS.ProcessEnv): OptionsResult {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -58,6 +65,7 @@ function read(args: readonly string[]): OptionsResult {
   if (values.help) return { kind: 'help' };
   if (values.config === '') throw new Error('--config expects the name of a file');
   if (values.state === '') throw new Error('--state expects "memory" or the name of a folder');
+  const log = logFormat(variables[VARIABLES.log]);
   return {
     kind: 'options',
     options: {
@@ -67,8 +75,16 @@ function read(args: readonly string[]): OptionsResult {
       affinity: values.affinity,
       stateDirectory: values.state === 'memory' ? undefined : values.state,
       quiet: values.quiet,
+      log: values.quiet ? 'errors' : log,
     },
   };
+}
+
+/** Of an empty variable as of one that is not set: undefined. */
+function logFormat(text: string | undefined): ActionLogFormat | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (LOG_FORMATS.includes(text)) return text as ActionLogFormat;
+  throw new Error(`${VARIABLES.log} expects json, pretty or errors, not ${JSON.stringify(text)}`);
 }
 
 function wholeNumber(name: string, text: string, least: number, most: number): number {

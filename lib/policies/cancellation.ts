@@ -29,7 +29,7 @@ export function watchForCancellation(
   clock: Clock,
   mailbox: MailboxStore,
   { clientSession, request, arrivedAt }: WatchedCall,
-  onCancelled: () => void,
+  onCancelled: (reason: string | undefined) => void,
 ): CancellationWatch {
   let lookup: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -43,7 +43,7 @@ export function watchForCancellation(
     try {
       const cancellation = await mailbox.peekCancellation(clientSession, request);
       if (cancellation !== undefined && cancellation.leftAt >= arrivedAt) {
-        if (!stopped) onCancelled();
+        if (!stopped) onCancelled(cancellation.reason);
         await mailbox.clearCancellation(clientSession, request);
         return;
       }

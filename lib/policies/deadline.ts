@@ -8,10 +8,12 @@ import type { Clock } from '../ports.ts';
 /** Why a call had to end before its answer. */
 export type Expiry =
   | Extract<UpstreamFault, { kind: 'upstream-timeout' | 'upstream-idle' | 'invocation-ending' }>
-  | { readonly kind: 'cancelled' };
+  | { readonly kind: 'cancelled'; readonly reason: string | undefined };
 
 export interface DeadlineLimits {
   readonly totalMs: number;
+  /** How much of the total has gone by already. */
+  readonly spentMs?: number;
   /** Undefined: a slow tool that says nothing is slow, not dead. */
   readonly idleMs: number | undefined;
   /** When the platform ends the invocation, milliseconds since the epoch. */
@@ -27,7 +29,8 @@ export interface Deadline {
   expiry(): Expiry | undefined;
   /** The upstream gave a sign of life. */
   active(): void;
-  cancel(): void;
+  /** `reason` is the client's own word, if it gave one. */
+  cancel(reason?: string): void;
   /** Settles like the promise, or rejects with `DeadlineExpired` on expiry, whatever the promise does afterwards. */
   guard<T>(promise: Promise<T>): Promise<T>;
   /** The call is over: no timer is left behind. */
@@ -54,9 +57,10 @@ export function startDeadline(clock: Clock, limits: DeadlineLimits): Deadline {
   }
 
   const invocationMs = limits.endsAt - clock.now() - (limits.leaveMs ?? LAST_WORD_MS);
+  const totalMs = Math.max(0, limits.totalMs - (limits.spentMs ?? 0));
   const stopTotal =
-    limits.totalMs <= invocationMs
-      ? clock.schedule(limits.totalMs, () => expire({ kind: 'upstream-timeout', limitMs: limits.totalMs }))
+    totalMs <= invocationMs
+      ? clock.schedule(totalMs, () => expire({ kind: 'upstream-timeout', limitMs: limits.totalMs }))
       : clock.schedule(Math.max(0, invocationMs), () => expire({ kind: 'invocation-ending' }));
 
   function active(): void {
@@ -72,7 +76,7 @@ export function startDeadline(clock: Clock, limits: DeadlineLimits): Deadline {
     signal: controller.signal,
     expiry: () => expiry,
     active,
-    cancel: () => expire({ kind: 'cancelled' }),
+    cancel: (reason) => expire({ kind: 'cancelled', reason }),
     guard: (promise) => guard(promise, controller.signal),
     stop() {
       stopped = true;

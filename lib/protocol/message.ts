@@ -122,6 +122,27 @@ function isId(id: Json | undefined): id is string | number {
   return typeof id === 'string' || Number.isInteger(id);
 }
 
+const DECIDING_KEYS = ['jsonrpc', 'id', 'method', 'params'];
+const DECIDING_PARAMS = ['name', 'uri', 'ref', '_meta'];
+
+/**
+ * Whether a key reads like one that decides, in other letters: `Name` beside `name`. Some parsers do not tell them apart
+ * and would decide by the wrong one, past every check that was made here.
+ */
+export function hasLookalike(value: Json | undefined): boolean {
+  if (!isObject(value)) return false;
+  const { params } = value;
+  return holdsLookalike(value, DECIDING_KEYS) || (isObject(params) && holdsLookalike(params, DECIDING_PARAMS));
+}
+
+/** Compatibility forms are folded too: a Kelvin sign reads like a k, and a long s like an s. */
+function holdsLookalike(object: JsonObject, deciding: readonly string[]): boolean {
+  return Object.keys(object).some((key) => {
+    const folded = key.normalize('NFKC').toLowerCase();
+    return folded !== key && deciding.includes(folded);
+  });
+}
+
 /** True when both texts write the same id: `"a"` and `"\u0061"`, or `1` and `1.0`. */
 export function sameId(left: string | undefined, right: string): boolean {
   return left !== undefined && (left === right || parseJson(left) === parseJson(right));

@@ -7,10 +7,10 @@ import type { Ids, KnownVersions, UpstreamEraStore, UpstreamEras } from '../port
 import { LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS, type Era } from '../protocol/era.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { JSON_RPC, type JsonObject } from '../protocol/message.ts';
-import type { Answer } from './exchange.ts';
+import { lastOf, type Answer } from './exchange.ts';
 import { newTally, type CallEnd } from './fault.ts';
 import { closeUpstreamSession, openUpstreamSession } from './legacy.ts';
-import { discover, isModernError, type EraWrong } from './modern.ts';
+import { discover, isModernError } from './modern.ts';
 import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
 
 /** A server that speaks an era seldom unlearns it; one that does not may be upgraded any minute. */
@@ -55,6 +55,13 @@ export function learn(link: UpstreamLink, era: Era, versions: KnownVersions, too
   const key = keyOf(link, tools.ids);
   const known = freshlyCached(key, tools);
   if (known[era]?.join() !== versions.join()) keep(key, { ...known, [era]: versions }, tools);
+}
+
+/** Whether an upstream that has just answered as if it knew nothing of modern requests does so on the whole. */
+export async function hasUnlearned(link: UpstreamLink, tools: EraTools): Promise<boolean> {
+  if (link.config.era !== 'auto') return false;
+  const probed = await probeModern(link, tools);
+  return probed.kind === 'known' && probed.versions.length === 0;
 }
 
 /** Drops what is known of an era, because a call has shown that it is wrong. */
@@ -147,13 +154,6 @@ async function probeLegacy(link: UpstreamLink, tools: EraTools): Promise<EraOutc
 /** A probe costs the call requests and time, but says nothing of how far the call itself has come. */
 function forProbe(connection: ConnectionTools): ConnectionTools {
   return { ...connection, tally: newTally(connection.tally.cost) };
-}
-
-export async function lastOf(
-  events: AsyncGenerator<{ readonly kind: 'interim' } | Answer | EraWrong, void>,
-): Promise<Answer | EraWrong> {
-  for await (const event of events) if (event.kind !== 'interim') return event;
-  return { kind: 'end', end: { kind: 'upstream-closed' } };
 }
 
 /** Whatever decides who answers belongs to the key, so that a changed address is probed anew. */

@@ -31,8 +31,8 @@ export interface OutgoingRequest {
 }
 
 /**
- * Sends a request and yields what comes back. Returns the refusal when there is one, having yielded nothing; the tally
- * then says that the call was not sent, because a refused request was not executed.
+ * Sends a request and yields what comes back. Returns the refusal when there is one, having yielded nothing: whether it
+ * proves that the request was not executed depends on the era.
  */
 export async function* exchange(
   link: UpstreamLink,
@@ -43,16 +43,23 @@ export async function* exchange(
   tally.phase = 'connect';
   tally.attempts += 1;
   const outcome = await post(link, request.body, request.headers, tools);
-  if (outcome.kind === 'refused') {
-    tally.phase = 'response';
-    return outcome;
-  }
   tally.phase = outcome.kind === 'fault' ? outcome.phase : 'response';
   tally.sent = tally.phase !== 'connect';
+  if (outcome.kind === 'refused') return outcome;
   if (outcome.kind === 'fault') yield { kind: 'end', end: outcome.fault };
   else if (outcome.kind === 'accepted') yield { kind: 'end', end: { kind: 'upstream-closed' } };
   else yield* readStream(outcome, request.id, tools);
   return undefined;
+}
+
+/** What a call comes to, whatever was said before. */
+export async function lastOf<Other extends { readonly kind: string } = never>(
+  events: AsyncGenerator<UpstreamEvent | Other, unknown>,
+): Promise<Answer | Exclude<Other, { kind: 'interim' }>> {
+  for await (const event of events) {
+    if (event.kind !== 'interim') return event as Answer | Exclude<Other, { kind: 'interim' }>;
+  }
+  return { kind: 'end', end: { kind: 'upstream-closed' } };
 }
 
 /** Reads a stream up to the answer to the request of this id; the rest is read in the background. */

@@ -3,7 +3,13 @@ import type { UpstreamFault, UpstreamPhase } from '../errors.ts';
 import type { TransportFailure } from '../ports.ts';
 
 /** Why a call ends without an answer: a fault of the upstream, or the client's own wish. */
-export type CallEnd = UpstreamFault | { readonly kind: 'cancelled' };
+export type CallEnd = UpstreamFault | Cancelled;
+
+export interface Cancelled {
+  readonly kind: 'cancelled';
+  /** As the client gave it. */
+  readonly reason: string | undefined;
+}
 
 /** What a call costs at its upstream, handshakes, probes and cancellations included. */
 interface UpstreamCost {
@@ -28,17 +34,16 @@ export function newTally(cost: UpstreamCost = { requests: 0, waitedMs: 0 }): Ups
   return { phase: 'era', sent: false, attempts: 0, cost };
 }
 
-const NEVER_RAN: ReadonlySet<UpstreamFault['kind']> = new Set([
+const NEVER_RAN: ReadonlySet<CallEnd['kind']> = new Set([
   'upstream-unreachable',
   'upstream-connect-timeout',
   'upstream-throttled',
-  'upstream-unauthorized',
   'upstream-session-lost',
 ]);
 
 /** False only when the upstream cannot have run the call. */
-export function mayHaveRun(fault: UpstreamFault, sent: boolean): boolean {
-  return sent && !NEVER_RAN.has(fault.kind);
+export function mayHaveRun(end: CallEnd, sent: boolean): boolean {
+  return sent && !NEVER_RAN.has(end.kind);
 }
 
 export function faultOfTransport(failure: TransportFailure, connectTimeoutMs: number): UpstreamFault {

@@ -7,8 +7,8 @@ import { initializedText, initializeText, readServerHello, type ServerHello } fr
 import { errorText, JSON_RPC, notificationText, requestText } from '../protocol/message.ts';
 import type { JsonObject, JsonRpcError, RequestMessage } from '../protocol/message.ts';
 import { isServerRequest } from '../protocol/methods.ts';
-import { exchange, readStream, type Answer, type Refusal, type UpstreamEvent } from './exchange.ts';
-import type { CallEnd } from './fault.ts';
+import { exchange, lastOf, readStream, type Refusal, type UpstreamEvent } from './exchange.ts';
+import { newTally, type CallEnd } from './fault.ts';
 import { deleteSession, post, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
 
 /** What an upstream is told about the client it serves. */
@@ -67,7 +67,7 @@ export async function openUpstreamSession(
     case 'stream':
       break;
   }
-  const answer = await readAnswer(readStream(outcome, id, tools));
+  const answer = await lastOf(readStream(outcome, id, tools));
   if (answer.kind === 'end') return answer;
   const { body: answered } = answer.response;
   if ('error' in answered) return { kind: 'refused', error: answered.error, status: 200 };
@@ -122,18 +122,18 @@ export async function* callLegacy(
       refusal = yield* askable(exchange(link, request, tools), link, session, canAsk, tools);
     } finally {
       // Here, because whoever listens stops listening at the last word.
-      if (tools.limits.expiry() !== undefined && tools.tally.sent) tellCancelled(link, session, id, tools);
+      const expiry = tools.limits.expiry();
+      if (expiry !== undefined && tools.tally.sent) tellCancelled(link, session, id, reasonOf(expiry), tools);
     }
     if (refusal === undefined) return;
-    if (!isSessionLost(refusal, session)) {
-      const { answer } = refusal;
-      yield answer === undefined ? { kind: 'end', end: endOfRefusal(refusal) } : { kind: 'final', response: answer };
-      return;
-    }
-    if (reopened) {
-      yield { kind: 'end', end: { kind: 'upstream-session-lost' } };
-      return;
-    }
+    const lost = await isSessionLost(refusal, link, session, ids, tools);
+    // What an unknown session was sent has not been executed.
+    if (lost) tools.tally.sent = false;
+    if (lost && !reopened) continue;
+    const { answer } = refusal;
+    const end = lost ? ({ kind: 'upstream-session-lost' } as const) : endOfRefusal(refusal);
+    yield answer === undefined ? { kind: 'end', end } : { kind: 'final', response: answer };
+    return;
   }
 }
 
@@ -156,7 +156,7 @@ export async function tellUpstream(
     case 'refused':
       return {
         kind: 'end',
-        end: isSessionLost(outcome, session) ? { kind: 'upstream-session-lost' } : endOfRefusal(outcome),
+        end: outcome.status === 404 && session.id !== null ? { kind: 'upstream-session-lost' } : endOfRefusal(outcome),
       };
     case 'stream':
       outcome.close();
@@ -256,13 +256,18 @@ async function replayLogLevel(
   if (outcome.kind === 'stream') outcome.close();
 }
 
-async function readAnswer(events: AsyncGenerator<UpstreamEvent, void>): Promise<Answer> {
-  for await (const event of events) if (event.kind !== 'interim') return event;
-  return { kind: 'end', end: { kind: 'upstream-closed' } };
+/** The client's own reason, where it gave one. */
+function reasonOf(end: CallEnd): string {
+  return (end.kind === 'cancelled' ? end.reason : undefined) ?? 'The gateway gave the call up';
 }
 
-function tellCancelled(link: UpstreamLink, session: UpstreamSession, requestId: string, tools: ConnectionTools): void {
-  const reason = 'The gateway gave the call up';
+function tellCancelled(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  requestId: string,
+  reason: string,
+  tools: ConnectionTools,
+): void {
   const text = notificationText('notifications/cancelled', { requestId, reason });
   tools.defer((later) => tellUpstream(link, session, text, later));
 }
@@ -274,10 +279,25 @@ function sessionHeaders(session: UpstreamSession): Record<string, string> {
   };
 }
 
-/** 404 says so (2025-11-25, basic/transports); many servers answer 400 and name the session instead. */
-function isSessionLost(refusal: Refusal, session: UpstreamSession): boolean {
+/**
+ * 404 says that the upstream does not know the session, and so has not executed the call (2025-11-25, basic/transports).
+ * Many servers answer 400 and name the session instead. That may as well be a tool's own word, so the session itself is
+ * asked: only if a ping is refused too was it the session.
+ */
+async function isSessionLost(
+  refusal: Refusal,
+  link: UpstreamLink,
+  session: UpstreamSession,
+  ids: Ids,
+  tools: ConnectionTools,
+): Promise<boolean> {
   if (session.id === null) return false;
-  return refusal.status === 404 || (refusal.status === 400 && /session/i.test(refusal.error?.message ?? ''));
+  if (refusal.status !== 400) return refusal.status === 404;
+  if (!/session/i.test(refusal.error?.message ?? '')) return false;
+  const probe = { ...tools, tally: newTally(tools.tally.cost) };
+  const ping = await post(link, requestText(ids.random(), 'ping', {}), sessionHeaders(session), probe);
+  if (ping.kind === 'stream') ping.close();
+  return ping.kind === 'refused';
 }
 
 /** A refusal with words of its own is passed on; one without is known by its status. */

@@ -4,13 +4,16 @@
  */
 import type { UpstreamFault } from '../errors.ts';
 import { elementTexts } from '../protocol/json-text.ts';
-import { parseJson, readMessage, type Message } from '../protocol/message.ts';
+import { parseJson, readMessage, type Json, type Message } from '../protocol/message.ts';
 import { createSseReader } from '../protocol/sse.ts';
 import type { CallEnd } from './fault.ts';
 
 export type StreamItem =
   | { readonly kind: 'message'; readonly message: Message }
   | { readonly kind: 'fault'; readonly fault: CallEnd };
+
+/** Messages that may come together, as 2025-03-26 allows; nobody was asked for as many. */
+const MAX_TOGETHER = 1000;
 
 /** Bytes of a body; throws when the connection breaks. */
 export type BodyBytes = AsyncIterable<Uint8Array>;
@@ -62,14 +65,22 @@ export async function collect(body: BodyBytes, maxBytes: number): Promise<string
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function messagesIn(text: string): StreamItem[] {
+/** Stops at the first thing that is no message: what comes after it cannot be trusted either. */
+function* messagesIn(text: string): Generator<StreamItem, void> {
   const value = parseJson(text);
-  if (value === undefined) return [garbled('it is not JSON')];
-  const texts = Array.isArray(value) ? elementTexts(text) : [text];
-  return texts.map((one, index) => {
-    const message = readMessage(Array.isArray(value) ? (value[index] ?? null) : value, one);
-    return message === undefined ? garbled('it is not a JSON-RPC message') : { kind: 'message', message };
-  });
+  if (value === undefined) return yield garbled('it is not JSON');
+  if (!Array.isArray(value)) return yield itemOf(value, text);
+  if (value.length > MAX_TOGETHER) return yield garbled(`it holds more than ${MAX_TOGETHER} messages`);
+  for (const one of elementTexts(text)) {
+    const item = itemOf(parseJson(one) ?? null, one);
+    yield item;
+    if (item.kind === 'fault') return;
+  }
+}
+
+function itemOf(value: Json, text: string): StreamItem {
+  const message = readMessage(value, text);
+  return message === undefined ? garbled('it is not a JSON-RPC message') : { kind: 'message', message };
 }
 
 function garbled(reason: string): StreamItem {

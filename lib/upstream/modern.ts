@@ -5,12 +5,13 @@ import type { HttpHeaders } from '../protocol/http.ts';
 import { JSON_RPC, requestText, type Json, type JsonRpcError } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { encodeHeaderValue, paramHeaders } from '../protocol/modern/headers.ts';
-import { exchange, type Refusal, type UpstreamEvent } from './exchange.ts';
+import { exchange, type Answer, type Refusal, type UpstreamEvent } from './exchange.ts';
 import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
 
-/** An upstream that turns out not to speak the era that it was called in. */
+/** The refusal of an upstream that may not speak the era that it was called in; `otherwise` is what it says if it does. */
 export interface EraWrong {
   readonly kind: 'era-wrong';
+  readonly otherwise: Answer;
 }
 
 /** Calls an upstream; `clientHeaders` are those of the client's request, for the parameters they mirror. */
@@ -53,14 +54,17 @@ function modernHeaders(method: string): Record<string, string> {
 
 /**
  * A modern server refuses with a JSON-RPC error. Anything else at 400, 404 or 405, or the codes that older servers use
- * for a missing session or an unknown revision, is a server that does not know the era (2026-07-28,
- * basic/transports/streamable-http, "Backward Compatibility").
+ * for a missing session or an unknown revision, may come from a server that does not know the era (2026-07-28,
+ * basic/transports/streamable-http, "Backward Compatibility"): or from a proxy, or from the tool.
  */
 function readRefusal({ answer, error, status }: Refusal): UpstreamEvent | EraWrong {
-  if (answer !== undefined && error !== undefined && !isOlderCode(error)) return { kind: 'final', response: answer };
-  return status === 400 || status === 404 || status === 405
-    ? { kind: 'era-wrong' }
-    : { kind: 'end', end: { kind: 'upstream-http', status } };
+  const event: Answer =
+    answer === undefined
+      ? { kind: 'end', end: { kind: 'upstream-http', status } }
+      : { kind: 'final', response: answer };
+  const isModern = error !== undefined && !isOlderCode(error);
+  const isSuspect = status === 400 || status === 404 || status === 405;
+  return isModern || !isSuspect ? event : { kind: 'era-wrong', otherwise: event };
 }
 
 /** -32000 to -32019 were never assigned a meaning; no modern server may begin to use them (2026-07-28, basic). */

@@ -62,8 +62,8 @@ export type PostOutcome =
   /** `phase` is how far the request came; in the phase `connect`, no byte of it was taken. */
   | { readonly kind: 'fault'; readonly fault: CallEnd; readonly phase: 'connect' | 'request' | 'response' };
 
-/** A refusal's body is read for its error only. */
-const MAX_REFUSAL_BYTES = 64 * 1024;
+/** What says nothing is read to its end for the sake of the connection, up to this size. */
+const MAX_DRAINED_BYTES = 64 * 1024;
 
 /** How long an upstream may take to end a stream after its final response before the connection is dropped. */
 const STREAM_TAIL_MS = 250;
@@ -139,11 +139,7 @@ async function readResponse(response: UpstreamHttpResponse, tools: ConnectionToo
     response.close();
     return { kind: 'fault', fault, phase: 'response' };
   }
-  if (status >= 400) {
-    const answer = await readRefusal(response);
-    const error = answer !== undefined && 'error' in answer.body ? answer.body.error : undefined;
-    return { kind: 'refused', status, error, answer };
-  }
+  if (status >= 400) return readRefusal(response, tools.maxMessageBytes);
   return status === 202 || status === 204 || headers['content-length'] === '0'
     ? accepted(response)
     : openStream(response, tools);
@@ -207,17 +203,20 @@ function endOf(fault: CallEnd, tools: ConnectionTools): StreamItem {
   return { kind: 'fault', fault: tools.limits.expiry() ?? fault };
 }
 
-async function readRefusal(response: UpstreamHttpResponse): Promise<ResponseMessage | undefined> {
-  const text = await collect(response.body, MAX_REFUSAL_BYTES);
+async function readRefusal(response: UpstreamHttpResponse, maxBytes: number): Promise<PostOutcome> {
+  const text = await collect(response.body, maxBytes);
   if (typeof text !== 'string') {
     response.close();
-    return undefined;
+    return { kind: 'fault', fault: text, phase: 'response' };
   }
   const message = readMessage(parseJson(text) ?? null, text);
-  return message?.kind === 'response' && 'error' in message.body ? message : undefined;
+  const refused = { kind: 'refused', status: response.status, error: undefined, answer: undefined } as const;
+  return message?.kind === 'response' && 'error' in message.body
+    ? { ...refused, error: message.body.error, answer: message }
+    : refused;
 }
 
 async function drain(response: UpstreamHttpResponse): Promise<void> {
-  const outcome = await collect(response.body, MAX_REFUSAL_BYTES);
+  const outcome = await collect(response.body, MAX_DRAINED_BYTES);
   if (typeof outcome !== 'string') response.close();
 }

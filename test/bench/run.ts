@@ -22,11 +22,11 @@ const { values: options } = parseArgs({
 
 const extent = options.quick
   ? {
-      calls: 15,
+      calls: 10,
       rounds: 2,
       turns: 1,
-      turnMs: 40,
-      warmUpMs: { small: 150, large: 50 },
+      turnMs: 30,
+      warmUpMs: { small: 100, large: 40 },
       eras: ['legacy'] as const,
       repetitions: 1,
       coldStarts: 1,

@@ -56,7 +56,7 @@ describe('the JSON Schema for editors', () => {
       timeoutMs: 1,
       idleTimeoutMs: 1,
       connectTimeoutMs: 1,
-      tools: { 'a b': { timeoutMs: 895_000 } },
+      tools: { 'a b': { timeoutMs: 895_000, idleTimeoutMs: 1, connectTimeoutMs: 1 } },
     }),
     withServer({ tools: ['time__convert_*'] }),
     withTop({
@@ -90,6 +90,7 @@ describe('the JSON Schema for editors', () => {
     withUpstream({ timeoutMs: 900_001 }),
     withUpstream({ timeoutMs: 1.5 }),
     withUpstream({ tools: { report: { timeoutMs: 895_001 } } }),
+    withUpstream({ tools: { report: { connectTimeoutMs: 900_001 } } }),
     withUpstream({ tools: { report: { speed: 1 } } }),
     withServer({ upstreams: undefined }),
     withServer({ upstreams: [] }),

@@ -41,7 +41,12 @@ const upstream = time(895_000).chain((timeoutMs) => {
       connectTimeoutMs: limit,
       tools: fc.dictionary(
         fc.stringMatching(/^[A-Za-z0-9_.-]{1,30}$/).filter((tool) => !/^(__proto__|constructor|prototype)$/.test(tool)),
-        fc.record({ timeoutMs: time(895_000) }, { requiredKeys: [] }),
+        time(895_000).chain((total) =>
+          fc.record(
+            { timeoutMs: fc.constant(total), idleTimeoutMs: time(total), connectTimeoutMs: time(total) },
+            { requiredKeys: ['timeoutMs'] },
+          ),
+        ),
         { maxKeys: 3 },
       ),
     },

@@ -230,17 +230,42 @@ describe('the limits of a tool', () => {
     }
   });
 
-  it("have an idle limit of at most the tool's total", () => {
-    expect(pathsOf(withUpstream(tool({ timeoutMs: 90_000, idleTimeoutMs: 90_000 })))).toEqual([]);
-    expect(pathsOf(withUpstream(tool({ timeoutMs: 90_000, idleTimeoutMs: 90_001 })))).toEqual([
-      'upstreams.time.tools.slow_report.idleTimeoutMs',
+  const parts = ['idleTimeoutMs', 'connectTimeoutMs'];
+
+  it('are kept as configured', () => {
+    const limits = { timeoutMs: 90_000, idleTimeoutMs: 9_000, connectTimeoutMs: 8_000 };
+    expect(time(tool(limits))?.tools['slow_report']).toEqual(limits);
+  });
+
+  it.each(parts)('have a %s from 1 to 900000', (key) => {
+    const path = `upstreams.time.tools.slow_report.${key}`;
+    const expected = 'a whole number of milliseconds from 1 to 900000';
+    expect(pathsOf(withUpstream({ timeoutMs: 900_000, ...tool({ [key]: 900_000 }) }))).toEqual([]);
+    for (const value of [0, 900_001, 0.5]) {
+      const file = withUpstream({ timeoutMs: 900_000, ...tool({ [key]: value }) });
+      expect(problemsOf(file)).toEqual([{ path, expected, found: String(value) }]);
+    }
+  });
+
+  it.each(parts)("have a %s of at most the tool's total", (key) => {
+    expect(pathsOf(withUpstream(tool({ timeoutMs: 90_000, [key]: 90_000 })))).toEqual([]);
+    expect(problemsOf(withUpstream(tool({ timeoutMs: 90_000, [key]: 90_001 })))).toEqual([
+      {
+        path: `upstreams.time.tools.slow_report.${key}`,
+        expected: 'at most the total limit of the call, 90000',
+        found: '90001',
+      },
     ]);
   });
 
-  it("have an idle limit of at most the upstream's total when the tool has none", () => {
-    expect(pathsOf(withUpstream({ timeoutMs: 9_000, ...tool({ idleTimeoutMs: 9_001 }) }))).toEqual([
-      'upstreams.time.tools.slow_report.idleTimeoutMs',
+  it.each(parts)("have a %s of at most the upstream's total when the tool has none", (key) => {
+    expect(pathsOf(withUpstream({ timeoutMs: 9_000, ...tool({ [key]: 9_001 }) }))).toEqual([
+      `upstreams.time.tools.slow_report.${key}`,
     ]);
+  });
+
+  it.each(parts)('have a %s of at most the default total when there is no other', (key) => {
+    expect(pathsOf(withUpstream(tool({ [key]: 55_001 })))).toEqual([`upstreams.time.tools.slow_report.${key}`]);
   });
 
   it("may have a total below the upstream's idle limit, which then never strikes", () => {
@@ -248,9 +273,7 @@ describe('the limits of a tool', () => {
   });
 
   it('have no unknown key', () => {
-    expect(pathsOf(withUpstream(tool({ connectTimeoutMs: 5 })))).toEqual([
-      'upstreams.time.tools.slow_report.connectTimeoutMs',
-    ]);
+    expect(pathsOf(withUpstream(tool({ speed: 5 })))).toEqual(['upstreams.time.tools.slow_report.speed']);
   });
 
   it.each(['get_weather', 'a.b/c-d', 'Wetter \u00fcberall', 'toString', 'x'.repeat(200)])(

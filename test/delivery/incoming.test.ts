@@ -27,6 +27,23 @@ describe('a body', () => {
   });
 });
 
+describe('a key that reads like one that decides', () => {
+  const named = '"params":{"name":"shown","NAME":"hidden"}';
+  test.each([
+    ['beside the method', '{"jsonrpc":"2.0","id":1,"method":"ping","METHOD":"tools/call"}'],
+    ['beside the name', `{"jsonrpc":"2.0","id":1,"method":"tools/call",${named}}`],
+    ['in compatibility letters', '{"jsonrpc":"2.0","id":1,"method":"ping","param\u017f":{}}'],
+    ['in a batch', `[${ping},{"jsonrpc":"2.0","id":2,"method":"tools/call",${named}}]`],
+  ])('is refused %s', (_where, body) => {
+    expect(read(body)).toMatchObject({ kind: 'refused', failure: { kind: 'invalid-request' } });
+  });
+
+  test('may stand where nothing is decided', () => {
+    const params = '"params":{"name":"shown","arguments":{"Name":"x"}}';
+    expect(read(`{"jsonrpc":"2.0","id":1,"method":"tools/call",${params}}`)).toMatchObject({ kind: 'legacy' });
+  });
+});
+
 describe('a modern request', () => {
   test('has an envelope and the headers that mirror it', () => {
     expect(read(listing, listingHeaders)).toMatchObject({

@@ -64,9 +64,15 @@ test('so is one that the upstream answers with 400 and a word about the session'
     const refusal = JSON.stringify({ jsonrpc: '2.0', id: message.id, error });
     response.writeHead(400, { 'content-type': 'application/json' }).end(refusal);
   });
+  scripted.on('ping', ({ sessionId, response, answer }) => {
+    if (sessionId !== forgotten) return answer({});
+    response.writeHead(400).end();
+  });
   const begun = scripted.received.length;
   await expectServed(peer);
-  expect(scripted.received.slice(begun).map(methodOf)).toEqual(REOPENING);
+  const [call, ...reopening] = REOPENING;
+  // The session itself is asked before the call is sent again: the words may have been the tool's.
+  expect(scripted.received.slice(begun).map(methodOf)).toEqual([call, 'ping', ...reopening]);
 });
 
 test('a call is sent twice at most when no session lasts, and has not run', async () => {

@@ -35,3 +35,24 @@ describe.each(LEGS)('$name, an upstream that lacks the modern era', (leg) => {
     expect(await remembered()).toEqual(before);
   });
 });
+
+describe.each(LEGS)('$name, a modern upstream', (leg) => {
+  test.each([
+    ['no words', undefined],
+    ['the code of an older server', { code: -32000, message: 'Payment declined' }],
+  ])('that refuses one call with 400 and %s stays modern for everybody', async (_what, error) => {
+    const { gateway, upstream } = await openScripted({ leg });
+    const peer = await gateway.client.connect('2026-07-28');
+    upstream.onCall(({ response }) => {
+      response.writeHead(400, { 'content-type': 'application/json' });
+      response.end(error === undefined ? '' : JSON.stringify({ jsonrpc: '2.0', id: null, error }));
+    });
+    const refused = (await peer.call('up__pay')).error;
+    if (error === undefined) expect(refused).toMatchObject({ code: 1009, data: { status: 400, mayHaveRun: true } });
+    else expect(refused).toEqual(error);
+    upstream.onCall(({ answer }) => answer({ fine: true }));
+    for (const environment of gateway.environments) {
+      expect((await peer.through(environment).call('up__pay')).result.fine).toBe(true);
+    }
+  });
+});

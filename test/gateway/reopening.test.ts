@@ -106,7 +106,24 @@ describe.each(LEGS)('$name', (leg) => {
       response.writeHead(400, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ jsonrpc: '2.0', id: null, error }));
     });
+    upstream.on('ping', ({ response, sessionId, answer }) => {
+      if (sessionId !== lost) return answer({});
+      response.writeHead(400).end();
+    });
     expect((await peer.call('up__x')).result).toEqual({ fresh: true });
+  });
+
+  test('a tool that speaks of a session of its own with 400 runs once, and is heard', async () => {
+    const { gateway, upstream } = await openScripted({ leg });
+    const peer = await gateway.client.connect('2025-11-25');
+    const error = { code: -32050, message: 'Checkout session cs_123 is already paid' };
+    upstream.onCall(({ response }) => {
+      response.writeHead(400, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: null, error }));
+    });
+    upstream.on('ping', ({ answer }) => answer({}));
+    expect((await peer.call('up__pay')).error).toEqual(error);
+    expect(upstream.of('tools/call')).toHaveLength(1);
   });
 
   test('a call that was refused for another reason is not sent again', async () => {

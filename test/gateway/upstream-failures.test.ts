@@ -196,13 +196,15 @@ describe.each(LEGS)('$name', (leg) => {
     test.each([
       [503, { code: 1009, kind: 'upstream-http', mayHaveRun: true, more: { status: 503 } }],
       [502, { code: 1009, kind: 'upstream-http', mayHaveRun: true, more: { status: 502 } }],
-      [401, { code: 1013, kind: 'upstream-unauthorized', mayHaveRun: false }],
-      [403, { code: 1013, kind: 'upstream-unauthorized', mayHaveRun: false }],
+      [401, { code: 1013, kind: 'upstream-unauthorized', mayHaveRun: true }],
+      [403, { code: 1013, kind: 'upstream-unauthorized', mayHaveRun: true }],
+      [409, { code: 1009, kind: 'upstream-http', mayHaveRun: true, more: { status: 409 } }],
+      [422, { code: 1009, kind: 'upstream-http', mayHaveRun: true, more: { status: 422 } }],
     ] as const)('that answers %d', async (status, expected) => {
       const { gateway, upstream } = await openScripted({ leg });
       upstream.onCall(({ response }) => void response.writeHead(status, { 'www-authenticate': 'Bearer x' }).end('no'));
       const peer = await gateway.client.connect(revision);
-      const says = status > 500 ? new RegExp(`status ${status}$`) : /does not accept the gateway/;
+      const says = status === 401 || status === 403 ? /does not accept the gateway/ : new RegExp(`status ${status}$`);
       await expectFailure(gateway, peer, 'bad', { says, phase: 'response', ...expected });
       upstream.onCall(({ answer }) => answer({ back: true }));
       expect((await peer.call('up__bad')).result.back).toBe(true);

@@ -147,8 +147,21 @@ const samples: Sample[] = [
     breaches: [type('../../sessions/part.ts'), value('../../config/schema.ts'), value('../../../functions/mcp.ts')],
   },
   {
+    file: 'lib/gateway/sample.ts',
+    lawful: [
+      value('./part.ts'),
+      ...stages.map((stage) => value(`../${stage}/part.ts`)),
+      value('../protocol/message.ts'),
+      value('../ports.ts'),
+      value('../errors.ts'),
+      type('../config/schema.ts'),
+    ],
+    breaches: [...outside, value('../config/schema.ts'), value('../gateway.ts'), value('zod')],
+  },
+  {
     file: 'lib/gateway.ts',
     lawful: [
+      value('./gateway/part.ts'),
       ...stages.map((stage) => value(`./${stage}/part.ts`)),
       value('./protocol/message.ts'),
       value('./ports.ts'),
@@ -260,6 +273,7 @@ const samples: Sample[] = [
 
 const core = [
   'lib/gateway.ts',
+  'lib/gateway/ambient.ts',
   'lib/errors.ts',
   'lib/ports.ts',
   'lib/protocol/ambient.ts',

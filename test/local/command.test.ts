@@ -237,6 +237,37 @@ describe('the command', () => {
     await writeFile(join(folder, 'file'), '');
     const { code, stderr } = await (await direct(['--state', join(folder, 'file')])).ended;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^The state folder .*file cannot be used: EEXIST\n$/);
+    expect(stderr).toMatch(/^The state folder .*file cannot be used: EEXIST: .* --state.*\n$/);
+  });
+
+  test('says why a state folder cannot be made, and leaves nothing behind', async () => {
+    const command = await direct(['--state', '/proc/sluice']);
+    const { code, stdout, stderr } = await command.ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^The state folder \/proc\/sluice cannot be used: .* --state.*\n$/);
+    expect(command.leftovers()).toEqual([]);
+  });
+
+  test('writes the log as SLUICE_LOG says', async () => {
+    const command = await direct([], { variables: { SLUICE_LOG: 'pretty' } });
+    await call(await command.ready);
+    command.child.kill('SIGTERM');
+    const { stdout } = await command.ended;
+    expect(stdout).toMatch(/ok.* tools\/call .*get_system_time/);
+    expect(stdout).not.toContain('{"time"');
+  });
+
+  test('writes no log of what went well with --quiet, whatever SLUICE_LOG says', async () => {
+    const command = await direct(['--quiet'], { variables: { SLUICE_LOG: 'pretty' } });
+    const url = await command.ready;
+    await call(url);
+    command.child.kill('SIGTERM');
+    expect(await command.ended).toMatchObject({ stdout: `ready ${url}\n` });
+  });
+
+  test('refuses a SLUICE_LOG that it does not know', async () => {
+    const { code, stdout, stderr } = await (await direct([], { variables: { SLUICE_LOG: 'loud' } })).ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^SLUICE_LOG expects json, pretty or errors, not "loud"\n/);
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createDynamoClient } from '../../lib/adapters/dynamodb/client.ts';
 import { createDynamoStores } from '../../lib/adapters/dynamodb/stores.ts';
-import { startDynamoDb, TABLE_NAME, type LocalDynamoDb } from '../../lib/local/dynamodb.ts';
+import { startDynamoDb, StateError, TABLE_NAME, type LocalDynamoDb } from '../../lib/local/dynamodb.ts';
 import { cleanUpAfterTest, temporaryFolder } from './kit.ts';
 
 async function start(directory?: string): Promise<LocalDynamoDb> {
@@ -53,6 +53,12 @@ describe('the embedded DynamoDB', () => {
     const file = join(await temporaryFolder(), 'file');
     await writeFile(file, '');
     await expect(startDynamoDb(file)).rejects.toThrow(/state folder .* cannot be used: EEXIST/);
+  });
+
+  test('says so when the folder cannot be made, where Node would try for ever', async () => {
+    const start = startDynamoDb('/proc/sluice/state');
+    await expect(start).rejects.toThrow(StateError);
+    await expect(start).rejects.toThrow(/state folder .* cannot be used: .*\/proc\/sluice.* --state/);
   });
 
   test('survives a client that goes away in the middle of a request, as a killed environment does', async () => {

@@ -47,6 +47,34 @@ describe('a request', () => {
     expect(Buffer.from(event.body, 'base64').toString()).toBe('a=1&b=2');
   });
 
+  test('delivers a body in base64 when it is no UTF-8, although its type is one of text', async () => {
+    const fixture = await startFixture();
+    const body = Buffer.from('7b2261223a2261fffe62227d', 'hex');
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${fixture.origin}/event`, { method: 'POST', body, headers });
+    const { event } = (await answer.json()) as { event: unknown };
+    expect(event).toMatchObject({ isBase64Encoded: true, body: body.toString('base64') });
+  });
+
+  test('keeps the byte order mark of a body of text', async () => {
+    const fixture = await startFixture();
+    const { event } = (await fixture.call('/event', '\uFEFF{}')).messages[0];
+    expect(event).toMatchObject({ isBase64Encoded: false, body: '\uFEFF{}' });
+  });
+
+  test('is stamped with the time before there was an environment for it', async () => {
+    const fixture = await startFixture({ limit: 2 });
+    const busy = fixture.call('/held');
+    const held = await fixture.take('held');
+    const before = Date.now();
+    const { event, environment, loadedAt } = (await fixture.call('/event')).messages[0];
+    expect(environment).toBe('env-2');
+    expect(event.requestContext.timeEpoch).toBeGreaterThanOrEqual(before);
+    expect(event.requestContext.timeEpoch).toBeLessThan(loadedAt);
+    fixture.open(held);
+    await busy;
+  });
+
   test('delivers a body in base64 when it has no type', async () => {
     const fixture = await startFixture();
     const { event } = (await send('POST', `${fixture.origin}/event`, '{}')).messages[0];

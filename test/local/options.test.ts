@@ -3,7 +3,7 @@ import { parseOptions } from '../../lib/local/options.ts';
 
 describe('the options', () => {
   test('have defaults', () => {
-    expect(parseOptions([])).toEqual({
+    expect(parseOptions([], {})).toEqual({
       kind: 'options',
       options: {
         configFile: undefined,
@@ -12,13 +12,14 @@ describe('the options', () => {
         affinity: false,
         stateDirectory: undefined,
         quiet: false,
+        log: undefined,
       },
     });
   });
 
   test('are read', () => {
     const args = ['--config', 'a.json', '--port=0', '--environments', '3', '--affinity', '--state', 'dir', '--quiet'];
-    expect(parseOptions(args)).toEqual({
+    expect(parseOptions(args, {})).toEqual({
       kind: 'options',
       options: {
         configFile: 'a.json',
@@ -27,16 +28,34 @@ describe('the options', () => {
         affinity: true,
         stateDirectory: 'dir',
         quiet: true,
+        log: 'errors',
       },
     });
   });
 
   test('keep state in memory when asked to', () => {
-    expect(parseOptions(['--state', 'memory'])).toMatchObject({ options: { stateDirectory: undefined } });
+    expect(parseOptions(['--state', 'memory'], {})).toMatchObject({ options: { stateDirectory: undefined } });
+  });
+
+  test.for(['json', 'pretty', 'errors'])('take the form of the log from SLUICE_LOG=%s', (log) => {
+    expect(parseOptions([], { SLUICE_LOG: log })).toMatchObject({ options: { log } });
+  });
+
+  test('leave the form of the log open when SLUICE_LOG is empty', () => {
+    expect(parseOptions([], { SLUICE_LOG: '' })).toMatchObject({ options: { log: undefined } });
+  });
+
+  test('let --quiet decide before SLUICE_LOG', () => {
+    expect(parseOptions(['--quiet'], { SLUICE_LOG: 'json' })).toMatchObject({ options: { log: 'errors' } });
+  });
+
+  test.for([[[]], [['--quiet']]] as const)('are refused with a SLUICE_LOG that does not exist: %j', ([args]) => {
+    const problem = 'SLUICE_LOG expects json, pretty or errors, not "JSON"';
+    expect(parseOptions(args, { SLUICE_LOG: 'JSON' })).toEqual({ kind: 'wrong', problem });
   });
 
   test('ask for help', () => {
-    expect(parseOptions(['--help'])).toEqual({ kind: 'help' });
+    expect(parseOptions(['--help'], {})).toEqual({ kind: 'help' });
   });
 
   test.for([
@@ -53,7 +72,7 @@ describe('the options', () => {
     [['--config', ''], '--config'],
     [['--state', ''], '--state'],
   ] as const)('are refused by name when they are wrong: %j', ([args, name]) => {
-    const result = parseOptions(args);
+    const result = parseOptions(args, {});
     expect(result).toMatchObject({ kind: 'wrong', problem: expect.stringContaining(name) });
   });
 });

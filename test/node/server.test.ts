@@ -98,12 +98,27 @@ describe('a request', () => {
     ['has a target that is no path', 'GET mcp HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n'],
     ['is not HTTP', 'hello\r\n\r\n'],
     ['has a body that is not UTF-8', Buffer.concat([rawHead(2), Buffer.from([0xc3, 0x28])])],
+    ['has UTF-8 cut short in its body', Buffer.concat([rawHead(2), Buffer.from([0xf0, 0x9f])])],
     ['has no Host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n'],
   ])('that %s is answered with 400', async (_name, bytes) => {
     const { serve, requests } = recorder();
     const { port, errors } = await run(serve);
     expect(await exchangeRaw(port, bytes)).toMatch(/^HTTP\/1\.1 400 /);
     expect([requests, errors]).toEqual([[], []]);
+  });
+
+  test('whose body is not UTF-8 is told that it is not valid JSON', async () => {
+    const { serve } = recorder();
+    const { port } = await run(serve);
+    const answer = await exchangeRaw(port, Buffer.concat([rawHead(2), Buffer.from([0xc3, 0x28])]));
+    expect(answer).toMatch(/"code":-32700/);
+  });
+
+  test('loses the byte order mark before its text', async () => {
+    const { serve, requests } = recorder();
+    const { port } = await run(serve);
+    await exchangeRaw(port, Buffer.concat([rawHead(5), Buffer.from('\uFEFF{}')]));
+    expect(requests).toMatchObject([{ body: '{}', bodyBytes: 5 }]);
   });
 
   test('that is cut off in its body never reaches the gateway', async () => {

@@ -256,7 +256,7 @@ const FAULTS: readonly Row[] = [
     what: `status ${status}`,
     answer: () => ({ status }),
     end: { kind: 'upstream-unauthorized' } as const,
-    mayHaveRun: false,
+    mayHaveRun: true,
     phase: 'response' as const,
   })),
   ...[500, 502, 503, 504].map((status) => ({
@@ -417,20 +417,24 @@ describe('a refusal', () => {
     ['JSON that is no error', '{"error":"no"}'],
     ['a result', JSON.stringify(RESULT)],
     ['an array', `[${JSON.stringify(errorOf('mine', 1, 'no'))}]`],
-    ['more than anyone says', JSON.stringify(errorOf('mine', 1, 'x'.repeat(70_000)))],
   ])('with %s is known by its status alone', async (_what, body) => {
     const { returned } = await outcomeOf({ status: 400, headers: { 'content-type': 'application/json' }, body });
     expect(returned).toMatchObject({ kind: 'refused', status: 400, error: undefined });
   });
 
-  test('whose body breaks off is known by its status alone', async () => {
-    const { returned } = await outcomeOf({ status: 404, body: brokenAfter('{"jsonrpc"') });
-    expect(returned).toMatchObject({ status: 404, error: undefined });
+  test('is passed on whole, however much it says', async () => {
+    const { returned } = await outcomeOf(jsonAnswer(errorOf('mine', -32020, 'x'.repeat(70_000)), {}, 400));
+    expect(returned?.error).toMatchObject({ code: -32020 });
   });
 
-  test('means that the call was not executed, though it was received', async () => {
+  test('whose body breaks off is an answer without an end', async () => {
+    const { events } = await outcomeOf({ status: 404, body: brokenAfter('{"jsonrpc"') });
+    expect(events).toEqual([{ end: { kind: 'upstream-closed' } }]);
+  });
+
+  test('does not prove by itself that the call was not executed', async () => {
     const { tally } = await outcomeOf(jsonAnswer(errorOf('mine', -32000, 'no'), {}, 400));
-    expect([tally.sent, tally.attempts, tally.phase]).toEqual([false, 1, 'response']);
+    expect([tally.sent, tally.attempts, tally.phase]).toEqual([true, 1, 'response']);
   });
 });
 

@@ -7,7 +7,7 @@ const SENT: { readonly [Kind in UpstreamFault['kind']]: readonly [UpstreamFault 
   'upstream-unreachable': [{ kind: 'upstream-unreachable' }, false],
   'upstream-connect-timeout': [{ kind: 'upstream-connect-timeout', limitMs: 3000 }, false],
   'upstream-throttled': [{ kind: 'upstream-throttled', retryAfter: undefined }, false],
-  'upstream-unauthorized': [{ kind: 'upstream-unauthorized' }, false],
+  'upstream-unauthorized': [{ kind: 'upstream-unauthorized' }, true],
   'upstream-session-lost': [{ kind: 'upstream-session-lost' }, false],
   'upstream-reset': [{ kind: 'upstream-reset' }, true],
   'upstream-closed': [{ kind: 'upstream-closed' }, true],

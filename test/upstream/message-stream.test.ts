@@ -47,6 +47,19 @@ describe('a body of JSON', () => {
     expect(await json([ANSWER])).toEqual([ANSWER]);
   });
 
+  test('is garbled from the first thing in an array that is no message', async () => {
+    expect(await json([`[${NOTE},0,${ANSWER}]`])).toEqual([
+      NOTE,
+      { kind: 'upstream-garbled', reason: expect.any(String) },
+    ]);
+  });
+
+  test('is garbled when it holds more messages than anyone sends together', async () => {
+    const [only, ...others] = await json([`[${'0,'.repeat(200_000)}0]`], undefined, 1_000_000);
+    expect(only).toMatchObject({ kind: 'upstream-garbled' });
+    expect(others).toEqual([]);
+  });
+
   test('is the messages of an array, each with its own text', async () => {
     expect(await json([`[ ${NOTE} ,\n${ANSWER}]`])).toEqual([NOTE, ANSWER]);
   });

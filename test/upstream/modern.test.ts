@@ -86,14 +86,18 @@ describe('a refusal', () => {
     expect(events).toMatchObject([{ kind: 'final', response: { body: { error: { code: -32602 } } } }]);
   });
 
-  test.each([400, 404, 405])('with status %i and no words shows that the era is not spoken', async (status) => {
-    expect((await callTool(answering({ status }))).events).toEqual([{ kind: 'era-wrong' }]);
+  test.each([400, 404, 405])('with status %i and no words makes the era doubtful', async (status) => {
+    expect((await callTool(answering({ status }))).events).toEqual([
+      { kind: 'era-wrong', otherwise: { kind: 'end', end: { kind: 'upstream-http', status } } },
+    ]);
   });
 
-  test.each([400, 404, 405])('with status %i and the code of an older server shows it too', async (status) => {
+  test.each([400, 404, 405])('with status %i and the code of an older server does so too', async (status) => {
     for (const code of [-32000, -32002, -32019]) {
       const { events } = await callTool(answering((id) => jsonAnswer(errorOf(id, code, 'Bad Request'), {}, status)));
-      expect(events).toEqual([{ kind: 'era-wrong' }]);
+      expect(events).toMatchObject([
+        { kind: 'era-wrong', otherwise: { kind: 'final', response: { body: { error: { code } } } } },
+      ]);
     }
   });
 
@@ -141,7 +145,7 @@ describe('discover', () => {
 
   test('shows when the era is not spoken', async () => {
     const connection = answering({ status: 404 });
-    expect((await collectAll(discover(connection.link, {}, 'mine', connection.tools))).events).toEqual([
+    expect((await collectAll(discover(connection.link, {}, 'mine', connection.tools))).events).toMatchObject([
       { kind: 'era-wrong' },
     ]);
   });

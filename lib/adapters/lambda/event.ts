@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { LambdaFunctionURLEvent } from 'aws-lambda';
 import type { HttpHeaders, HttpRequest, HttpResponse } from '../../protocol/http.ts';
+import { toBodyText } from '../body-text.ts';
 import { returnableHeaders } from './headers.ts';
 
 /** What a handler in middy's streaming mode returns. */
@@ -18,15 +19,18 @@ export interface StreamingResult {
  */
 const LONGEST_TEXT = 16_384;
 
-export function toHttpRequest(event: LambdaFunctionURLEvent): HttpRequest {
+/** Undefined when the body is no UTF-8. */
+export function toHttpRequest(event: LambdaFunctionURLEvent): HttpRequest | undefined {
   const sent = event.body ?? '';
-  const bytes = event.isBase64Encoded ? Buffer.from(sent, 'base64') : undefined;
+  const delivered = event.isBase64Encoded ? Buffer.from(sent, 'base64') : sent;
+  const body = toBodyText(delivered);
+  if (body === undefined) return undefined;
   return {
     method: event.requestContext.http.method,
     path: event.rawPath,
     headers: requestHeaders(event),
-    body: bytes === undefined ? sent : bytes.toString('utf8'),
-    bodyBytes: bytes === undefined ? Buffer.byteLength(sent) : bytes.byteLength,
+    body,
+    bodyBytes: Buffer.byteLength(delivered),
   };
 }
 

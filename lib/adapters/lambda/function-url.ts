@@ -1,5 +1,5 @@
 import type { Context, LambdaFunctionURLEvent } from 'aws-lambda';
-import { toWire } from '../../errors.ts';
+import { toWire, type Failure } from '../../errors.ts';
 import type { ActionLog, Invocation } from '../../ports.ts';
 import type { HttpRequest, HttpResponse } from '../../protocol/http.ts';
 import { errorText } from '../../protocol/message.ts';
@@ -31,13 +31,15 @@ export function createFunctionUrl(gateway: Gateway, actionLog: ActionLog): Funct
       return typeof response.body === 'string' ? response : { ...response, body: reporting(response.body, report) };
     } catch (error) {
       report(error);
-      return internalError();
+      return refusal({ kind: 'internal' });
     }
   }
 
   return {
     async handle(event, context) {
-      const response = await answer(toHttpRequest(event), toInvocation(event, context, environment, Date.now()));
+      const invocation = toInvocation(event, context, environment, Date.now());
+      const request = toHttpRequest(event);
+      const response = request === undefined ? refusal({ kind: 'parse-error' }) : await answer(request, invocation);
       const result = toStreamingResult(response);
       after.set(result, response.after);
       return result;
@@ -62,8 +64,9 @@ async function* reporting(body: AsyncIterable<string>, report: (error: unknown) 
   }
 }
 
-function internalError(): HttpResponse {
-  const { status, headers, error } = toWire({ kind: 'internal' });
+/** An answer that the core has no part in. */
+function refusal(failure: Failure): HttpResponse {
+  const { status, headers, error } = toWire(failure);
   return {
     status,
     headers: { 'content-type': 'application/json', ...headers },

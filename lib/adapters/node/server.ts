@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import { toWire, type WireError } from '../../errors.ts';
 import { errorText, JSON_RPC } from '../../protocol/message.ts';
+import { toBodyText } from '../body-text.ts';
 
 export interface NodeServerOptions {
   /**
@@ -95,7 +96,7 @@ class GatewayServer extends Server {
       return this.#refuseUnread(incoming, response, toWire({ kind: 'request-too-large', limitBytes: requestBytes }));
     }
     const path = pathOf(incoming.url ?? '');
-    const text = decodeUtf8(body.bytes);
+    const text = toBodyText(body.bytes);
     if (path === undefined) {
       return this.#refuse(response, toWire({ kind: 'invalid-request', reason: 'The request target is malformed' }));
     }
@@ -191,16 +192,6 @@ function pathOf(target: string): string | undefined {
   const path = target.replace(/^https?:\/\/[^/?]*/i, '').replace(/\?.*$/s, '');
   if (path.startsWith('/') || path === '*') return path;
   return path === '' && target !== '' && !target.startsWith('?') ? '/' : undefined;
-}
-
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
-
-function decodeUtf8(bytes: Buffer): string | undefined {
-  try {
-    return strictUtf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 function joinHeaders(incoming: IncomingMessage): HttpHeaders {

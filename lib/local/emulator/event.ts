@@ -7,15 +7,14 @@ import type { InvocationFrame } from './frames.ts';
 const API_ID = 'sluicelocal';
 const DOMAIN_NAME = `${API_ID}.lambda-url.local.on.aws`;
 
-/** Bodies of these types are delivered as they are, all others in base64. */
+/** Bodies of these types are delivered as they are if they are UTF-8, all others in base64. */
 const TEXT_TYPE = /^(?:text\/[^;\s]+|application\/(?:json|javascript|xml|[^;\s]+\+(?:json|xml)))\s*(?:;|$)/i;
 const TRACE_ROOT = /(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?:;|$)/;
 
-/** A request as a function URL hands it over (payload format 2.0). */
-export function toInvocation(request: IncomingMessage, body: Buffer): Omit<InvocationFrame, 'endsAt'> {
+/** A request as a function URL hands it over (payload format 2.0). `arrived` is when the platform took it in. */
+export function toInvocation(request: IncomingMessage, body: Buffer, arrived: Date): Omit<InvocationFrame, 'endsAt'> {
   const requestId = randomUUID();
-  const now = new Date();
-  const traceId = traceOf(request.headers['x-amzn-trace-id'], now);
+  const traceId = traceOf(request.headers['x-amzn-trace-id'], arrived);
   const [rawPath = '/', rawQueryString = ''] = splitOnce(request.url ?? '/', '?');
   const method = request.method ?? 'GET';
   const sourceIp = request.socket.remoteAddress ?? '127.0.0.1';
@@ -44,8 +43,8 @@ export function toInvocation(request: IncomingMessage, body: Buffer): Omit<Invoc
       requestId,
       routeKey: '$default',
       stage: '$default',
-      time: now.toUTCString(),
-      timeEpoch: now.getTime(),
+      time: arrived.toUTCString(),
+      timeEpoch: arrived.getTime(),
     },
     ...eventBody(body, request.headers['content-type']),
   };
@@ -61,6 +60,10 @@ function eventHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   return Object.fromEntries(joined);
 }
 
+/**
+ * Bytes that are no UTF-8 are delivered in base64 whatever their type says: as text they would reach the function
+ * changed, and it could not tell.
+ */
 function eventBody(body: Buffer, contentType = ''): { body?: string; isBase64Encoded: boolean } {
   if (body.length === 0) return { isBase64Encoded: false };
   const text = TEXT_TYPE.test(contentType) ? decode(body) : undefined;
@@ -69,7 +72,7 @@ function eventBody(body: Buffer, contentType = ''): { body?: string; isBase64Enc
     : { body: text, isBase64Encoded: false };
 }
 
-/** Undefined for bytes that are no UTF-8, which would not survive as text. */
+/** Undefined for bytes that are no UTF-8. A byte order mark is text like any other, for the function to judge. */
 function decode(body: Buffer): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
@@ -84,9 +87,9 @@ function queryOf(rawQueryString: string): Record<string, string> {
 }
 
 /** The client's own trace goes on; without one, the platform begins one. */
-function traceOf(header: string | string[] | undefined, now: Date): string {
+function traceOf(header: string | string[] | undefined, arrived: Date): string {
   const root = TRACE_ROOT.exec(String(header ?? ''))?.[1];
-  const seconds = Math.floor(now.getTime() / 1000).toString(16);
+  const seconds = Math.floor(arrived.getTime() / 1000).toString(16);
   return `Root=${root ?? `1-${seconds}-${randomBytes(12).toString('hex')}`}`;
 }
 

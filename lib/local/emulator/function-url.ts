@@ -8,13 +8,14 @@ const LARGEST_REQUEST = 6 * 1024 * 1024;
 
 /** Serves one HTTP request by one invocation, as a function URL does. */
 export async function serveFunctionUrl(pool: Pool, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const arrived = new Date();
   const body = await readBody(request);
   if (body === 'aborted') return;
   if (body === 'too-large') return refuseTooLarge(request, response);
   const environment = await pool.take().catch(() => 'unusable' as const);
   if (environment === 'unusable') return refuse(response, 502, 'Internal Server Error');
   if (environment === undefined) return refuseThrottled(response);
-  const invocation = toInvocation(request, body);
+  const invocation = toInvocation(request, body, arrived);
   environment.invoke(invocation, createAnswerSink(response, invocation.requestId), () => pool.release(environment));
 }
 

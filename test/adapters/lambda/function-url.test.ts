@@ -40,6 +40,33 @@ describe('a request', () => {
     expect(request).toMatchObject({ body: 'grüße', bodyBytes: 7 });
   });
 
+  test.for(['application/json', 'application/octet-stream'])(
+    'of type %s that is no UTF-8 is answered as JSON that cannot be read, and does not reach the core',
+    async (type) => {
+      const fixture = await start();
+      const body = Buffer.from('7b2261223a2261fffe62227d', 'hex');
+      const answer = await fetch(`${fixture.origin}/request`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': type },
+      });
+      expect(answer.status).toBe(400);
+      expect(answer.headers.get('content-type')).toBe('application/json');
+      expect(await answer.json()).toEqual({ jsonrpc: '2.0', error: { code: -32700, message: expect.any(String) } });
+      expect((await fixture.call('/request')).messages[0].invocation.cold).toBe(false);
+    },
+  );
+
+  test.for(['application/json', 'application/octet-stream'])(
+    'of type %s loses the byte order mark before its text',
+    async (type) => {
+      const fixture = await start();
+      const headers = { 'content-type': type };
+      const { request } = (await send('POST', `${fixture.origin}/request`, '\uFEFF{}', headers)).messages[0];
+      expect(request).toMatchObject({ body: '{}', bodyBytes: 5 });
+    },
+  );
+
   test('keeps header names that objects inherit', async () => {
     const fixture = await start();
     const { request } = (await fixture.call('/request', '{}', { ['__proto__']: 'a', constructor: 'b' })).messages[0];
