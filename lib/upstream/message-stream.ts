@@ -68,11 +68,15 @@ export async function collect(body: BodyBytes, maxBytes: number): Promise<string
 /** Stops at the first thing that is no message: what comes after it cannot be trusted either. */
 function* messagesIn(text: string): Generator<StreamItem, void> {
   const value = parseJson(text);
-  if (value === undefined) return yield garbled('it is not JSON');
-  if (!Array.isArray(value)) return yield itemOf(value, text);
-  if (value.length > MAX_TOGETHER) return yield garbled(`it holds more than ${MAX_TOGETHER} messages`);
-  for (const one of elementTexts(text)) {
-    const item = itemOf(parseJson(one) ?? null, one);
+  if (value === undefined) yield garbled('it is not JSON');
+  else if (!Array.isArray(value)) yield itemOf(value, text);
+  else if (value.length > MAX_TOGETHER) yield garbled(`it holds more than ${MAX_TOGETHER} messages`);
+  else yield* itemsOf(text);
+}
+
+function* itemsOf(arrayText: string): Generator<StreamItem, void> {
+  for (const text of elementTexts(arrayText)) {
+    const item = itemOf(parseJson(text) ?? null, text);
     yield item;
     if (item.kind === 'fault') return;
   }

@@ -41,11 +41,25 @@ const numberText = fc.oneof(
   fc.integer().map(String),
 );
 
-/** Few, so that the same one comes twice, and escaped or not. */
-const keyText = fc.oneof(
-  fc.constantFrom('"id"', '"i\\u0064"', '"name"', '"__proto__"', '"\\u005f_proto__"', '"constructor"', '"_meta"', '""'),
-  stringText,
-);
+/**
+ * Few, so that the same one comes twice, and escaped or not. Never a lone backslash: once V8 has read an object with
+ * that key, it may take an escaped key of the next one for it (Node issue 63785).
+ */
+const keyText = fc
+  .oneof(
+    fc.constantFrom(
+      '"id"',
+      '"i\\u0064"',
+      '"name"',
+      '"__proto__"',
+      '"\\u005f_proto__"',
+      '"constructor"',
+      '"_meta"',
+      '""',
+    ),
+    stringText,
+  )
+  .filter((text) => JSON.parse(text) !== '\\');
 
 const { value, object, array } = fc.letrec<{ value: string; object: ObjectText; array: ArrayText }>((tie) => ({
   value: fc.oneof(
