@@ -13,6 +13,7 @@ export interface UpstreamSite {
   /** The tool's name as the client knows it; null for other calls. */
   readonly tool: string | null;
   readonly phase: UpstreamPhase;
+  /** Since the request arrived. */
   readonly elapsedMs: number;
   readonly mayHaveRun: boolean;
 }

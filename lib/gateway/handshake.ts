@@ -83,7 +83,6 @@ async function meet(
     clientCapabilities: hello.capabilities,
     clientInfo: hello.clientInfo,
   };
-  const began = visit.ports.clock.elapsed();
   const tools = connectionTools(visit, deadline, tally);
   const opened = await openUpstreamSession(upstream, client, visit.ports.ids, tools);
   switch (opened.kind) {
@@ -94,9 +93,8 @@ async function meet(
     case 'refused': {
       const explained = explainRefusal(upstream, requestedVersion, opened, eraTools(visit, tools));
       const reason = await inTime(visit, deadline, explained, { kind: 'end', end: endOfRefusal(opened) });
-      const elapsedMs = visit.ports.clock.elapsed() - began;
       return fail(
-        reason.kind === 'failure' ? reason.failure : upstreamFailure(reason.end, upstream.name, null, tally, elapsedMs),
+        reason.kind === 'failure' ? reason.failure : upstreamFailure(visit, reason.end, upstream.name, null, tally),
       );
     }
   }

@@ -63,15 +63,14 @@ type RelayEvent = UpstreamEvent | { readonly kind: 'failure'; readonly failure: 
 /** Relays the call. Exactly one ending comes last; nothing is thrown. */
 export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
   const errand: Errand = { ...given, upstream: underToolLimits(given) };
-  const { visit, call } = errand;
+  const { call } = errand;
   const deadline = startCallDeadline(errand);
   const stopWatching = watchClient(errand, deadline);
-  const began = visit.ports.clock.elapsed();
   const progressToken = progressTokenText(call.request);
   try {
     for await (const event of guardedEvents(errand, deadline)) {
       if (event.kind !== 'interim') {
-        yield endingOf(event, errand, visit.ports.clock.elapsed() - began);
+        yield endingOf(event, errand);
         return;
       }
       const text = interimToClient(event.message, {
@@ -238,12 +237,12 @@ export function unexpectedFailure(visit: Visit, error: unknown): Failure {
   return error instanceof StoreError ? { kind: 'store-unavailable' } : { kind: 'internal' };
 }
 
-function endingOf(event: Exclude<RelayEvent, { kind: 'interim' }>, errand: Errand, elapsedMs: number): Ending {
+function endingOf(event: Exclude<RelayEvent, { kind: 'interim' }>, errand: Errand): Ending {
   switch (event.kind) {
     case 'final':
       return endingOfResponse(event.response, errand);
     case 'end':
-      return endingOfFailure(failureOf(event.end, errand, elapsedMs), errand.call.request.idText);
+      return endingOfFailure(failureOf(event.end, errand), errand.call.request.idText);
     case 'failure':
       return endingOfFailure(event.failure, errand.call.request.idText);
   }
@@ -276,11 +275,10 @@ function modernStatus(code: number): number {
   }
 }
 
-function failureOf(end: CallEnd, errand: Errand, elapsedMs: number): Failure {
-  if (end.kind === 'cancelled') {
-    return { kind: 'cancelled', site: siteOf(end, errand.upstream.name, toolOf(errand.call), errand.tally, elapsedMs) };
-  }
-  return upstreamFailure(end, errand.upstream.name, toolOf(errand.call), errand.tally, elapsedMs);
+function failureOf(end: CallEnd, errand: Errand): Failure {
+  const { visit, upstream, call, tally } = errand;
+  if (end.kind !== 'cancelled') return upstreamFailure(visit, end, upstream.name, toolOf(call), tally);
+  return { kind: 'cancelled', site: siteOf(visit, end, upstream.name, toolOf(call), tally) };
 }
 
 function toolOf(call: Call): string | null {
@@ -288,23 +286,23 @@ function toolOf(call: Call): string | null {
 }
 
 export function upstreamFailure(
+  visit: Visit,
   fault: UpstreamFault,
   upstream: string,
   tool: string | null,
   tally: UpstreamTally,
-  elapsedMs: number,
 ): Failure {
-  return { ...fault, site: siteOf(fault, upstream, tool, tally, elapsedMs) };
+  return { ...fault, site: siteOf(visit, fault, upstream, tool, tally) };
 }
 
 function siteOf(
+  visit: Visit,
   end: CallEnd,
   upstream: string,
   tool: string | null,
   { phase, sent }: UpstreamTally,
-  elapsedMs: number,
 ): UpstreamSite {
-  return { upstream, tool, phase, elapsedMs: Math.round(elapsedMs), mayHaveRun: mayHaveRun(end, sent) };
+  return { upstream, tool, phase, elapsedMs: Math.round(visit.elapsedMs), mayHaveRun: mayHaveRun(end, sent) };
 }
 
 /** A failure as the final reply to the request of this id. */

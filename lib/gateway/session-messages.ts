@@ -85,16 +85,16 @@ async function forward(
 ): Promise<Failure | undefined> {
   const attached = attachedSession(session, upstream);
   if (attached === undefined) return undefined;
-  const began = visit.ports.clock.elapsed();
   const { timeoutMs, idleTimeoutMs } = upstream.config;
-  const limits = { totalMs: timeoutMs, idleMs: idleTimeoutMs, endsAt: visit.invocation.endsAt };
+  const { elapsedMs: spentMs } = visit;
+  const limits = { totalMs: timeoutMs, spentMs, idleMs: idleTimeoutMs, endsAt: visit.invocation.endsAt };
   const deadline = startDeadline(visit.ports.clock, limits);
   try {
     const outcome = await tellUpstream(upstream, attached, text, connectionTools(visit, deadline, tally));
     if (outcome.kind === 'told') return undefined;
     // Nobody can cancel what is only told.
     const end = outcome.end.kind === 'cancelled' ? ({ kind: 'upstream-closed' } as const) : outcome.end;
-    return upstreamFailure(end, upstream.name, null, tally, visit.ports.clock.elapsed() - began);
+    return upstreamFailure(visit, end, upstream.name, null, tally);
   } finally {
     deadline.stop();
   }
