@@ -1,4 +1,6 @@
 /** What the gateway answers by itself, with or without asking the upstream first. */
+import { fail, succeed, type Result } from '../errors.ts';
+import type { ClientSession } from '../ports.ts';
 import type { RequestMessage } from '../protocol/message.ts';
 import { JSON_RPC, resultText } from '../protocol/message.ts';
 import { isLogLevel } from '../protocol/methods.ts';
@@ -37,26 +39,30 @@ export async function* setLogLevel(errand: Errand, scope: LegacyScope): AsyncGen
     return;
   }
   const kept = await keepLogLevel(visit, scope, level);
-  if (kept !== true) {
-    yield endingOfFailure(kept, request.idText);
+  if (!kept.ok) {
+    yield endingOfFailure(kept.failure, request.idText);
     return;
   }
-  if (attachedSession(scope.session, upstream) === undefined) {
+  const session = kept.value;
+  if (attachedSession(session, upstream) === undefined) {
     yield emptyResult(request);
     return;
   }
-  for await (const reply of relay(errand)) {
+  for await (const reply of relay({ ...errand, scope: { ...scope, session } })) {
     const hasNoLogs = reply.kind === 'final' && reply.errorKind === String(JSON_RPC.methodNotFound);
     yield hasNoLogs ? emptyResult(request) : reply;
   }
 }
 
-async function keepLogLevel(visit: Visit, { session }: LegacyScope, level: string) {
+/** The session as it is once the level is written: an upstream session may have been attached meanwhile. */
+async function keepLogLevel(visit: Visit, { session }: LegacyScope, level: string): Promise<Result<ClientSession>> {
+  const { clientSessions } = visit.stores;
   try {
-    const kept = await visit.stores.clientSessions.setLogLevel(session.key, level);
-    return kept || ({ kind: 'session-unknown' } as const);
+    const kept = await clientSessions.setLogLevel(session.key, level);
+    const now = kept ? await clientSessions.read(session.key) : undefined;
+    return now === undefined ? fail({ kind: 'session-unknown' }) : succeed(now);
   } catch (error) {
-    return unexpectedFailure(visit, error);
+    return fail(unexpectedFailure(visit, error));
   }
 }
 

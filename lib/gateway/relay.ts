@@ -13,7 +13,7 @@ import type { Envelope } from '../protocol/modern/envelope.ts';
 import { forget, hasUnlearned, knownVersions, offeredInstead, type EraTools } from '../upstream/eras.ts';
 import type { UpstreamEvent } from '../upstream/exchange.ts';
 import { mayHaveRun, type CallEnd, type UpstreamTally } from '../upstream/fault.ts';
-import { callLegacy, endOfRefusal, type SessionRefused } from '../upstream/legacy.ts';
+import { callLegacy, endOfRefusal, type SessionKeeper, type SessionRefused } from '../upstream/legacy.ts';
 import { callModern } from '../upstream/modern.ts';
 import type { ConnectionTools } from '../upstream/streamable-http.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
@@ -193,10 +193,12 @@ async function* legacyEvents(
 ): AsyncGenerator<RelayEvent, void> {
   const { visit, call, upstream, targetName } = errand;
   const { session, canAsk } = scope;
-  const keeper = {
+  const { clientSessions } = visit.stores;
+  const keeper: SessionKeeper = {
     client: session,
-    attach: (opened: ClientSession['upstreamSessions'][string], replaces: string | undefined) =>
-      visit.within(deadline, visit.stores.clientSessions.attach(session.key, upstream.name, opened, replaces)),
+    attach: (opened, replaces) =>
+      visit.within(deadline, clientSessions.attach(session.key, upstream.name, opened, replaces)),
+    logLevel: async () => (await visit.within(deadline, clientSessions.read(session.key)))?.logLevel,
   };
   for await (const event of callLegacy(upstream, call, targetName, keeper, canAsk, visit.ports.ids, tools)) {
     if (event.kind === 'session-gone') yield failureEvent({ kind: 'session-unknown' });

@@ -27,6 +27,8 @@ export type OpenOutcome =
 export interface SessionKeeper {
   readonly client: ClientSession;
   readonly attach: (session: UpstreamSession, replaces: string | undefined) => Promise<AttachOutcome>;
+  /** The log level that the client session has now. */
+  readonly logLevel: () => Promise<string | undefined>;
 }
 
 /** The upstream does not open a session, so that the call cannot be sent. */
@@ -218,7 +220,7 @@ type AttachedOutcome =
 /** Any number of environments may open a session; one attachment wins, and the losers close theirs. */
 async function attachSession(
   link: UpstreamLink,
-  { client, attach }: SessionKeeper,
+  { client, attach, logLevel }: SessionKeeper,
   replaces: string | undefined,
   ids: Ids,
   tools: ConnectionTools,
@@ -233,6 +235,10 @@ async function attachSession(
     const outcome = await attach(session, replaces);
     kept = outcome.kind === 'attached';
     if (outcome.kind === 'gone') return { kind: 'session-gone' };
+    // A level set since the session was read found nothing attached to be passed to. Whoever sets one looks again after
+    // writing it, as is done here after attaching: one of the two sees the other.
+    const level = kept ? await logLevel() : undefined;
+    if (level !== undefined && level !== client.logLevel) await replayLogLevel(link, session, level, ids, tools);
     return { kind: 'attached', session: outcome.kind === 'lost' ? outcome.winner : session };
   } finally {
     if (!kept) tools.defer((later) => closeUpstreamSession(link, session, later));

@@ -212,6 +212,7 @@ async function sessionWith(attached: Record<string, UpstreamSession> = {}, field
     return {
       client,
       attach: (session, replaces) => clientSessions.attach('key', 'time', session, replaces),
+      logLevel: async () => (await clientSessions.read('key'))?.logLevel,
     };
   };
   return { clientSessions, keeper, attached: async () => (await clientSessions.read('key'))?.upstreamSessions['time'] };
@@ -349,6 +350,21 @@ describe('a call in a client session without one', () => {
     await run(on, await session.keeper());
     expect(on.story).toEqual(['initialize -', 'notifications/initialized s1', 'logging/setLevel s1', 'tools/call s1']);
     expect(on.sent()[2]?.params).toEqual({ level: 'warning' });
+  });
+
+  test('passes on a level that was set while it attached the session, and so found nothing attached', async () => {
+    const on = world();
+    const session = await sessionWith();
+    const keeper = await session.keeper();
+    await run(on, {
+      ...keeper,
+      attach: async (opened, replaces) => {
+        await session.clientSessions.setLogLevel('key', 'debug');
+        return keeper.attach(opened, replaces);
+      },
+    });
+    expect(on.story).toEqual(['initialize -', 'notifications/initialized s1', 'logging/setLevel s1', 'tools/call s1']);
+    expect(on.sent()[2]?.params).toEqual({ level: 'debug' });
   });
 
   test('goes on when the server wants no log level', async () => {
