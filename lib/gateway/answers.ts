@@ -7,8 +7,9 @@ import { isLogLevel } from '../protocol/methods.ts';
 import { attachedSession } from '../upstream/legacy.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
 import { introduce } from './handshake.ts';
-import { endingOfFailure, relay, unexpectedFailure } from './relay.ts';
-import type { Ending, Errand, LegacyScope, RelayReply, Scope } from './relay.ts';
+import { endingOfFailure, unexpectedFailure, type Ending, type RelayReply } from './ending.ts';
+import type { Errand, LegacyScope, Scope } from './errand.ts';
+import { relay } from './relay.ts';
 import type { Visit } from './visit.ts';
 
 export async function answerHere(

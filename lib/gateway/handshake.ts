@@ -24,7 +24,9 @@ import { endOfRefusal, openUpstreamSession } from '../upstream/legacy.ts';
 import { discover, type EraWrong } from '../upstream/modern.ts';
 import { closeLater, connectionTools, eraTools } from './connection-tools.ts';
 import { SERVER_INFO } from './identity.ts';
-import { eraLacking, explainRefusal, upstreamFailure, type ModernScope } from './relay.ts';
+import { upstreamFailure } from './ending.ts';
+import type { ModernScope } from './errand.ts';
+import { eraLacking, explainRefusal } from './relay.ts';
 import type { Visit } from './visit.ts';
 
 /** An introduction waits this long for an upstream, and then goes on without it. */

@@ -1,62 +1,22 @@
 /** A call on its way to an upstream and back: deadline, era, connection, and the client's form of what returns. */
-import type { Caller } from '../auth/caller.ts';
-import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
-import { toWire, type Failure, type UpstreamFault, type UpstreamSite } from '../errors.ts';
+import type { ServerUpstream } from '../catalog/plan.ts';
+import type { Failure, UpstreamFault } from '../errors.ts';
 import { watchForCancellation } from '../policies/cancellation.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import { StoreError, type ClientSession, type Outcome } from '../ports.ts';
-import { progressTokenText, responseToClient, type Call, type Reply } from '../protocol/call.ts';
+import { progressTokenText } from '../protocol/call.ts';
 import type { KnownVersions } from '../ports.ts';
 import { interimToClient } from '../protocol/interim.ts';
-import { errorText, JSON_RPC, parseJson, type ResponseMessage } from '../protocol/message.ts';
-import type { Envelope } from '../protocol/modern/envelope.ts';
+import { parseJson } from '../protocol/message.ts';
 import { forget, hasUnlearned, knownVersions, offeredInstead, type EraTools } from '../upstream/eras.ts';
 import type { UpstreamEvent } from '../upstream/exchange.ts';
-import { mayHaveRun, type CallEnd, type UpstreamTally } from '../upstream/fault.ts';
 import { callLegacy, endOfRefusal, type SessionKeeper, type SessionRefused } from '../upstream/legacy.ts';
 import { callModern } from '../upstream/modern.ts';
 import type { ConnectionTools } from '../upstream/streamable-http.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
+import { endingOfFailure, endingOfResponse, failureOf, unexpectedFailure } from './ending.ts';
+import type { Ending, RelayReply } from './ending.ts';
+import type { Errand, LegacyScope, ModernScope, Scope } from './errand.ts';
 import type { Visit } from './visit.ts';
-
-/** On whose behalf, and through which view, a call is made. */
-export type Scope = ModernScope | LegacyScope;
-
-export interface ModernScope {
-  readonly era: 'modern';
-  readonly server: VirtualServer;
-  readonly caller: Caller;
-  readonly envelope: Envelope;
-}
-
-export interface LegacyScope {
-  readonly era: 'legacy';
-  readonly server: VirtualServer;
-  readonly caller: Caller;
-  readonly session: ClientSession;
-  /** Whether the client takes an event stream, and so can be asked something before its answer. */
-  readonly canAsk: boolean;
-}
-
-/** A final reply, and what the action log calls it. */
-export type Ending = Extract<Reply, { kind: 'final' }> & {
-  readonly outcome: Outcome;
-  readonly errorKind: string | null;
-};
-
-export type RelayReply = Extract<Reply, { kind: 'interim' }> | Ending;
-
-/** One call to one upstream. */
-export interface Errand {
-  readonly visit: Visit;
-  readonly scope: Scope;
-  readonly call: Call;
-  readonly upstream: ServerUpstream;
-  /** What the call is for, as the upstream knows it. */
-  readonly targetName: string | undefined;
-  /** Filled in as the call goes on. */
-  readonly tally: UpstreamTally;
-}
 
 type RelayEvent = UpstreamEvent | { readonly kind: 'failure'; readonly failure: Failure };
 
@@ -233,12 +193,6 @@ function failureEvent(failure: Failure): RelayEvent {
   return { kind: 'failure', failure };
 }
 
-/** A store that does not answer is expected to happen; anything else is a defect, of which the client learns nothing. */
-export function unexpectedFailure(visit: Visit, error: unknown): Failure {
-  visit.ports.actionLog.defect(visit.invocation.requestId, error);
-  return error instanceof StoreError ? { kind: 'store-unavailable' } : { kind: 'internal' };
-}
-
 function endingOf(event: Exclude<RelayEvent, { kind: 'interim' }>, errand: Errand): Ending {
   switch (event.kind) {
     case 'final':
@@ -248,83 +202,4 @@ function endingOf(event: Exclude<RelayEvent, { kind: 'interim' }>, errand: Erran
     case 'failure':
       return endingOfFailure(event.failure, errand.call.request.idText);
   }
-}
-
-function endingOfResponse(response: ResponseMessage, { call, upstream }: Errand): Ending {
-  const text = responseToClient(call, response, upstream.view);
-  const { body } = response;
-  if ('error' in body) {
-    const status = call.era === 'modern' ? modernStatus(body.error.code) : 200;
-    return { kind: 'final', text, status, outcome: 'error', errorKind: String(body.error.code) };
-  }
-  const { isError, resultType } = body.result;
-  if (isError === true) return { kind: 'final', text, status: 200, outcome: 'tool-error', errorKind: null };
-  const outcome = resultType === 'input_required' ? 'input-required' : 'ok';
-  return { kind: 'final', text, status: 200, outcome, errorKind: null };
-}
-
-/** The statuses that the specification ties to its error codes (2026-07-28, basic/transports/streamable-http). */
-function modernStatus(code: number): number {
-  switch (code) {
-    case JSON_RPC.headerMismatch:
-    case JSON_RPC.missingClientCapability:
-    case JSON_RPC.unsupportedProtocolVersion:
-      return 400;
-    case JSON_RPC.methodNotFound:
-      return 404;
-    default:
-      return 200;
-  }
-}
-
-function failureOf(end: CallEnd, errand: Errand): Failure {
-  const { visit, upstream, call, tally } = errand;
-  if (end.kind !== 'cancelled') return upstreamFailure(visit, end, upstream.name, toolOf(call), tally);
-  return { kind: 'cancelled', site: siteOf(visit, end, upstream.name, toolOf(call), tally) };
-}
-
-function toolOf(call: Call): string | null {
-  return call.target?.what === 'tool' ? call.target.name : null;
-}
-
-export function upstreamFailure(
-  visit: Visit,
-  fault: UpstreamFault,
-  upstream: string,
-  tool: string | null,
-  tally: UpstreamTally,
-): Failure {
-  return { ...fault, site: siteOf(visit, fault, upstream, tool, tally) };
-}
-
-function siteOf(
-  visit: Visit,
-  end: CallEnd,
-  upstream: string,
-  tool: string | null,
-  { phase, sent }: UpstreamTally,
-): UpstreamSite {
-  return { upstream, tool, phase, elapsedMs: Math.round(visit.elapsedMs), mayHaveRun: mayHaveRun(end, sent) };
-}
-
-/** A failure as the final reply to the request of this id. */
-export function endingOfFailure(failure: Failure, idText: string | undefined): Ending {
-  const { status, error } = toWire(failure);
-  return {
-    kind: 'final',
-    text: errorText(idText, error),
-    status,
-    outcome: outcomeOf(failure),
-    errorKind: failure.kind,
-  };
-}
-
-export function outcomeOf(failure: Failure): Outcome {
-  if (failure.kind === 'cancelled') return 'cancelled';
-  const isOwnOrUpstream =
-    'site' in failure ||
-    failure.kind === 'internal' ||
-    failure.kind === 'store-unavailable' ||
-    failure.kind === 'era-lacking';
-  return isOwnOrUpstream ? 'error' : 'refused';
 }

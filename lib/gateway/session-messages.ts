@@ -13,7 +13,8 @@ import { notificationRule } from '../protocol/methods.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
 import { attachedSession, tellUpstream } from '../upstream/legacy.ts';
 import { closeLater, connectionTools } from './connection-tools.ts';
-import { cancellationKey, upstreamFailure } from './relay.ts';
+import { upstreamFailure } from './ending.ts';
+import { cancellationKey } from './relay.ts';
 import type { Visit } from './visit.ts';
 
 /** A cancellation that no environment is waiting for is of no use after the longest possible invocation. */
