@@ -119,7 +119,7 @@ async function receiveLegacy(
   accept: Acceptance,
 ): Promise<Delivery> {
   const requests = messages.filter((message) => message.kind === 'request');
-  const opened = await attempt(visit, 'session', () => openClientSession(visit, server, caller));
+  const opened = await attempt(visit, 'session', () => findClientSession(visit, server, caller));
   const about = { server, caller, era: 'legacy', request: batch ? undefined : requests[0] } as const;
   if (!opened.ok) return refuse(visit, opened.failure, { ...about, ...attempted(visit, opened.failure) });
   const session = opened.value;
@@ -159,7 +159,7 @@ async function welcome(
   return { ...delivery, headers: { ...delivery.headers, 'mcp-session-id': sessionId } };
 }
 
-async function openClientSession(visit: Visit, server: VirtualServer, caller: Caller): Promise<Result<ClientSession>> {
+async function findClientSession(visit: Visit, server: VirtualServer, caller: Caller): Promise<Result<ClientSession>> {
   const id = visit.request.headers['mcp-session-id'];
   if (id === undefined) return fail({ kind: 'session-required' });
   if (!isSessionId(id)) return fail({ kind: 'session-unknown' });
@@ -168,7 +168,7 @@ async function openClientSession(visit: Visit, server: VirtualServer, caller: Ca
 }
 
 async function endClientSession(visit: Visit, server: VirtualServer, caller: Caller): Promise<Result<ClientSession>> {
-  const opened = await openClientSession(visit, server, caller);
+  const opened = await findClientSession(visit, server, caller);
   if (!opened.ok) return opened;
   const ended = await visit.stores.clientSessions.terminate(opened.value.key);
   return ended === undefined ? fail({ kind: 'session-unknown' }) : succeed(ended);

@@ -60,7 +60,7 @@ export async function initialize(
     const { upstream } = server;
     const met = await meet(visit, upstream, hello, deadline, tally);
     if (!met.ok) return met;
-    return await openClientSession(visit, server, caller, request, hello, met.value);
+    return await createClientSession(visit, server, caller, request, hello, met.value);
   } finally {
     deadline.stop();
   }
@@ -102,7 +102,7 @@ async function meet(
   }
 }
 
-async function openClientSession(
+async function createClientSession(
   visit: Visit,
   server: VirtualServer,
   caller: Caller,
@@ -129,12 +129,13 @@ async function openClientSession(
     },
     clock.now(),
   );
+  let created = false;
   try {
-    if (!(await visit.stores.clientSessions.create(session))) return fail({ kind: 'internal' });
-  } catch (error) {
-    if (met !== undefined) closeLater(visit, upstream, met.session);
-    throw error;
+    created = await visit.stores.clientSessions.create(session);
+  } finally {
+    if (!created && met !== undefined) closeLater(visit, upstream, met.session);
   }
+  if (!created) return fail({ kind: 'internal' });
   const result = {
     protocolVersion,
     capabilities: met === undefined ? ASSUMED_SERVER_CAPABILITIES : announcedServerCapabilities(met.hello.capabilities),

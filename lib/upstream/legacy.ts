@@ -288,7 +288,7 @@ function sessionHeaders(session: UpstreamSession): Record<string, string> {
 /**
  * 404 says that the upstream does not know the session, and so has not executed the call (2025-11-25, basic/transports).
  * Many servers answer 400 and name the session instead. That may as well be a tool's own word, so the session itself is
- * asked: only if a ping is refused too was it the session.
+ * asked: only if a ping is turned away in the same manner was it the session.
  */
 async function isSessionLost(
   refusal: Refusal,
@@ -297,13 +297,16 @@ async function isSessionLost(
   ids: Ids,
   tools: ConnectionTools,
 ): Promise<boolean> {
-  if (session.id === null) return false;
-  if (refusal.status !== 400) return refusal.status === 404;
-  if (!/session/i.test(refusal.error?.message ?? '')) return false;
+  if (session.id === null || !speaksOfSession(refusal)) return false;
+  if (refusal.status === 404) return true;
   const probe = { ...tools, tally: newTally(tools.tally.cost) };
   const ping = await post(link, requestText(ids.random(), 'ping', {}), sessionHeaders(session), probe);
   if (ping.kind === 'stream') ping.close();
-  return ping.kind === 'refused';
+  return ping.kind === 'refused' && speaksOfSession(ping);
+}
+
+function speaksOfSession({ status, error }: Refusal): boolean {
+  return status === 404 || (status === 400 && /session/i.test(error?.message ?? ''));
 }
 
 /** A refusal with words of its own is passed on; one without is known by its status. */

@@ -1,4 +1,5 @@
 /** Upstreams that forget their sessions, or cannot open any, behind the function as it is deployed. */
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startScriptedUpstream, type Received, type ScriptedUpstream } from '../gateway/scripted-upstream.ts';
 import { startFaultyUpstream, type FaultyUpstream, type RecordedRequest } from '../support/faulty-upstream.ts';
@@ -54,19 +55,24 @@ test('a session that the upstream answers with 404 is replaced, and the client n
   expect(await heardDuring(() => expectServed(peer))).toEqual(['tools/call']);
 });
 
+/** As many servers say that they do not know a session. */
+function disown(response: ServerResponse, id: unknown): void {
+  const error = { code: -32000, message: 'Bad Request: No valid session ID provided' };
+  const refusal = JSON.stringify({ jsonrpc: '2.0', id, error });
+  response.writeHead(400, { 'content-type': 'application/json' }).end(refusal);
+}
+
 test('so is one that the upstream answers with 400 and a word about the session', async () => {
   const peer = await openPeer(gateway.url('scripted'), 'legacy');
   let forgotten: string | undefined;
   scripted.onCall(({ sessionId, response, params, message, answer }) => {
     forgotten ??= sessionId;
     if (sessionId !== forgotten) return answer({ content: [{ type: 'text', text: JSON.stringify(params.arguments) }] });
-    const error = { code: -32000, message: 'Bad Request: No valid session ID provided' };
-    const refusal = JSON.stringify({ jsonrpc: '2.0', id: message.id, error });
-    response.writeHead(400, { 'content-type': 'application/json' }).end(refusal);
+    disown(response, message.id);
   });
-  scripted.on('ping', ({ sessionId, response, answer }) => {
+  scripted.on('ping', ({ sessionId, response, message, answer }) => {
     if (sessionId !== forgotten) return answer({});
-    response.writeHead(400).end();
+    disown(response, message.id);
   });
   const begun = scripted.received.length;
   await expectServed(peer);

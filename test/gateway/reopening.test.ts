@@ -100,17 +100,28 @@ describe.each(LEGS)('$name', (leg) => {
     const { gateway, upstream } = await openScripted({ leg });
     const peer = await gateway.client.connect('2025-11-25');
     const lost = upstream.of('notifications/initialized')[0]?.sessionId;
-    upstream.onCall(({ response, sessionId, answer }) => {
+    const serve: Parameters<typeof upstream.onCall>[0] = ({ response, sessionId, answer }) => {
       if (sessionId !== lost) return answer({ fresh: true });
       const error = { code: -32000, message: 'Bad Request: No valid session ID provided' };
       response.writeHead(400, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ jsonrpc: '2.0', id: null, error }));
-    });
-    upstream.on('ping', ({ response, sessionId, answer }) => {
-      if (sessionId !== lost) return answer({});
-      response.writeHead(400).end();
-    });
+    };
+    upstream.onCall(serve);
+    upstream.on('ping', serve);
     expect((await peer.call('up__x')).result).toEqual({ fresh: true });
+  });
+
+  test('a server that takes no ping does not thereby disown its session', async () => {
+    const { gateway, upstream } = await openScripted({ leg });
+    const peer = await gateway.client.connect('2025-11-25');
+    const error = { code: -32050, message: 'Checkout session cs_123 is already paid' };
+    upstream.onCall(({ response }) => {
+      response.writeHead(400, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: null, error }));
+    });
+    upstream.on('ping', ({ response }) => void response.writeHead(400).end('no ping here'));
+    expect((await peer.call('up__pay')).error).toEqual(error);
+    expect(upstream.of('tools/call')).toHaveLength(1);
   });
 
   test('a tool that speaks of a session of its own with 400 runs once, and is heard', async () => {
