@@ -1,5 +1,6 @@
 /** What a legacy upstream asks its client, and what a legacy client says that is no request. */
 import { describe, expect, test } from 'vitest';
+import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { LEGACY_REVISIONS, LEGS, messagesOf, type Harness, type Peer } from '../support/gateway-harness.ts';
 import { openFaulty, openScripted } from './fixtures.ts';
 import type { ScriptedUpstream } from './scripted-upstream.ts';
@@ -279,6 +280,29 @@ describe.each(LEGS)('$name', (leg) => {
       expect(messages).toEqual([{ jsonrpc: '2.0', id: 1, result: {} }]);
       const levels = upstream.requests.filter(({ method }) => method === 'logging/setLevel');
       expect(levels.map(({ message }): unknown => message.params)).toEqual([{ level: 'warning' }]);
+    });
+
+    test('reaches an upstream session that is attached while the level is being written', async () => {
+      const openMemory = createMemoryStores();
+      let meanwhile = async (): Promise<unknown> => undefined;
+      const { gateway, upstream } = await openFaulty('legacy', {
+        leg,
+        openStores: (tally) => {
+          const stores = openMemory(tally);
+          const setLogLevel: typeof stores.clientSessions.setLogLevel = async (key, level) => {
+            await meanwhile();
+            return stores.clientSessions.setLogLevel(key, level);
+          };
+          return { ...stores, clientSessions: { ...stores.clientSessions, setLogLevel } };
+        },
+      });
+      await upstream.stop();
+      const peer = await gateway.client.connect('2025-11-25');
+      await upstream.start();
+      meanwhile = () => peer.call('up__ok');
+      expect((await peer.request('logging/setLevel', { level: 'debug' })).messages[0].result).toEqual({});
+      const levels = upstream.requests.filter(({ method }) => method === 'logging/setLevel');
+      expect(levels.map(({ message }): unknown => message.params)).toEqual([{ level: 'debug' }]);
     });
 
     test('is replayed on an upstream session that is attached later, before the call', async () => {
