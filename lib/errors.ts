@@ -55,6 +55,7 @@ export type Failure =
   | { readonly kind: 'method-not-found'; readonly method: string; readonly modern: boolean }
   | { readonly kind: 'invalid-params'; readonly reason: string }
   | { readonly kind: 'unknown-name'; readonly what: 'tool' | 'prompt' | 'resource'; readonly name: string }
+  | { readonly kind: 'tool-held'; readonly upstream: string; readonly tool: string }
   // The client session.
   | { readonly kind: 'session-required' }
   | { readonly kind: 'session-unknown' }
@@ -68,6 +69,8 @@ export type Failure =
       readonly requested: string;
       readonly supported: readonly string[];
     }
+  /** The upstream asks the client something in a form that the client's revision does not have. */
+  | { readonly kind: 'cannot-ask'; readonly site: UpstreamSite; readonly asked: string }
   | UpstreamFailure
   // The gateway.
   | { readonly kind: 'store-unavailable' }
@@ -97,6 +100,8 @@ export const SLUICE_CODES = {
   'upstream-unauthorized': 1013,
   'upstream-session-lost': 1014,
   cancelled: 1020,
+  'tool-held': 1021,
+  'cannot-ask': 1022,
   'store-unavailable': 1030,
 } as const;
 
@@ -136,6 +141,21 @@ export function toWire(failure: Failure): WireError {
       return wire(200, JSON_RPC.invalidParams, failure.reason);
     case 'unknown-name':
       return wire(200, JSON_RPC.invalidParams, `Unknown ${failure.what}: ${excerpt(failure.name)}`);
+    case 'tool-held':
+      return wire(
+        200,
+        SLUICE_CODES['tool-held'],
+        `The definition of ${excerpt(failure.tool)} has changed, and the operator has not accepted it yet`,
+        { upstream: failure.upstream, tool: excerpt(failure.tool), mayHaveRun: false },
+      );
+    case 'cannot-ask':
+      return wire(
+        200,
+        SLUICE_CODES['cannot-ask'],
+        `Upstream ${failure.site.upstream} asks the client for ${failure.asked}, which cannot be carried between ` +
+          `the protocol revisions of the two`,
+        { ...failure.site },
+      );
     case 'session-required':
       return wire(400, JSON_RPC.invalidRequest, 'Mcp-Session-Id is required; begin with initialize');
     case 'session-unknown':

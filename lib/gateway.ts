@@ -8,7 +8,7 @@
  */
 import { authenticate, type Caller } from './auth/caller.ts';
 import { corsHeaders, isOriginAllowed, preflightHeaders } from './auth/origin.ts';
-import { planCall, virtualServers, type VirtualServer } from './catalog/plan.ts';
+import { planCall, type Plan, type VirtualServer } from './catalog/plan.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import { openDoor } from './delivery/door.ts';
 import { classify, unservedVersion } from './delivery/incoming.ts';
@@ -23,7 +23,10 @@ import { endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayR
 import type { Errand, LegacyScope, Scope } from './gateway/errand.ts';
 import { relay } from './gateway/relay.ts';
 import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/session-messages.ts';
-import { Visit, type Shared } from './gateway/visit.ts';
+import { answerList } from './gateway/lists.ts';
+import { holdOf } from './gateway/pinning.ts';
+import { relayToOwner } from './gateway/resources.ts';
+import { Visit, newShared, type Shared } from './gateway/visit.ts';
 import type { ClientSession, Invocation, Ports } from './ports.ts';
 import { readTarget, type Call, type Reply } from './protocol/call.ts';
 import { BATCH_VERSION, type Era } from './protocol/era.ts';
@@ -39,7 +42,7 @@ export type Gateway = (request: HttpRequest, invocation: Invocation) => Promise<
 
 /** `config` has been resolved: defaults applied, every rule checked. */
 export function createGateway(config: GatewayConfig, ports: Ports): Gateway {
-  const shared: Shared = { config, ports, servers: virtualServers(config), eraCache: new Map() };
+  const shared: Shared = newShared(config, ports);
   return async (request, invocation) => {
     const visit = new Visit(shared, request, invocation);
     const delivery = await ports.tracer.stage('gateway', () => serve(visit));
@@ -258,13 +261,37 @@ async function* repliesTo(
     yield endingOfFailure(plan.failure, request.idText);
     return;
   }
-  if (plan.value.kind === 'answer') {
-    yield await answerHere(visit, scope, request, tally);
-    return;
+  yield* carryOut(visit, scope, call, plan.value, tally);
+}
+
+async function* carryOut(
+  visit: Visit,
+  scope: Scope,
+  call: Call,
+  plan: Plan,
+  tally: UpstreamTally,
+): AsyncGenerator<RelayReply, void> {
+  switch (plan.kind) {
+    case 'answer':
+      yield await answerHere(visit, scope, call.request, tally);
+      return;
+    case 'list':
+      yield await answerList(visit, scope, call.request, plan.member, tally);
+      return;
+    case 'all':
+      yield await setLogLevel(visit, scope, call.request, tally);
+      return;
+    case 'owner':
+      yield* relayToOwner(visit, scope, call, plan.uri, tally);
+      return;
+    case 'one': {
+      const { upstream, targetName } = plan;
+      const errand: Errand = { visit, scope, call, upstream, targetName, tally };
+      const held = await holdOf(errand);
+      if (held === undefined) yield* relay(errand);
+      else yield endingOfFailure(held, call.request.idText);
+    }
   }
-  const { upstream, targetName } = plan.value;
-  const errand: Errand = { visit, scope, call, upstream, targetName, tally };
-  yield* scope.era === 'legacy' && request.method === 'logging/setLevel' ? setLogLevel(errand, scope) : relay(errand);
 }
 
 // ---------------------------------------------------------------------------- what is said without being a request
@@ -359,6 +386,8 @@ function subjectOf(visit: Visit, about: About) {
   };
 }
 
-function shareOf(server: VirtualServer | undefined, { attempts, cost }: UpstreamTally) {
-  return { upstream: cost.requests > 0 ? (server?.upstream.name ?? null) : null, attempts, ...cost };
+/** Which upstream it was is known when there is one, or when the call was for one. */
+function shareOf(server: VirtualServer | undefined, { attempts, cost, upstream }: UpstreamTally) {
+  const only = server?.upstreams.length === 1 ? server.upstreams[0]?.name : undefined;
+  return { upstream: cost.requests > 0 ? (upstream ?? only ?? null) : null, attempts, ...cost };
 }

@@ -4,6 +4,7 @@
  */
 import type { Era } from './protocol/era.ts';
 import type { JsonObject } from './protocol/message.ts';
+import type { ListMember } from './protocol/methods.ts';
 
 export interface Ports {
   readonly clock: Clock;
@@ -73,6 +74,9 @@ export interface Stores {
   readonly clientSessions: ClientSessionStore;
   readonly mailbox: MailboxStore;
   readonly upstreamEras: UpstreamEraStore;
+  readonly upstreamSessions: UpstreamSessionStore;
+  readonly catalog: CatalogStore;
+  readonly pins: PinStore;
 }
 
 /** A session that a legacy client holds on the gateway. */
@@ -97,7 +101,7 @@ export interface ClientSession {
   readonly expiresAt: number;
 }
 
-/** A session that the gateway holds on a legacy upstream, on behalf of one client session. */
+/** A session that the gateway holds on a legacy upstream, on behalf of one client session or of several calls. */
 export interface UpstreamSession {
   /** Unguessable; names this attachment, so that a replacement can say which one it replaces. */
   readonly generation: string;
@@ -130,7 +134,40 @@ export interface ClientSessionStore {
   touch(key: string, lastSeenAt: number, expiresAt: number): Promise<boolean>;
   /** Removes the session and returns what it was; undefined for everyone but the one who removed it. */
   terminate(key: string): Promise<ClientSession | undefined>;
+  /** As `terminate`, unless the session expires after `now`: somebody has used it meanwhile. */
+  terminateExpired(key: string, now: number): Promise<ClientSession | undefined>;
+  /**
+   * Keys of sessions that expire at `from` or later, and before `until`: the earliest first, no more than `limit`. Read
+   * from an index that may lag behind.
+   */
+  expiringBetween(from: number, until: number, limit: number): Promise<readonly string[]>;
 }
+
+/** A session on a legacy upstream that serves the calls of clients without sessions. */
+export interface SharedUpstreamSession {
+  /** Name of the upstream, as configured. */
+  readonly upstream: string;
+  readonly session: UpstreamSession;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** Upstream sessions that belong to no client session. `key` is a digest of the upstream and of who shares the session. */
+export interface UpstreamSessionStore {
+  /** A consistent read. Expiry is the reader's to check. */
+  read(key: string): Promise<SharedUpstreamSession | undefined>;
+  /** Keeps a session if none is kept, or if the one that is has generation `replaces`, or has expired by `now`. */
+  keep(key: string, shared: SharedUpstreamSession, replaces: string | undefined, now: number): Promise<KeepOutcome>;
+  /** Removes it if it has expired by `now`, and returns it; undefined for everyone but the one who removed it. */
+  removeExpired(key: string, now: number): Promise<SharedUpstreamSession | undefined>;
+  /** As for client sessions. */
+  expiringBetween(from: number, until: number, limit: number): Promise<readonly string[]>;
+}
+
+export type KeepOutcome =
+  | { readonly kind: 'kept' }
+  /** Another environment was first; `winner` is in place and the caller's own session is to be closed. */
+  | { readonly kind: 'lost'; readonly winner: UpstreamSession };
 
 /** A client's wish to cancel a call that some environment is holding. */
 export interface Cancellation {
@@ -157,9 +194,14 @@ export interface MailboxStore {
 /** What is known of an era on an upstream: the protocol versions it offers there; empty when it lacks the era. */
 export type KnownVersions = readonly string[];
 
+/** How messages reach an upstream: Streamable HTTP, or HTTP+SSE as of 2024-11-05. */
+export type UpstreamTransportName = 'http' | 'sse';
+
 /** What probing has taught about an upstream. An era that is absent has not been probed. */
 export interface UpstreamEras {
   readonly versions: Readonly<Partial<Record<Era, KnownVersions>>>;
+  /** Absent while it has not been found out; the legacy era has both, the modern one `http` only. */
+  readonly transport?: UpstreamTransportName;
   /** When the newest of this was learned, milliseconds since the epoch. */
   readonly learnedAt: number;
 }
@@ -171,11 +213,88 @@ export interface UpstreamEraStore {
   write(upstream: string, eras: UpstreamEras, expiresAt: number): Promise<void>;
 }
 
+/** What is kept of an upstream: its lists, and how it introduces itself. */
+export type CatalogMember = ListMember | 'introduction';
+
+/** One list of one upstream, as one kind of caller gets it. */
+export interface CatalogKey {
+  /** Digest of everything that decides who answers, as in `UpstreamEraStore`. */
+  readonly upstream: string;
+  /** Digest of the authorization context, the revision spoken upstream and the client capabilities declared there. */
+  readonly audience: string;
+  readonly member: CatalogMember;
+}
+
+/** What is known of a kept list without reading it. */
+export interface CatalogHead {
+  /** Unguessable; names the text, so that nobody reads half of one and half of another. */
+  readonly version: string;
+  /** How often the upstream's list was known to have changed when this one was asked for. */
+  readonly changes: number;
+  /** When it was asked for, milliseconds since the epoch. */
+  readonly fetchedAt: number;
+  /** Until when it need not be asked for again, unless it changes. */
+  readonly freshUntil: number;
+  /** When a client last had it asked for: what nobody asks for need not be kept fresh. */
+  readonly wantedAt: number;
+  /** Whether every caller of its audience gets the same one, so that it can be asked for on nobody's behalf. */
+  readonly shared: boolean;
+  /** What to tell the upstream when it is asked again: the revision to speak, and the client capabilities. */
+  readonly asked: { readonly version: string; readonly clientCapabilities: JsonObject };
+  /** Size of the text as it is kept, in bytes. */
+  readonly bytes: number;
+}
+
+/** What the writer of a list decides; the store adds the rest. */
+export type NewCatalogHead = Omit<CatalogHead, 'bytes'>;
+
+export interface CatalogState {
+  readonly head: CatalogHead | undefined;
+  /** How often the upstream's list is known to have changed. */
+  readonly changes: number;
+}
+
+/**
+ * Lists of upstreams: compressed, in parts that fit in a record, behind a head that is written last. What is kept is
+ * replaced only by what was asked for later, so that a slow answer never undoes a newer one.
+ */
+export interface CatalogStore {
+  /** In the order of the keys; consistent reads. */
+  heads(keys: readonly CatalogKey[]): Promise<readonly CatalogState[]>;
+  /** The texts, in the order given; undefined for one that has been replaced or removed meanwhile. */
+  texts(
+    wanted: readonly { readonly key: CatalogKey; readonly head: CatalogHead }[],
+  ): Promise<readonly (string | undefined)[]>;
+  /** False when what is in place has seen more changes, or as many and was fetched later. */
+  write(key: CatalogKey, head: NewCatalogHead, text: string, expiresAt: number): Promise<boolean>;
+  /** Writes the head anew over the same text (`head.version`); false when that is no longer in place. */
+  renew(key: CatalogKey, head: CatalogHead, expiresAt: number): Promise<boolean>;
+  /** Counts a change of the upstream's list: whatever was asked for before is stale now, whoever it was for. */
+  countChange(upstream: string, member: CatalogMember): Promise<void>;
+  /** Everything kept of an upstream. */
+  headsOf(upstream: string): Promise<readonly { readonly key: CatalogKey; readonly head: CatalogHead }[]>;
+}
+
+/** The tool definitions of one upstream that the operator trusts. */
+export interface PinRecord {
+  /** Unguessable; names this state of the record. */
+  readonly version: string;
+  /** JSON text. */
+  readonly text: string;
+}
+
+export interface PinStore {
+  /** `upstream` is its configured name. A consistent read. */
+  read(upstream: string): Promise<PinRecord | undefined>;
+  /** Replaces the record of version `replaces`; undefined when there is none. False when somebody else was first. */
+  write(upstream: string, record: PinRecord, replaces: string | undefined): Promise<boolean>;
+}
+
 // ------------------------------------------------------------------------------------------------------- transport
 
 export interface UpstreamHttpRequest {
   readonly url: string;
-  readonly method: 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   /** Limit for name resolution, TCP and TLS together, in milliseconds. */
@@ -252,7 +371,40 @@ export interface Action {
   readonly attempt: number;
 }
 
+/** Something that happened beside the actions and that the operator should know. Never arguments or results. */
+export type Notice =
+  /** An upstream was left out of a merged list. */
+  | {
+      readonly kind: 'upstream-unavailable';
+      readonly upstream: string;
+      readonly member: CatalogMember;
+      readonly reason: string;
+    }
+  /** A list is no longer what it was. Names as the upstream knows them, no more than the first twenty of each. */
+  | {
+      readonly kind: 'list-changed';
+      readonly upstream: string;
+      readonly member: ListMember;
+      readonly added: readonly string[];
+      readonly changed: readonly string[];
+      readonly removed: readonly string[];
+    }
+  /** Two upstreams of a virtual server claim the same name or URI; `upstream` does not get it. */
+  | {
+      readonly kind: 'claim-lost';
+      readonly server: string;
+      readonly upstream: string;
+      readonly owner: string;
+      readonly name: string;
+    }
+  /** A name, with its prefix, is longer than some clients take. */
+  | { readonly kind: 'name-too-long'; readonly server: string; readonly upstream: string; readonly name: string }
+  /** A pinned tool changed: it is hidden and refused until an operator accepts it. */
+  | { readonly kind: 'tool-held'; readonly upstream: string; readonly tool: string };
+
 export interface ActionLog {
+  /** For the operator; written synchronously, as actions are. */
+  notice(requestId: string, notice: Notice): void;
   /** Writes synchronously, so that an environment that is killed leaves its last line. */
   write(action: Action): void;
   /** Something that the code did not expect: a defect, or a store that does not answer. For the operator only. */

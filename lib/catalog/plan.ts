@@ -1,7 +1,9 @@
-/** Who is to answer a call: the gateway itself, or an upstream of the virtual server. */
+/** Who is to answer a call: the gateway itself, one upstream of the virtual server, or all of them. */
 import type { GatewayConfig, UpstreamConfig } from '../config/schema.ts';
-import { fail, succeed, type Result } from '../errors.ts';
-import { upstreamTargetName, type Call, type View } from '../protocol/call.ts';
+import { fail, succeed, type Failure, type Result } from '../errors.ts';
+import { upstreamTargetName, type Call, type Target, type View } from '../protocol/call.ts';
+import { prefixOf } from '../protocol/names.ts';
+import type { ListMember } from '../protocol/methods.ts';
 
 /** An upstream as one virtual server shows it. */
 export interface ServerUpstream {
@@ -12,47 +14,76 @@ export interface ServerUpstream {
 
 export interface VirtualServer {
   readonly name: string;
-  /** The one upstream behind it. */
-  readonly upstream: ServerUpstream;
+  /** In configured order: the first that lists a URI owns it. At least one. */
+  readonly upstreams: readonly ServerUpstream[];
 }
 
 export type Plan =
   /** The gateway answers by itself. */
   | { readonly kind: 'answer' }
   /** One upstream answers; `targetName` is what the call is for, as the upstream knows it. */
-  | { readonly kind: 'one'; readonly upstream: ServerUpstream; readonly targetName: string | undefined };
+  | { readonly kind: 'one'; readonly upstream: ServerUpstream; readonly targetName: string | undefined }
+  /** Whichever upstream has the resource answers. */
+  | { readonly kind: 'owner'; readonly uri: string }
+  /** Every upstream has a share in the list. */
+  | { readonly kind: 'list'; readonly member: ListMember }
+  /** Every upstream is told. */
+  | { readonly kind: 'all' };
 
 export function virtualServers(config: GatewayConfig): ReadonlyMap<string, VirtualServer> {
-  const servers = new Map<string, VirtualServer>();
-  for (const [name, server] of Object.entries(config.servers)) {
-    const upstreamName = server.upstreams[0];
-    const upstream = upstreamName === undefined ? undefined : config.upstreams[upstreamName];
-    if (upstreamName === undefined || upstream === undefined) continue;
-    const view = { prefix: upstream.prefix, tools: server.tools };
-    servers.set(name, { name, upstream: { name: upstreamName, config: upstream, view } });
-  }
-  return servers;
+  return new Map(
+    Object.entries(config.servers).map(([name, server]) => {
+      const upstreams = server.upstreams.flatMap((upstreamName): ServerUpstream[] => {
+        const upstream = config.upstreams[upstreamName];
+        if (upstream === undefined) return [];
+        return [{ name: upstreamName, config: upstream, view: { prefix: upstream.prefix, tools: server.tools } }];
+      });
+      return [name, { name, upstreams }];
+    }),
+  );
+}
+
+export function upstreamNamed(server: VirtualServer, name: string): ServerUpstream | undefined {
+  return server.upstreams.find((upstream) => upstream.name === name);
 }
 
 export function planCall(call: Call, server: VirtualServer): Result<Plan> {
   const { rule, request, target } = call;
-  const { upstream } = server;
   switch (rule.plan) {
     case 'answer':
     case 'deliver':
       return succeed({ kind: 'answer' });
     case 'all':
-      // Behind a virtual server there is one upstream, and all of them is that one.
-      return succeed({ kind: 'one', upstream, targetName: undefined });
+      return succeed(rule.list === undefined ? { kind: 'all' } : { kind: 'list', member: rule.list });
     case 'one':
-      break;
+      return target === undefined
+        ? fail({ kind: 'invalid-params', reason: `${request.method} does not say what it is for` })
+        : planTarget(target, server);
   }
-  if (rule.target === undefined) return succeed({ kind: 'one', upstream, targetName: undefined });
-  if (target === undefined) {
-    return fail({ kind: 'invalid-params', reason: `${request.method} does not say what it is for` });
+}
+
+/** A name routes by its prefix alone, without a catalog; who has a URI is for the catalog to say. */
+function planTarget(target: Target, server: VirtualServer): Result<Plan> {
+  if (target.what === 'resource') {
+    const [only, ...others] = server.upstreams;
+    return only !== undefined && others.length === 0
+      ? succeed({ kind: 'one', upstream: only, targetName: target.name })
+      : succeed({ kind: 'owner', uri: target.name });
   }
-  const targetName = upstreamTargetName(target, upstream.view);
-  return targetName === undefined
-    ? fail({ kind: 'unknown-name', what: target.what, name: target.name })
+  const upstream = upstreamOfName(target.name, server);
+  const targetName = upstream && upstreamTargetName(target, upstream.view);
+  return upstream === undefined || targetName === undefined
+    ? fail(unknownName(target))
     : succeed({ kind: 'one', upstream, targetName });
+}
+
+/** Prefixes hold no underscore, so that a name has one prefix at most; without a known one it goes to the upstream without. */
+export function upstreamOfName(clientName: string, server: VirtualServer): ServerUpstream | undefined {
+  const prefix = prefixOf(clientName);
+  const named = prefix && server.upstreams.find(({ view }) => view.prefix === prefix);
+  return named || server.upstreams.find(({ view }) => view.prefix === '');
+}
+
+export function unknownName({ what, name }: Target): Failure {
+  return { kind: 'unknown-name', what, name };
 }

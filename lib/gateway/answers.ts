@@ -1,16 +1,21 @@
 /** What the gateway answers by itself, with or without asking the upstream first. */
+import type { ServerUpstream } from '../catalog/plan.ts';
 import { fail, succeed, type Result } from '../errors.ts';
+import { startDeadline } from '../policies/deadline.ts';
 import type { ClientSession } from '../ports.ts';
 import type { RequestMessage } from '../protocol/message.ts';
-import { JSON_RPC, resultText } from '../protocol/message.ts';
+import { resultText } from '../protocol/message.ts';
 import { isLogLevel } from '../protocol/methods.ts';
-import { attachedSession } from '../upstream/legacy.ts';
-import type { UpstreamTally } from '../upstream/fault.ts';
-import { introduce } from './handshake.ts';
-import { endingOfFailure, unexpectedFailure, type Ending, type RelayReply } from './ending.ts';
-import type { Errand, LegacyScope, Scope } from './errand.ts';
-import { relay } from './relay.ts';
+import { attachedSession, replayLogLevel } from '../upstream/legacy.ts';
+import { newTally, type UpstreamTally } from '../upstream/fault.ts';
+import { connectionTools } from './connection-tools.ts';
+import { discoverAll } from './handshake.ts';
+import { endingOfFailure, unexpectedFailure, type Ending } from './ending.ts';
+import type { LegacyScope, Scope } from './errand.ts';
 import type { Visit } from './visit.ts';
+
+/** An upstream that takes longer over its log level hears it, but is not waited for, in milliseconds. */
+const LEVEL_MS = 5000;
 
 export async function answerHere(
   visit: Visit,
@@ -20,7 +25,7 @@ export async function answerHere(
 ): Promise<Ending> {
   if (scope.era === 'legacy') return emptyResult(request);
   try {
-    const introduced = await visit.ports.tracer.stage('discover', () => introduce(visit, scope, request, tally));
+    const introduced = await visit.ports.tracer.stage('discover', () => discoverAll(visit, scope, request, tally));
     return introduced.ok ? success(introduced.value) : endingOfFailure(introduced.failure, request.idText);
   } catch (error) {
     return endingOfFailure(unexpectedFailure(visit, error), request.idText);
@@ -28,30 +33,43 @@ export async function answerHere(
 }
 
 /**
- * Keeps the level with the client session, for upstream sessions attached later, and passes it to the one attached
- * now. An upstream that does not log has nothing to set.
+ * Keeps the level with the client session, for upstream sessions attached later, and passes it to those attached now.
+ * What an upstream says to it is between the gateway and the upstream: the level only decides how much it logs.
  */
-export async function* setLogLevel(errand: Errand, scope: LegacyScope): AsyncGenerator<RelayReply, void> {
-  const { visit, call, upstream } = errand;
-  const { request } = call;
+export async function setLogLevel(
+  visit: Visit,
+  scope: Scope,
+  request: RequestMessage,
+  tally: UpstreamTally,
+): Promise<Ending> {
   const level = request.params?.['level'];
-  if (!isLogLevel(level)) {
-    yield endingOfFailure({ kind: 'invalid-params', reason: 'level must be a log level of RFC 5424' }, request.idText);
-    return;
+  if (scope.era !== 'legacy' || !isLogLevel(level)) {
+    return endingOfFailure({ kind: 'invalid-params', reason: 'level must be a log level of RFC 5424' }, request.idText);
   }
   const kept = await keepLogLevel(visit, scope, level);
-  if (!kept.ok) {
-    yield endingOfFailure(kept.failure, request.idText);
-    return;
-  }
-  const session = kept.value;
-  if (attachedSession(session, upstream) === undefined) {
-    yield emptyResult(request);
-    return;
-  }
-  for await (const reply of relay({ ...errand, scope: { ...scope, session } })) {
-    const hasNoLogs = reply.kind === 'final' && reply.errorKind === String(JSON_RPC.methodNotFound);
-    yield hasNoLogs ? emptyResult(request) : reply;
+  if (!kept.ok) return endingOfFailure(kept.failure, request.idText);
+  await Promise.all(
+    scope.server.upstreams.map((upstream) => passLogLevel(visit, upstream, kept.value, level, newTally(tally.cost))),
+  );
+  return emptyResult(request);
+}
+
+async function passLogLevel(
+  visit: Visit,
+  upstream: ServerUpstream,
+  session: ClientSession,
+  level: string,
+  tally: UpstreamTally,
+): Promise<void> {
+  const attached = attachedSession(session, upstream);
+  if (attached === undefined) return;
+  const { endsAt } = visit.invocation;
+  const limits = { totalMs: Math.min(upstream.config.timeoutMs, LEVEL_MS), idleMs: undefined, endsAt };
+  const deadline = startDeadline(visit.ports.clock, limits);
+  try {
+    await replayLogLevel(upstream, attached, level, visit.ports.ids, connectionTools(visit, deadline, tally));
+  } finally {
+    deadline.stop();
   }
 }
 

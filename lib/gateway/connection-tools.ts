@@ -4,8 +4,7 @@ import type { UpstreamEras, UpstreamSession } from '../ports.ts';
 import type { EraTools } from '../upstream/eras.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { closeUpstreamSession } from '../upstream/legacy.ts';
-import type { ConnectionTools, UpstreamLink } from '../upstream/streamable-http.ts';
-import { SERVER_INFO } from './identity.ts';
+import { post, type ConnectionTools, type UpstreamLink } from '../upstream/streamable-http.ts';
 import type { Visit } from './visit.ts';
 
 /** How long work that outlives its answer may take upstream. */
@@ -22,6 +21,7 @@ export function connectionTools(visit: Visit, deadline: Deadline, tally: Upstrea
     maxMessageBytes: visit.shared.config.limits.upstreamMessageBytes,
     limits: deadline,
     tally,
+    post,
     defer: (work) => visit.defer(() => asAfterword(visit, work)),
   };
 }
@@ -31,7 +31,7 @@ export function eraTools(visit: Visit, connection: ConnectionTools): EraTools {
     cache: visit.shared.eraCache,
     store: { read: (upstream) => recallEras(visit, upstream), write: visit.stores.upstreamEras.write },
     ids: visit.ports.ids,
-    identity: SERVER_INFO,
+    identity: visit.shared.identity,
     connection,
   };
 }

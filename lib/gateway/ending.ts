@@ -2,7 +2,10 @@
 import { toWire, type Failure, type UpstreamFault, type UpstreamSite } from '../errors.ts';
 import { StoreError, type Outcome } from '../ports.ts';
 import { responseToClient, type Call, type Reply } from '../protocol/call.ts';
-import { errorText, JSON_RPC, type ResponseMessage } from '../protocol/message.ts';
+import { isLegacyVersion, LATEST_LEGACY, type Era } from '../protocol/era.ts';
+import { errorHeadToLegacy, errorHeadToModern } from '../protocol/translation/error.ts';
+import { asksTheClient, listWords, missingCapabilityWords } from '../protocol/translation/questions.ts';
+import { errorText, JSON_RPC, type JsonRpcError, type ResponseMessage } from '../protocol/message.ts';
 import { mayHaveRun, type CallEnd, type UpstreamTally } from '../upstream/fault.ts';
 import type { Errand } from './errand.ts';
 import type { Visit } from './visit.ts';
@@ -22,17 +25,46 @@ export function unexpectedFailure(visit: Visit, error: unknown): Failure {
 }
 
 /** The upstream's own final word. */
-export function endingOfResponse(response: ResponseMessage, { call, upstream }: Errand): Ending {
-  const text = responseToClient(call, response, upstream.view);
+export function endingOfResponse(response: ResponseMessage, upstreamEra: Era, errand: Errand): Ending {
+  const { visit, scope, call, upstream, tally } = errand;
+  const asked = scope.era === 'legacy' && upstreamEra === 'modern' ? questionsIn(response) : undefined;
+  if (asked !== undefined) {
+    const site = siteOf(visit, { kind: 'upstream-closed' }, upstream.name, toolOf(call), tally);
+    return endingOfFailure({ kind: 'cannot-ask', asked, site }, call.request.idText);
+  }
+  const text = responseToClient(call, response, {
+    upstreamEra,
+    version:
+      scope.era === 'legacy' && isLegacyVersion(scope.session.protocolVersion)
+        ? scope.session.protocolVersion
+        : LATEST_LEGACY,
+    clientCapabilities: scope.era === 'modern' ? scope.envelope.clientCapabilities : {},
+    serverInfo: visit.shared.identity,
+  });
   const { body } = response;
   if ('error' in body) {
-    const status = call.era === 'modern' ? modernStatus(body.error.code) : 200;
-    return { kind: 'final', text, status, outcome: 'error', errorKind: String(body.error.code) };
+    const { code } = upstreamEra === call.era ? body.error : translatedHead(call, body.error);
+    const status = call.era === 'modern' ? modernStatus(code) : 200;
+    return { kind: 'final', text, status, outcome: 'error', errorKind: String(code) };
   }
   const { isError, resultType } = body.result;
   if (isError === true) return { kind: 'final', text, status: 200, outcome: 'tool-error', errorKind: null };
   const outcome = resultType === 'input_required' ? 'input-required' : 'ok';
   return { kind: 'final', text, status: 200, outcome, errorKind: null };
+}
+
+function translatedHead({ era, request }: Call, error: JsonRpcError) {
+  return era === 'modern' ? errorHeadToModern(error) : errorHeadToLegacy(request.method, error);
+}
+
+/** What a modern upstream wants of a client before it answers, in words; undefined when it has answered. */
+function questionsIn({ body }: ResponseMessage): string | undefined {
+  if ('error' in body) return missingCapabilityWords(body.error);
+  const kinds = asksTheClient(body.result);
+  if (kinds === undefined) return undefined;
+  return kinds.length === 0
+    ? 'the same request again'
+    : listWords(kinds.map((kind) => (kind === 'unknown' ? 'input' : kind)));
 }
 
 /** The statuses that the specification ties to its error codes (2026-07-28, basic/transports/streamable-http). */
@@ -52,8 +84,18 @@ function modernStatus(code: number): number {
 /** Why the call ended without an answer. */
 export function failureOf(end: CallEnd, errand: Errand): Failure {
   const { visit, upstream, call, tally } = errand;
-  if (end.kind !== 'cancelled') return upstreamFailure(visit, end, upstream.name, toolOf(call), tally);
-  return { kind: 'cancelled', site: siteOf(visit, end, upstream.name, toolOf(call), tally) };
+  return failureOfEnd(visit, end, upstream.name, toolOf(call), tally);
+}
+
+export function failureOfEnd(
+  visit: Visit,
+  end: CallEnd,
+  upstream: string,
+  tool: string | null,
+  tally: UpstreamTally,
+): Failure {
+  if (end.kind !== 'cancelled') return upstreamFailure(visit, end, upstream, tool, tally);
+  return { kind: 'cancelled', site: siteOf(visit, end, upstream, tool, tally) };
 }
 
 function toolOf(call: Call): string | null {

@@ -1,32 +1,27 @@
 /**
- * The gateway's own introductions: `initialize` to legacy clients, `server/discover` to modern ones. Both speak for the
- * upstream as far as it is heard in time; one that is slow or down does not keep a client from connecting.
+ * The gateway's own introductions: `initialize` to legacy clients, `server/discover` to modern ones. Both speak for all
+ * upstreams of the virtual server, as far as they are known or heard in time; one that is slow or down does not keep a
+ * client from connecting.
  */
 import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
-import { fail, succeed, type Result } from '../errors.ts';
-import { DeadlineExpired, startDeadline, type Deadline } from '../policies/deadline.ts';
+import { fail, succeed, type Failure, type Result } from '../errors.ts';
 import type { ClientSession, UpstreamSession } from '../ports.ts';
 import {
   announcedClientCapabilities,
-  announcedServerCapabilities,
   ASSUMED_SERVER_CAPABILITIES,
+  unionOfCapabilities,
 } from '../protocol/capabilities.ts';
-import { isLegacyVersion, LEGACY_VERSIONS, MODERN_VERSIONS } from '../protocol/era.ts';
-import { negotiate, readClientHello, type ClientHello, type ServerHello } from '../protocol/legacy/handshake.ts';
-import { isObject, isShallowObject, resultText, type JsonObject, type RequestMessage } from '../protocol/message.ts';
+import { LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS } from '../protocol/era.ts';
+import { negotiate, readClientHello } from '../protocol/legacy/handshake.ts';
+import { isObject, parseJson, resultText, type JsonObject, type RequestMessage } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { MAX_HELLO_CHARS, newClientSession } from '../sessions/client-session.ts';
-import { learn, modernVersionsOf, offeredInstead } from '../upstream/eras.ts';
-import { lastOf, type Answer } from '../upstream/exchange.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
-import { endOfRefusal, openUpstreamSession } from '../upstream/legacy.ts';
-import { discover, type EraWrong } from '../upstream/modern.ts';
-import { closeLater, connectionTools, eraTools } from './connection-tools.ts';
-import { SERVER_INFO } from './identity.ts';
-import { upstreamFailure } from './ending.ts';
+import { listsOf, type Asker, type Listed } from './catalogs.ts';
+import { closeLater } from './connection-tools.ts';
 import type { ModernScope } from './errand.ts';
-import { eraLacking, explainRefusal } from './relay.ts';
+import { freshKeeper } from './upstream-sessions.ts';
 import type { Visit } from './visit.ts';
 
 /** An introduction waits this long for an upstream, and then goes on without it. */
@@ -41,7 +36,7 @@ export interface Welcome {
 
 // ------------------------------------------------------------------------------------------------------ initialize
 
-/** Opens a client session, and the upstream session that belongs to it. */
+/** Opens a client session, with the upstream sessions that had to be opened to hear an introduction. */
 export async function initialize(
   visit: Visit,
   server: VirtualServer,
@@ -55,189 +50,182 @@ export async function initialize(
   if (request.text.length > MAX_HELLO_CHARS) {
     return fail({ kind: 'invalid-params', reason: `initialize is larger than ${MAX_HELLO_CHARS} characters` });
   }
-  const deadline = startIntroduction(visit);
-  try {
-    const { upstream } = server;
-    const met = await meet(visit, upstream, hello, deadline, tally);
-    if (!met.ok) return met;
-    return await createClientSession(visit, server, caller, request, hello, met.value);
-  } finally {
-    deadline.stop();
-  }
-}
-
-/** What was learned of the upstream; undefined when it was not heard from. */
-type Met = { readonly session: UpstreamSession; readonly hello: ServerHello } | undefined;
-
-async function meet(
-  visit: Visit,
-  upstream: ServerUpstream,
-  hello: ClientHello,
-  deadline: Deadline,
-  tally: UpstreamTally,
-): Promise<Result<Met>> {
-  const { requestedVersion } = hello;
-  if (upstream.config.era === 'modern') {
-    return fail(eraLacking(upstream.name, false, requestedVersion, MODERN_VERSIONS));
-  }
-  const client = {
-    protocolVersion: negotiate(requestedVersion),
-    clientCapabilities: hello.capabilities,
-    clientInfo: hello.clientInfo,
-  };
-  const tools = connectionTools(visit, deadline, tally);
-  const opened = await openUpstreamSession(upstream, client, visit.ports.ids, tools);
-  switch (opened.kind) {
-    case 'opened':
-      return succeed(opened);
-    case 'end':
-      return succeed(undefined);
-    case 'refused': {
-      const explained = explainRefusal(upstream, requestedVersion, opened, eraTools(visit, tools));
-      const reason = await inTime(visit, deadline, explained, { kind: 'end', end: endOfRefusal(opened) });
-      return fail(
-        reason.kind === 'failure' ? reason.failure : upstreamFailure(visit, reason.end, upstream.name, null, tally),
-      );
-    }
-  }
-}
-
-async function createClientSession(
-  visit: Visit,
-  server: VirtualServer,
-  caller: Caller,
-  request: RequestMessage,
-  hello: ClientHello,
-  met: Met,
-): Promise<Result<Welcome>> {
   const { ids, clock } = visit.ports;
-  const { upstream } = server;
-  const protocolVersion =
-    met !== undefined && isLegacyVersion(met.hello.protocolVersion)
-      ? met.hello.protocolVersion
-      : negotiate(hello.requestedVersion);
   const sessionId = ids.random();
+  const opened: OpenedSessions = new Map();
   const session = newClientSession(
     {
       key: ids.digest(sessionId),
       server: server.name,
       caller: caller.key,
-      protocolVersion,
+      protocolVersion: negotiate(hello.requestedVersion),
       clientInfo: hello.clientInfo,
       clientCapabilities: hello.capabilities,
-      upstreamSessions: met === undefined ? {} : { [upstream.name]: met.session },
+      upstreamSessions: {},
     },
     clock.now(),
   );
   let created = false;
   try {
-    created = await visit.stores.clientSessions.create(session);
+    const introduced = await introductions(visit, server, newSessionAsker(caller, session, opened), tally);
+    if (!introduced.ok) return introduced;
+    const upstreamSessions = Object.fromEntries([...opened].map(([upstream, own]) => [upstream.name, own]));
+    created = await visit.stores.clientSessions.create({ ...session, upstreamSessions });
+    if (!created) return fail({ kind: 'internal' });
+    return succeed({
+      sessionId,
+      session,
+      text: resultText(request.idText, initializeResult(visit, session, introduced.value)),
+    });
   } finally {
-    if (!created && met !== undefined) closeLater(visit, upstream, met.session);
+    if (!created) for (const [upstream, own] of opened) closeLater(visit, upstream, own);
   }
-  if (!created) return fail({ kind: 'internal' });
-  const result = {
-    protocolVersion,
-    capabilities: met === undefined ? ASSUMED_SERVER_CAPABILITIES : announcedServerCapabilities(met.hello.capabilities),
-    serverInfo: SERVER_INFO,
-    ...(met?.hello.instructions === undefined ? {} : { instructions: met.hello.instructions }),
+}
+
+/** What was opened while the client session was being made; late ones are not attached, and closed. */
+type OpenedSessions = Map<ServerUpstream, UpstreamSession>;
+
+function newSessionAsker(caller: Caller, session: ClientSession, opened: OpenedSessions): Asker {
+  const { protocolVersion: version, clientCapabilities } = session;
+  return {
+    era: 'legacy',
+    caller,
+    version,
+    legacy: { version, clientCapabilities: announcedClientCapabilities(clientCapabilities) },
+    keeper: (upstream, deadline) => ({
+      identity: session,
+      current: async () => undefined,
+      attach: async (own) => {
+        if (deadline.expiry() !== undefined) return { kind: 'gone' };
+        opened.set(upstream, own);
+        return { kind: 'attached' };
+      },
+      logLevel: undefined,
+      latestLogLevel: async () => undefined,
+      levelOfCall: undefined,
+      endsWithCall: false,
+      canAsk: false,
+    }),
   };
-  return succeed({ sessionId, session, text: resultText(request.idText, result) });
+}
+
+function initializeResult({ shared }: Visit, { protocolVersion }: ClientSession, introduced: Introduced): object {
+  const { capabilities, instructions } = introduced;
+  return {
+    protocolVersion,
+    capabilities,
+    serverInfo: shared.identity,
+    ...(instructions === undefined ? {} : { instructions }),
+  };
 }
 
 // -------------------------------------------------------------------------------------------------- server/discover
 
 /** JSON text of the response to `server/discover`. */
-export async function introduce(
+export async function discoverAll(
   visit: Visit,
-  scope: ModernScope,
+  { server, caller, envelope }: ModernScope,
   request: RequestMessage,
   tally: UpstreamTally,
 ): Promise<Result<string>> {
-  const deadline = startIntroduction(visit);
-  const { upstream } = scope.server;
-  const tools = connectionTools(visit, deadline, tally);
-  const eras = eraTools(visit, tools);
-  const { version, clientCapabilities } = scope.envelope;
-  const lacking = async (): Promise<Result<string>> =>
-    fail(
-      eraLacking(
-        upstream.name,
-        true,
-        version,
-        await inTime(visit, deadline, offeredInstead(upstream, 'modern', eras), []),
-      ),
-    );
-  try {
-    if (upstream.config.era === 'legacy') return await lacking();
-    const meta = {
-      ...clientInfoOf(request),
-      [META.clientCapabilities]: announcedClientCapabilities(clientCapabilities),
-    };
-    const answer = await lastOf(discover(upstream, meta, visit.ports.ids.random(), tools));
-    const versions = versionsIn(answer);
-    if (versions?.includes(version) === false) return await lacking();
-    if (versions !== undefined && upstream.config.era === 'auto') learn(upstream, 'modern', versions, eras);
-    return succeed(resultText(request.idText, discoverResult(answer)));
-  } finally {
-    deadline.stop();
-  }
-}
-
-/** Undefined when the upstream was not heard from, so that nothing is known. */
-function versionsIn(answer: Answer | EraWrong): readonly string[] | undefined {
-  switch (answer.kind) {
-    case 'final':
-      return modernVersionsOf(answer);
-    case 'era-wrong':
-      return [];
-    case 'end':
-      return undefined;
-  }
-}
-
-function discoverResult(answer: Answer | EraWrong): object {
-  const heard = answer.kind === 'final' && 'result' in answer.response.body ? answer.response.body.result : undefined;
-  return {
-    resultType: 'complete',
-    supportedVersions: supportedVersions(heard),
-    capabilities: isObject(heard?.['capabilities'])
-      ? announcedServerCapabilities(heard['capabilities'])
-      : ASSUMED_SERVER_CAPABILITIES,
-    ...(typeof heard?.['instructions'] === 'string' ? { instructions: heard['instructions'] } : {}),
-    // What was only assumed is stale at once, and nobody else's.
-    ttlMs: typeof heard?.['ttlMs'] === 'number' ? heard['ttlMs'] : 0,
-    cacheScope: heard?.['cacheScope'] === 'public' ? 'public' : 'private',
-    _meta: { [META.serverInfo]: SERVER_INFO },
+  const client = { clientInfo: envelope.clientInfo, clientCapabilities: {}, logLevel: undefined };
+  const asker: Asker = {
+    era: 'modern',
+    caller,
+    version: envelope.version,
+    legacy: { version: LATEST_LEGACY, clientCapabilities: {} },
+    keeper: () => freshKeeper(client),
   };
-}
-
-/** The revisions that both the gateway and the upstream speak; the modern ones when the upstream was not heard from. */
-function supportedVersions(heard: JsonObject | undefined): readonly string[] {
-  const offered = heard?.['supportedVersions'];
-  if (!Array.isArray(offered)) return MODERN_VERSIONS;
-  return [...MODERN_VERSIONS, ...LEGACY_VERSIONS].filter((version) => offered.includes(version));
-}
-
-function clientInfoOf(request: RequestMessage): JsonObject {
-  const meta = request.params?.['_meta'];
-  const info = isObject(meta) ? meta[META.clientInfo] : undefined;
-  return isShallowObject(info) ? { [META.clientInfo]: info } : {};
+  const introduced = await introductions(visit, server, asker, tally);
+  if (!introduced.ok) return introduced;
+  const { capabilities, instructions, ttlMs, isPublic } = introduced.value;
+  const result = {
+    resultType: 'complete',
+    supportedVersions: [...MODERN_VERSIONS, ...LEGACY_VERSIONS],
+    capabilities,
+    ...(instructions === undefined ? {} : { instructions }),
+    ttlMs,
+    cacheScope: isPublic ? 'public' : 'private',
+    _meta: { [META.serverInfo]: visit.shared.identity },
+  };
+  return succeed(resultText(request.idText, result));
 }
 
 // ----------------------------------------------------------------------------------------------------------- common
 
-/** What the work comes to, or `otherwise` once the introduction has waited long enough. */
-async function inTime<T>(visit: Visit, deadline: Deadline, work: Promise<T>, otherwise: T): Promise<T> {
-  try {
-    return await visit.within(deadline, work);
-  } catch (error) {
-    if (error instanceof DeadlineExpired) return otherwise;
-    throw error;
-  }
+/** What the upstreams are, taken together. */
+interface Introduced {
+  readonly capabilities: JsonObject;
+  readonly instructions: string | undefined;
+  /** What was only assumed is stale at once, and nobody else's. */
+  readonly ttlMs: number;
+  readonly isPublic: boolean;
 }
 
-function startIntroduction(visit: Visit): Deadline {
-  const { endsAt } = visit.invocation;
-  return startDeadline(visit.ports.clock, { totalMs: INTRODUCTION_MS, idleMs: undefined, endsAt });
+type Heard = Extract<Listed, { kind: 'listed' }>;
+
+async function introductions(
+  visit: Visit,
+  server: VirtualServer,
+  asker: Asker,
+  tally: UpstreamTally,
+): Promise<Result<Introduced>> {
+  const wanted = server.upstreams.map((upstream) => ({ upstream, member: 'introduction' as const }));
+  const all = await listsOf({ visit, asker, patienceMs: INTRODUCTION_MS, tally, toleranceMs: 0 }, wanted);
+  const heard = all.filter((one) => one.kind === 'listed');
+  const unheard = all.filter((one) => one.kind === 'unavailable');
+  for (const { upstream, failure } of unheard) {
+    const { requestId } = visit.invocation;
+    const notice = { kind: 'upstream-unavailable', upstream: upstream.name, member: 'introduction' } as const;
+    visit.ports.actionLog.notice(requestId, { ...notice, reason: failure.kind });
+  }
+  const refusal = unheard.find(({ failure }) => turnsAway(failure))?.failure;
+  if (refusal !== undefined && unheard.every(({ failure }) => turnsAway(failure)) && heard.length === 0) {
+    return fail(refusal);
+  }
+  const texts = heard.map(({ upstream, text }) => ({ upstream, ...readIntroduction(text) }));
+  return succeed({
+    capabilities: unionOfCapabilities([
+      ...texts.map(({ capabilities }) => capabilities),
+      ...unheard.map(() => ASSUMED_SERVER_CAPABILITIES),
+    ]),
+    instructions: instructionsOf(server, texts),
+    ttlMs: unheard.length > 0 ? 0 : Math.floor(Math.min(...heard.map(({ ttlMs }) => ttlMs))),
+    isPublic: unheard.length === 0 && heard.every(({ scope }: Heard) => scope === 'public'),
+  });
+}
+
+/** Whether the upstream has answered that it wants nothing to do with such a client, rather than not at all. */
+function turnsAway(failure: Failure): boolean {
+  return (
+    failure.kind === 'era-lacking' ||
+    failure.kind === 'upstream-refused' ||
+    (failure.kind === 'upstream-http' && failure.status < 500)
+  );
+}
+
+interface Spoken {
+  readonly upstream: ServerUpstream;
+  readonly capabilities: JsonObject;
+  readonly instructions: string | undefined;
+}
+
+function readIntroduction(text: string): Omit<Spoken, 'upstream'> {
+  const value = parseJson(text);
+  const { capabilities, instructions } = isObject(value) ? value : {};
+  return {
+    capabilities: isObject(capabilities) ? capabilities : {},
+    instructions: typeof instructions === 'string' ? instructions : undefined,
+  };
+}
+
+/** Those of the only upstream as they are; of several, each under its name and with the prefix of its tools. */
+function instructionsOf(server: VirtualServer, spoken: readonly Spoken[]): string | undefined {
+  if (server.upstreams.length === 1) return spoken[0]?.instructions;
+  const sections = spoken.flatMap(({ upstream, instructions }) => {
+    const { prefix } = upstream.view;
+    const tools = prefix === '' ? '' : ` (${prefix}__*)`;
+    return instructions === undefined ? [] : [`# ${upstream.name}${tools}\n\n${instructions}`];
+  });
+  return sections.length === 0 ? undefined : sections.join('\n\n');
 }

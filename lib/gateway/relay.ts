@@ -1,44 +1,50 @@
-/** A call on its way to an upstream and back: deadline, era, connection, and the client's form of what returns. */
+/** A call on its way to an upstream and back: deadline, connection, and the client's form of what returns. */
 import type { ServerUpstream } from '../catalog/plan.ts';
-import type { Failure, UpstreamFault } from '../errors.ts';
 import { watchForCancellation } from '../policies/cancellation.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import { progressTokenText } from '../protocol/call.ts';
-import type { KnownVersions } from '../ports.ts';
+import { callToLegacy, callToModern, progressTokenText } from '../protocol/call.ts';
+import type { ClientSession } from '../ports.ts';
 import { interimToClient } from '../protocol/interim.ts';
 import { parseJson } from '../protocol/message.ts';
-import { forget, hasUnlearned, knownVersions, offeredInstead, type EraTools } from '../upstream/eras.ts';
-import type { UpstreamEvent } from '../upstream/exchange.ts';
-import { callLegacy, endOfRefusal, type SessionKeeper, type SessionRefused } from '../upstream/legacy.ts';
-import { callModern } from '../upstream/modern.ts';
-import type { ConnectionTools } from '../upstream/streamable-http.ts';
+import { listsChangedBy } from '../protocol/methods.ts';
+import { NAMED_BY } from '../protocol/modern/envelope.ts';
+import { paramHeaders } from '../protocol/modern/headers.ts';
+import type { ModernSelf } from '../protocol/translation/request.ts';
+import { noteChange } from './catalogs.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { endingOfFailure, endingOfResponse, failureOf, unexpectedFailure } from './ending.ts';
 import type { Ending, RelayReply } from './ending.ts';
-import type { Errand, LegacyScope, ModernScope, Scope } from './errand.ts';
+import type { Errand, Scope } from './errand.ts';
+import { callUpstream, type CallEvent, type CallFailure, type Line, type UpstreamRequest } from './upstream-call.ts';
+import { keeperFor } from './upstream-sessions.ts';
 import type { Visit } from './visit.ts';
 
-type RelayEvent = UpstreamEvent | { readonly kind: 'failure'; readonly failure: Failure };
+type RelayEvent = CallEvent | CallFailure;
 
 /** Relays the call. Exactly one ending comes last; nothing is thrown. */
 export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
   const errand: Errand = { ...given, upstream: underToolLimits(given) };
-  const { call } = errand;
+  const { visit, call, upstream } = errand;
   const deadline = startCallDeadline(errand);
   const stopWatching = watchClient(errand, deadline);
   const progressToken = progressTokenText(call.request);
+  const logLevel = wantedLogLevel(errand.scope);
   try {
     for await (const event of guardedEvents(errand, deadline)) {
+      if (event.kind === 'opened') continue;
       if (event.kind !== 'interim') {
         yield endingOf(event, errand);
         return;
       }
-      const text = interimToClient(event.message, {
+      const { message } = event;
+      noteChange(visit, upstream, message.kind === 'notification' ? listsChangedBy(message.method) : []);
+      const text = interimToClient(message, {
         era: call.era,
-        upstream: errand.upstream.name,
+        upstreamEra: event.era,
+        upstream: upstream.name,
         requestId: event.requestId,
         progressToken,
-        wantsLogs: wantsLogs(errand.scope),
+        logLevel,
       });
       if (text !== undefined) yield { kind: 'interim', text };
     }
@@ -93,110 +99,58 @@ export function cancellationKey(visit: Visit, idText: string): string {
   return visit.ports.ids.digest(JSON.stringify(parseJson(idText)));
 }
 
-function wantsLogs(scope: Scope): boolean {
-  return scope.era === 'legacy' || scope.envelope.logLevel !== undefined;
+/** A legacy server knows the level of its session; a modern client says with each call what it wants. */
+function wantedLogLevel(scope: Scope): string | undefined {
+  return scope.era === 'legacy' ? 'any' : scope.envelope.logLevel;
 }
 
 /** Turns what the stores throw, and what nobody expected, into an event. */
 async function* guardedEvents(errand: Errand, deadline: Deadline): AsyncGenerator<RelayEvent, void> {
-  const tools = connectionTools(errand.visit, deadline, errand.tally);
+  const { visit, scope, upstream, tally } = errand;
+  const connection = connectionTools(visit, deadline, tally);
+  const line: Line = {
+    visit,
+    upstream,
+    preferred: scope.era,
+    requestedVersion: scope.era === 'modern' ? scope.envelope.version : scope.session.protocolVersion,
+    keeper: keeperFor(visit, scope, upstream, deadline),
+    deadline,
+    connection,
+    eras: eraTools(visit, connection),
+  };
   try {
-    yield* errand.scope.era === 'modern'
-      ? modernEvents(errand, errand.scope, deadline, tools)
-      : legacyEvents(errand, errand.scope, deadline, tools);
+    yield* callUpstream(line, toUpstreamRequest(errand));
   } catch (error) {
     const expiry = deadline.expiry();
-    yield expiry === undefined ? failureEvent(unexpectedFailure(errand.visit, error)) : { kind: 'end', end: expiry };
+    yield expiry === undefined
+      ? { kind: 'failure', failure: unexpectedFailure(visit, error) }
+      : { kind: 'end', end: expiry, era: scope.era };
   }
 }
 
-async function* modernEvents(
-  errand: Errand,
-  scope: ModernScope,
-  deadline: Deadline,
-  tools: ConnectionTools,
-): AsyncGenerator<RelayEvent, void> {
-  const { visit, call, upstream, targetName } = errand;
-  const { version } = scope.envelope;
-  const eras = eraTools(visit, tools);
-  const known = await visit.within(deadline, knownVersions(upstream, 'modern', eras));
-  if (known.kind === 'end') {
-    yield known;
-    return;
-  }
-  const lacking = async (): Promise<RelayEvent> => {
-    const offered = await visit.within(deadline, offeredInstead(upstream, 'modern', eras));
-    return failureEvent(eraLacking(upstream.name, true, version, offered));
+function toUpstreamRequest({ visit, scope, call, targetName }: Errand): UpstreamRequest {
+  const { method } = call.request;
+  return {
+    modern: {
+      method,
+      name: Object.hasOwn(NAMED_BY, method) ? targetName : undefined,
+      paramHeaders: scope.era === 'modern' ? paramHeaders(visit.request.headers) : {},
+      body: (id) => callToModern(call, id, targetName, scope.era === 'legacy' ? modernSelf(scope.session) : undefined),
+    },
+    legacy: (id) => callToLegacy(call, id, targetName),
   };
-  if (!known.versions.includes(version)) {
-    yield await lacking();
-    return;
-  }
-  const id = visit.ports.ids.random();
-  for await (const event of callModern(upstream, call, targetName, visit.request.headers, id, tools)) {
-    if (event.kind !== 'era-wrong') {
-      yield event;
-    } else if (await visit.within(deadline, hasUnlearned(upstream, eras))) {
-      forget(upstream, 'modern', eras);
-      yield await lacking();
-    } else {
-      yield event.otherwise;
-    }
-  }
 }
 
-async function* legacyEvents(
-  errand: Errand,
-  scope: LegacyScope,
-  deadline: Deadline,
-  tools: ConnectionTools,
-): AsyncGenerator<RelayEvent, void> {
-  const { visit, call, upstream, targetName } = errand;
-  const { session, canAsk } = scope;
-  const { clientSessions } = visit.stores;
-  const keeper: SessionKeeper = {
-    client: session,
-    attach: (opened, replaces) =>
-      visit.within(deadline, clientSessions.attach(session.key, upstream.name, opened, replaces)),
-    logLevel: async () => (await visit.within(deadline, clientSessions.read(session.key)))?.logLevel,
-  };
-  for await (const event of callLegacy(upstream, call, targetName, keeper, canAsk, visit.ports.ids, tools)) {
-    if (event.kind === 'session-gone') yield failureEvent({ kind: 'session-unknown' });
-    else if (event.kind !== 'session-refused') yield event;
-    else {
-      const eras = eraTools(visit, tools);
-      yield await visit.within(deadline, explainRefusal(upstream, session.protocolVersion, event.refusal, eras));
-    }
-  }
+/** A legacy client of a modern upstream cannot be asked, so nothing is declared that would have it asked. */
+function modernSelf({ clientInfo, clientCapabilities, logLevel }: ClientSession): ModernSelf {
+  const { extensions } = clientCapabilities;
+  return { clientInfo, clientCapabilities: extensions === undefined ? {} : { extensions }, logLevel };
 }
 
-/** An upstream that refuses `initialize` and answers `server/discover` is modern; another one has its own reason. */
-export async function explainRefusal(
-  upstream: ServerUpstream,
-  requested: string,
-  refusal: SessionRefused['refusal'],
-  eras: EraTools,
-): Promise<
-  { readonly kind: 'failure'; readonly failure: Failure } | { readonly kind: 'end'; readonly end: UpstreamFault }
-> {
-  const modern = await offeredInstead(upstream, 'legacy', eras);
-  return modern.length > 0
-    ? { kind: 'failure', failure: eraLacking(upstream.name, false, requested, modern) }
-    : { kind: 'end', end: endOfRefusal(refusal) };
-}
-
-export function eraLacking(upstream: string, modern: boolean, requested: string, supported: KnownVersions): Failure {
-  return { kind: 'era-lacking', upstream, modern, requested, supported };
-}
-
-function failureEvent(failure: Failure): RelayEvent {
-  return { kind: 'failure', failure };
-}
-
-function endingOf(event: Exclude<RelayEvent, { kind: 'interim' }>, errand: Errand): Ending {
+function endingOf(event: Exclude<RelayEvent, { kind: 'interim' | 'opened' }>, errand: Errand): Ending {
   switch (event.kind) {
     case 'final':
-      return endingOfResponse(event.response, errand);
+      return endingOfResponse(event.response, event.era, errand);
     case 'end':
       return endingOfFailure(failureOf(event.end, errand), errand.call.request.idText);
     case 'failure':

@@ -2,7 +2,7 @@
  * What a legacy client says that is no request: notifications, and answers to an upstream's questions. They go into the
  * client session's own upstream session, from whatever environment they reach.
  */
-import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
+import { upstreamNamed, type ServerUpstream, type VirtualServer } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
 import { startDeadline } from '../policies/deadline.ts';
 import type { ClientSession } from '../ports.ts';
@@ -10,7 +10,7 @@ import { editObject } from '../protocol/json-text.ts';
 import { answerToUpstream, fromClientQuestionId } from '../protocol/legacy/server-requests.ts';
 import type { NotificationMessage, ResponseMessage } from '../protocol/message.ts';
 import { notificationRule } from '../protocol/methods.ts';
-import type { UpstreamTally } from '../upstream/fault.ts';
+import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { attachedSession, tellUpstream } from '../upstream/legacy.ts';
 import { closeLater, connectionTools } from './connection-tools.ts';
 import { upstreamFailure } from './ending.ts';
@@ -35,7 +35,9 @@ export async function takeNotification(
   if (plan === 'deliver') await leaveCancellation(visit, session, notification);
   if (plan !== 'all') return undefined;
   // Written anew, so that a key that it holds twice reads upstream as it read here.
-  return await forward(visit, server.upstream, session, editObject(notification.text, {}), tally);
+  const text = editObject(notification.text, {});
+  const told = server.upstreams.map((upstream) => forward(visit, upstream, session, text, newTally(tally.cost)));
+  return (await Promise.all(told)).find((failure) => failure !== undefined);
 }
 
 /** Undefined when the upstream that asked has taken the answer. */
@@ -47,8 +49,8 @@ export async function takeAnswer(
   tally: UpstreamTally,
 ): Promise<Failure | undefined> {
   const question = answer.idText === undefined ? undefined : fromClientQuestionId(answer.idText);
-  const { upstream } = server;
-  if (question?.upstream !== upstream.name || attachedSession(session, upstream) === undefined) {
+  const upstream = question && upstreamNamed(server, question.upstream);
+  if (question === undefined || upstream === undefined || attachedSession(session, upstream) === undefined) {
     return { kind: 'invalid-request', reason: 'Nothing in this session asked what this answers' };
   }
   return forward(visit, upstream, session, answerToUpstream(answer.text, question.idText), tally);
@@ -56,8 +58,10 @@ export async function takeAnswer(
 
 /** Ends every upstream session of a client session that is over, without making the client wait. */
 export function closeUpstreamSessions(visit: Visit, server: VirtualServer, session: ClientSession): void {
-  const attached = attachedSession(session, server.upstream);
-  if (attached !== undefined) closeLater(visit, server.upstream, attached);
+  for (const upstream of server.upstreams) {
+    const attached = attachedSession(session, upstream);
+    if (attached !== undefined) closeLater(visit, upstream, attached);
+  }
 }
 
 /** Invalid cancellations are ignored (2025-11-25, basic/utilities/cancellation). */

@@ -1,11 +1,14 @@
 /** One HTTP request on its way through the gateway: what is shared by all of its steps. */
-import type { VirtualServer } from '../catalog/plan.ts';
+import { virtualServers, type VirtualServer } from '../catalog/plan.ts';
+import { newCatalogCache, type CatalogCache } from '../catalog/listing.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { ActionRecorder, type ActionSubject } from '../delivery/action.ts';
 import { DeadlineExpired, type Deadline } from '../policies/deadline.ts';
 import type { Invocation, Ports, Stores, StoreTally } from '../ports.ts';
 import type { HttpRequest } from '../protocol/http.ts';
+import type { JsonObject } from '../protocol/message.ts';
 import type { EraCache } from '../upstream/eras.ts';
+import { SERVER_INFO } from './identity.ts';
 
 /** What lives as long as the gateway: nothing that matters. */
 export interface Shared {
@@ -13,6 +16,20 @@ export interface Shared {
   readonly ports: Ports;
   readonly servers: ReadonlyMap<string, VirtualServer>;
   readonly eraCache: EraCache;
+  readonly catalogCache: CatalogCache;
+  /** Who the gateway says it is, when it speaks for itself. */
+  readonly identity: JsonObject;
+}
+
+export function newShared(config: GatewayConfig, ports: Ports): Shared {
+  return {
+    config,
+    ports,
+    servers: virtualServers(config),
+    eraCache: new Map(),
+    catalogCache: newCatalogCache(),
+    identity: SERVER_INFO,
+  };
 }
 
 export class Visit {

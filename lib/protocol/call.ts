@@ -3,13 +3,17 @@
  * are edited as text (`json-text.ts`): what is not named here passes untouched.
  */
 import { announcedClientCapabilities } from './capabilities.ts';
-import type { Era } from './era.ts';
-import { editObject, elementTexts, memberText, type MemberEdit } from './json-text.ts';
+import type { Era, LegacyVersion } from './era.ts';
+import { editObject, memberText, type MemberEdit } from './json-text.ts';
 import { isObject, isShallowObject, parseJson } from './message.ts';
 import type { Json, JsonObject, NotificationMessage, RequestMessage, ResponseMessage } from './message.ts';
 import type { ListMember, MethodRule, TargetField } from './methods.ts';
 import { META } from './modern/envelope.ts';
-import { isShown, toClientName, toUpstreamName } from './names.ts';
+import { isShown, toUpstreamName } from './names.ts';
+import { errorToLegacy, errorToModern } from './translation/error.ts';
+import { requestToLegacy, requestToModern, type ModernSelf, type RelayEdits } from './translation/request.ts';
+import { resultToLegacy, resultToModern } from './translation/result.ts';
+import { toolToLegacy, toolToModern } from './translation/tool.ts';
 
 export interface Call {
   readonly era: Era;
@@ -69,14 +73,49 @@ export function progressTokenText(request: RequestMessage): string | undefined {
   return memberText(memberText(memberText(request.text, 'params') ?? '{}', '_meta') ?? '{}', 'progressToken');
 }
 
-/** The request as an upstream of the same era gets it, under the gateway's own id. */
-export function callToUpstream(call: Call, upstreamId: string, targetName: string | undefined): string {
-  const id = JSON.stringify(upstreamId);
-  return editObject(call.request.text, {
-    id: () => id,
-    params: (params) =>
-      editObject(params, { ...targetEdits(call, targetName), _meta: (meta) => metaToUpstream(meta, id) }),
+/** The request as a modern upstream gets it, under the gateway's own id; `self` is the client where it is a legacy one. */
+export function callToModern(
+  call: Call,
+  id: string,
+  targetName: string | undefined,
+  self: ModernSelf | undefined,
+): string {
+  const edits = relayEdits(call, id, targetName);
+  return self === undefined ? withEdits(call, edits) : requestToModern(call.request, self, edits);
+}
+
+/** The request as a legacy upstream gets it, under the gateway's own id. */
+export function callToLegacy(call: Call, id: string, targetName: string | undefined): string {
+  const edits = relayEdits(call, id, targetName);
+  return call.era === 'legacy' ? withEdits(call, edits) : requestToLegacy(call.request, edits);
+}
+
+function withEdits({ request }: Call, { message, params, meta }: RelayEdits): string {
+  return editObject(request.text, {
+    ...message,
+    params: (text) => editObject(text, { ...params, _meta: (metaText) => editMeta(metaText, meta) }),
   });
+}
+
+function editMeta(text: string, edits: RelayEdits['meta']): string {
+  return isObject(parseJson(text)) ? editObject(text, edits) : text;
+}
+
+/** Progress is reported under the upstream request's id, so that no two calls can share a token. */
+function relayEdits(call: Call, upstreamId: string, targetName: string | undefined): RelayEdits {
+  const id = JSON.stringify(upstreamId);
+  return {
+    message: { id: () => id },
+    params: targetEdits(call, targetName),
+    meta: { progressToken: () => id, [META.clientCapabilities]: announcedInMeta },
+  };
+}
+
+/** Without depth in a modern request, whose envelope was checked; in a legacy one the key means nothing. */
+function announcedInMeta(text: string): string | undefined {
+  const declared = parseJson(text);
+  if (!isObject(declared)) return text;
+  return isShallowObject(declared) ? JSON.stringify(announcedClientCapabilities(declared)) : undefined;
 }
 
 function targetEdits(call: Call, targetName: string | undefined): Record<string, MemberEdit> {
@@ -94,54 +133,60 @@ function targetEdits(call: Call, targetName: string | undefined): Record<string,
   }
 }
 
-/** Progress is reported under the upstream request's id, so that no two calls can share a token. */
-function metaToUpstream(metaText: string, idText: string): string {
-  if (!isObject(parseJson(metaText))) return metaText;
-  return editObject(metaText, {
-    progressToken: () => idText,
-    [META.clientCapabilities]: (text) => {
-      const declared = parseJson(text);
-      if (!isObject(declared)) return text;
-      // Without depth in a modern request, whose envelope was checked; in a legacy one the key means nothing.
-      return isShallowObject(declared) ? JSON.stringify(announcedClientCapabilities(declared)) : undefined;
-    },
-  });
+/** How a client reads a response. */
+export interface Reading {
+  /** Era in which the upstream answered. */
+  readonly upstreamEra: Era;
+  /** Of a legacy client: the revision of its session. */
+  readonly version: LegacyVersion;
+  /** Of a modern client: what it declared with the request. */
+  readonly clientCapabilities: JsonObject;
+  /** Named in results that would otherwise name nobody. */
+  readonly serverInfo: JsonObject;
 }
 
-/** The upstream's final response as the client gets it. */
-export function responseToClient(call: Call, response: ResponseMessage, view: View): string {
-  const { list } = call.rule;
-  const { body } = response;
-  const untyped = call.era === 'modern' && 'result' in body && !Object.hasOwn(body.result, 'resultType');
-  const edits: Record<string, MemberEdit> = {
-    id: () => call.request.idText,
-    result: (result) => resultToClient(result, untyped, list, view),
-  };
-  // An upstream that could not read the id leaves it out; the client still learns which call failed.
-  return editObject(response.text, edits, { id: call.request.idText });
+/**
+ * The upstream's final response as the client gets it. An upstream that could not read the id leaves it out; the client
+ * still learns which call failed.
+ */
+export function responseToClient(call: Call, response: ResponseMessage, reading: Reading): string {
+  const { idText } = call.request;
+  const { body, text } = response;
+  const id = { id: () => idText };
+  const translated = call.era !== reading.upstreamEra;
+  if ('result' in body) {
+    const toResult = translated ? translatedResult(call, body.result, reading) : typedResult(call, body.result);
+    return editObject(text, { ...id, result: toResult }, { id: idText });
+  }
+  if (!translated) return editObject(text, id, { id: idText });
+  const { method } = call.request;
+  if (call.era === 'legacy') {
+    return editObject(text, { ...id, error: (error) => errorToLegacy(method, body.error, error) }, { id: idText });
+  }
+  const written = memberText(text, 'error') ?? '{}';
+  const answer = errorToModern(method, body.error, written, reading.clientCapabilities);
+  return editObject(text, { ...id, error: () => undefined }, { id: idText, [answer.kind]: answer.text });
 }
 
-function resultToClient(text: string, untyped: boolean, list: ListMember | undefined, view: View): string {
-  const edits: Record<string, MemberEdit> =
-    list === 'tools' || list === 'prompts' ? { [list]: (items) => listToClient(items, list, view) } : {};
-  // A modern result without a type means "complete" to its reader (2026-07-28, basic, "ResultType"): say so.
-  const additions: Record<string, string> = untyped ? { resultType: '"complete"' } : {};
-  return Object.keys(edits).length === 0 && !untyped ? text : editObject(text, edits, additions);
+/** A modern result without a type means "complete" to its reader (2026-07-28, basic, "ResultType"): say so. */
+function typedResult({ era }: Call, result: JsonObject): MemberEdit {
+  const untyped = era === 'modern' && !Object.hasOwn(result, 'resultType');
+  return (text) => (untyped ? editObject(text, {}, { resultType: '"complete"' }) : text);
 }
 
-function listToClient(itemsText: string, list: 'tools' | 'prompts', view: View): string {
-  const patterns = list === 'tools' ? view.tools : undefined;
-  if (view.prefix === '' && patterns === undefined) return itemsText;
-  if (!Array.isArray(parseJson(itemsText))) return itemsText;
-  const items = elementTexts(itemsText).flatMap((item) => itemToClient(item, view.prefix, patterns));
-  return `[${items.join(',')}]`;
+function translatedResult({ era, request, rule }: Call, value: JsonObject, reading: Reading): MemberEdit {
+  const { method } = request;
+  const { cacheable } = rule;
+  const { version, serverInfo } = reading;
+  return era === 'modern'
+    ? (text) => resultToModern(method, { text, value }, { cacheable, serverInfo })
+    : (text) => resultToLegacy(method, { text, value }, { cacheable, version });
 }
 
-function itemToClient(itemText: string, prefix: string, patterns: readonly string[] | undefined): string[] {
-  const item = parseJson(itemText);
-  if (!isObject(item) || typeof item['name'] !== 'string') return [];
-  const name = toClientName(prefix, item['name']);
-  return isShown(patterns, name) ? [editObject(itemText, { name: () => JSON.stringify(name) })] : [];
+/** The item of a list as a client of the other era gets it; undefined for one that it could not use. */
+export function listItemToClient(member: ListMember, text: string, upstreamEra: Era, era: Era): string | undefined {
+  if (member !== 'tools' || upstreamEra === era) return text;
+  return era === 'modern' ? toolToModern(text) : toolToLegacy(text);
 }
 
 /**

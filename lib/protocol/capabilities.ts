@@ -20,6 +20,13 @@ export function announcedServerCapabilities(declared: JsonObject): JsonObject {
   return withExtensions(Object.fromEntries(announced), declared);
 }
 
+/** What several upstreams can do together; of an extension that several have, the first one's settings count. */
+export function unionOfCapabilities(announced: readonly JsonObject[]): JsonObject {
+  const extensions = Object.assign({}, ...announced.map((one) => one['extensions'] ?? {}).toReversed()) as JsonObject;
+  const all = Object.assign({}, ...announced) as JsonObject;
+  return Object.keys(extensions).length === 0 ? all : { ...all, extensions };
+}
+
 /** What upstreams are told of a client's capabilities; the details of each are the client's own. */
 export function announcedClientCapabilities(declared: JsonObject): JsonObject {
   const announced = CLIENT_CAPABILITIES.filter((name) => isObject(declared[name])).map((name) => [

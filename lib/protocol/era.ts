@@ -14,6 +14,9 @@ export type LegacyVersion = (typeof LEGACY_VERSIONS)[number];
 export const LATEST_MODERN: ModernVersion = MODERN_VERSIONS[0];
 export const LATEST_LEGACY: LegacyVersion = LEGACY_VERSIONS[0];
 
+/** Older than the gateway serves to clients, but harmless from an upstream: later revisions only added to it. */
+export const OLDEST_UPSTREAM_VERSION = '2024-11-05';
+
 /** Batches exist in this revision only (2025-03-26, basic/transports). */
 export const BATCH_VERSION: LegacyVersion = '2025-03-26';
 

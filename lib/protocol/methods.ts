@@ -61,6 +61,28 @@ function ruleOf(table: Readonly<Record<string, MethodRule>>, method: string, era
   return rule?.eras.includes(era) ? rule : undefined;
 }
 
+/** The method that lists these. */
+export const LIST_METHODS: Readonly<Record<ListMember, string>> = {
+  tools: 'tools/list',
+  prompts: 'prompts/list',
+  resources: 'resources/list',
+  resourceTemplates: 'resources/templates/list',
+};
+
+/** The lists that a notification says to have changed. */
+export function listsChangedBy(notification: string): readonly ListMember[] {
+  switch (notification) {
+    case 'notifications/tools/list_changed':
+      return ['tools'];
+    case 'notifications/prompts/list_changed':
+      return ['prompts'];
+    case 'notifications/resources/list_changed':
+      return ['resources', 'resourceTemplates'];
+    default:
+      return [];
+  }
+}
+
 /** Notifications that announce a change rather than belong to a request; they travel on streams of their own. */
 const announcements = new Set([
   'notifications/tools/list_changed',

@@ -16,6 +16,12 @@ export function toUpstreamName(prefix: string, clientName: string): string | und
   return clientName.startsWith(start) ? clientName.slice(start.length) : undefined;
 }
 
+/** What a client's name says of its upstream; undefined when it has no prefix. */
+export function prefixOf(clientName: string): string | undefined {
+  const end = clientName.indexOf(SEPARATOR);
+  return end <= 0 ? undefined : clientName.slice(0, end);
+}
+
 /** Whether a virtual server shows a name. No patterns show everything; `*` stands for any run of characters. */
 export function isShown(patterns: readonly string[] | undefined, clientName: string): boolean {
   return patterns === undefined || patterns.some((pattern) => matches(pattern, clientName));

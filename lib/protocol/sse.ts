@@ -12,8 +12,10 @@ export interface SseReader {
 }
 
 export interface SseHandlers {
-  /** The data of one event of type `message`; other types are not MCP's and are passed over. */
+  /** The data of one event of type `message`. */
   readonly onMessage: (data: string) => void;
+  /** The data of one event of type `endpoint` (2024-11-05, basic/transports). Any other type is passed over. */
+  readonly onEndpoint?: (data: string) => void;
   /** One event is larger than the limit; the reader is of no use afterwards. */
   readonly onOverflow: () => void;
 }
@@ -28,6 +30,7 @@ export function createSseReader(handlers: SseHandlers, maxEventChars: number): S
       const isMessage = event.event === undefined || event.event === '' || event.event === 'message';
       // An empty event only carries an id to resume from (2025-11-25, basic/transports).
       if (isMessage && event.data !== '') handlers.onMessage(event.data);
+      else if (event.event === 'endpoint') handlers.onEndpoint?.(event.data);
     },
     onError(error) {
       if (error.type === 'max-buffer-size-exceeded') handlers.onOverflow();

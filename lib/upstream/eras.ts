@@ -1,15 +1,15 @@
 /**
- * Which eras an upstream speaks: a property of the server, not of a request (2026-07-28, basic/versioning). Learned by
- * probing, kept in the store with a date, and held in module memory as a cache that may be lost at any moment; it is the
- * same for every caller. Probed again when the memory is old, or when a call shows that it is wrong.
+ * Which eras an upstream speaks: a property of the server, not of a request (2026-07-28, basic/versioning). The modern
+ * era is found out by asking (`server/discover`), the legacy one by opening a session. What is learned is kept in the
+ * store with a date, and held in module memory as a cache that may be lost at any moment; it is the same for every
+ * caller. It is learned anew when the memory is old, or when a call shows that it is wrong.
  */
-import type { Ids, KnownVersions, UpstreamEraStore, UpstreamEras } from '../ports.ts';
-import { LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS, type Era } from '../protocol/era.ts';
+import type { Ids, KnownVersions, UpstreamEraStore, UpstreamEras, UpstreamTransportName } from '../ports.ts';
+import { MODERN_VERSIONS, type Era } from '../protocol/era.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { JSON_RPC, type JsonObject } from '../protocol/message.ts';
 import { lastOf, type Answer } from './exchange.ts';
 import { newTally, type CallEnd } from './fault.ts';
-import { closeUpstreamSession, openUpstreamSession } from './legacy.ts';
 import { discover, isModernError } from './modern.ts';
 import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
 
@@ -33,28 +33,45 @@ export type EraOutcome =
   /** The versions of the era that the upstream offers; empty when it lacks the era. */
   { readonly kind: 'known'; readonly versions: KnownVersions } | { readonly kind: 'end'; readonly end: CallEnd };
 
-/** The versions that an upstream offers of an era, from memory or by probing. */
-export async function knownVersions(link: UpstreamLink, era: Era, tools: EraTools): Promise<EraOutcome> {
-  const { era: configured } = link.config;
-  if (configured !== 'auto') {
-    const offered: KnownVersions = era === 'modern' ? MODERN_VERSIONS : LEGACY_VERSIONS;
-    return { kind: 'known', versions: configured === era ? offered : [] };
-  }
-  const remembered = (await remember(link, tools))?.versions[era];
+/** What a conversation with an upstream has shown. */
+export type Lesson = Pick<UpstreamEras, 'versions' | 'transport'>;
+
+/** The modern revisions that an upstream offers, from memory or by asking. */
+export async function modernVersions(link: UpstreamLink, tools: EraTools): Promise<EraOutcome> {
+  const { era } = link.config;
+  if (era !== 'auto') return { kind: 'known', versions: era === 'modern' ? MODERN_VERSIONS : [] };
+  const remembered = (await remember(link, tools))?.versions.modern;
   if (remembered !== undefined) return { kind: 'known', versions: remembered };
-  const probed = await (era === 'modern' ? probeModern(link, tools) : probeLegacy(link, tools));
-  if (probed.kind === 'known' && probed.versions.length > 0) learn(link, era, probed.versions, tools);
+  const probed = await probeModern(link, tools);
+  if (probed.kind === 'known' && probed.versions.length > 0)
+    learn(link, { versions: { modern: probed.versions } }, tools);
   return probed;
+}
+
+/** Whether it is remembered that an upstream opens no sessions; one that is not remembered is worth a try. */
+export async function lacksLegacy(link: UpstreamLink, tools: EraTools): Promise<boolean> {
+  const { era } = link.config;
+  return era === 'auto' ? (await remember(link, tools))?.versions.legacy?.length === 0 : era === 'modern';
+}
+
+/** How legacy messages reach the upstream; undefined while that has to be found out. */
+export async function legacyTransport(link: UpstreamLink, tools: EraTools): Promise<UpstreamTransportName | undefined> {
+  return link.config.transport ?? (await remember(link, tools))?.transport;
 }
 
 /**
  * Keeps what an upstream has shown to speak. What is remembered already keeps its date, so that it grows old however
  * often it is shown again; what has grown old is not renewed by what is learned of the other era.
  */
-export function learn(link: UpstreamLink, era: Era, versions: KnownVersions, tools: EraTools): void {
-  const key = keyOf(link, tools.ids);
+export function learn(link: UpstreamLink, lesson: Lesson, tools: EraTools): void {
+  const key = upstreamKey(link, tools.ids);
   const known = freshlyCached(key, tools);
-  if (known[era]?.join() !== versions.join()) keep(key, { ...known, [era]: versions }, tools);
+  const isNews =
+    (lesson.transport !== undefined && lesson.transport !== known.transport) ||
+    (['modern', 'legacy'] as const).some(
+      (era) => lesson.versions[era] !== undefined && lesson.versions[era].join() !== known.versions[era]?.join(),
+    );
+  if (isNews) keep(key, { ...known, ...lesson, versions: { ...known.versions, ...lesson.versions } }, tools);
 }
 
 /** Whether an upstream that has just answered as if it knew nothing of modern requests does so on the whole. */
@@ -66,37 +83,34 @@ export async function hasUnlearned(link: UpstreamLink, tools: EraTools): Promise
 
 /** Drops what is known of an era, because a call has shown that it is wrong. */
 export function forget(link: UpstreamLink, era: Era, tools: EraTools): void {
-  const key = keyOf(link, tools.ids);
-  const { [era]: _wrong, ...others } = freshlyCached(key, tools);
-  keep(key, others, tools);
+  const key = upstreamKey(link, tools.ids);
+  const { versions, ...others } = freshlyCached(key, tools);
+  const { [era]: _wrong, ...right } = versions;
+  keep(key, { ...others, versions: right }, tools);
 }
 
-function freshlyCached(key: string, tools: EraTools): UpstreamEras['versions'] {
+/** Whatever decides who answers belongs to the key, so that a changed address is probed anew. */
+export function upstreamKey(link: Pick<UpstreamLink, 'config'>, ids: Ids): string {
+  return ids.digest(link.config.url);
+}
+
+function freshlyCached(key: string, tools: EraTools): Lesson {
   const cached = tools.cache.get(key);
-  return cached !== undefined && isFresh(cached, tools.connection.clock.now()) ? cached.versions : {};
-}
-
-/**
- * What an upstream that has just shown to lack an era offers of the other one. That it lacks the first is remembered
- * only if it speaks the other: something that is no MCP server at the moment may be one again in the next.
- */
-export async function offeredInstead(link: UpstreamLink, lacking: Era, tools: EraTools): Promise<KnownVersions> {
-  const outcome = await knownVersions(link, lacking === 'modern' ? 'legacy' : 'modern', tools);
-  if (outcome.kind === 'end') return [];
-  if (outcome.versions.length > 0 && link.config.era === 'auto') learn(link, lacking, [], tools);
-  return outcome.versions;
+  if (cached === undefined || !isFresh(cached, tools.connection.clock.now())) return { versions: {} };
+  const { learnedAt: _date, ...lesson } = cached;
+  return lesson;
 }
 
 /** What is learned twice in one millisecond is dated apart, because the store keeps the later of two memories. */
-function keep(key: string, versions: UpstreamEras['versions'], tools: EraTools): void {
+function keep(key: string, lesson: Lesson, tools: EraTools): void {
   const before = tools.cache.get(key)?.learnedAt ?? 0;
-  const eras: UpstreamEras = { versions, learnedAt: Math.max(tools.connection.clock.now(), before + 1) };
+  const eras: UpstreamEras = { ...lesson, learnedAt: Math.max(tools.connection.clock.now(), before + 1) };
   tools.cache.set(key, eras);
   tools.connection.defer(() => tools.store.write(key, eras, eras.learnedAt + REMEMBER_PRESENT_MS));
 }
 
 async function remember(link: UpstreamLink, tools: EraTools): Promise<UpstreamEras | undefined> {
-  const key = keyOf(link, tools.ids);
+  const key = upstreamKey(link, tools.ids);
   const now = tools.connection.clock.now();
   const cached = tools.cache.get(key);
   if (cached !== undefined && isFresh(cached, now)) return cached;
@@ -141,22 +155,7 @@ function onlyModern(versions: unknown): KnownVersions {
   return Array.isArray(versions) ? MODERN_VERSIONS.filter((version) => versions.includes(version)) : [];
 }
 
-/** Opens a session and closes it again: legacy servers have no other way to say what they speak. */
-async function probeLegacy(link: UpstreamLink, tools: EraTools): Promise<EraOutcome> {
-  const client = { protocolVersion: LATEST_LEGACY, clientCapabilities: {}, clientInfo: tools.identity };
-  const opened = await openUpstreamSession(link, client, tools.ids, forProbe(tools.connection));
-  if (opened.kind === 'end') return opened;
-  if (opened.kind === 'refused') return { kind: 'known', versions: [] };
-  tools.connection.defer((later) => closeUpstreamSession(link, opened.session, later));
-  return { kind: 'known', versions: [opened.hello.protocolVersion] };
-}
-
 /** A probe costs the call requests and time, but says nothing of how far the call itself has come. */
-function forProbe(connection: ConnectionTools): ConnectionTools {
+export function forProbe(connection: ConnectionTools): ConnectionTools {
   return { ...connection, tally: newTally(connection.tally.cost) };
-}
-
-/** Whatever decides who answers belongs to the key, so that a changed address is probed anew. */
-function keyOf(link: UpstreamLink, ids: Ids): string {
-  return ids.digest(link.config.url);
 }

@@ -3,7 +3,7 @@ import { sameId, type NotificationMessage } from '../protocol/message.ts';
 import type { RequestMessage, ResponseMessage } from '../protocol/message.ts';
 import type { CallEnd } from './fault.ts';
 import type { StreamItem } from './message-stream.ts';
-import { drainTail, post } from './streamable-http.ts';
+import { drainTail } from './streamable-http.ts';
 import type { ConnectionTools, PostOutcome, UpstreamLink, UpstreamStream } from './streamable-http.ts';
 
 /** What a call brings forth. Exactly one `final` or `end` comes last. */
@@ -42,7 +42,8 @@ export async function* exchange(
   const { tally } = tools;
   tally.phase = 'connect';
   tally.attempts += 1;
-  const outcome = await post(link, request.body, request.headers, tools);
+  tally.upstream = link.name;
+  const outcome = await tools.post(link, request.body, request.headers, tools);
   tally.phase = outcome.kind === 'fault' ? outcome.phase : 'response';
   tally.sent = tally.phase !== 'connect';
   if (outcome.kind === 'refused') return outcome;

@@ -26,6 +26,8 @@ export interface UpstreamTally {
   sent: boolean;
   /** How many times the call was sent. */
   attempts: number;
+  /** The upstream that the call itself was sent to, by name. */
+  upstream?: string;
   readonly cost: UpstreamCost;
 }
 

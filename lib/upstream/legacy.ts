@@ -1,15 +1,14 @@
-/** Calls to a legacy upstream, in the upstream session that belongs to the client session. */
+/** Calls to a legacy upstream, each in an upstream session: the client session's own, a shared one, or a fresh one. */
 import type { UpstreamFault } from '../errors.ts';
-import type { AttachOutcome, ClientSession, Ids, UpstreamSession } from '../ports.ts';
-import { callToUpstream, type Call } from '../protocol/call.ts';
-import { isLegacyVersion, type LegacyVersion } from '../protocol/era.ts';
+import type { ClientSession, Ids, UpstreamSession } from '../ports.ts';
+import { isLegacyVersion, OLDEST_UPSTREAM_VERSION } from '../protocol/era.ts';
 import { initializedText, initializeText, readServerHello, type ServerHello } from '../protocol/legacy/handshake.ts';
 import { errorText, JSON_RPC, notificationText, requestText } from '../protocol/message.ts';
 import type { JsonObject, JsonRpcError, RequestMessage } from '../protocol/message.ts';
 import { isServerRequest } from '../protocol/methods.ts';
 import { exchange, lastOf, readStream, type Refusal, type UpstreamEvent } from './exchange.ts';
 import { newTally, type CallEnd } from './fault.ts';
-import { deleteSession, post, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
+import { deleteSession, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
 
 /** What an upstream is told about the client it serves. */
 export interface ClientIdentity {
@@ -23,13 +22,35 @@ export type OpenOutcome =
   | { readonly kind: 'refused'; readonly error: JsonRpcError | undefined; readonly status: number }
   | { readonly kind: 'end'; readonly end: CallEnd };
 
-/** The client session a call belongs to, and how an upstream session is attached to it. */
+/** Who keeps upstream sessions between calls, and which one a call is to use. */
 export interface SessionKeeper {
-  readonly client: ClientSession;
-  readonly attach: (session: UpstreamSession, replaces: string | undefined) => Promise<AttachOutcome>;
-  /** The log level that the client session has now. */
-  readonly logLevel: () => Promise<string | undefined>;
+  /** Whom a session is opened for. */
+  readonly identity: ClientIdentity;
+  /** The session in place; undefined when one is to be opened. */
+  readonly current: () => Promise<UpstreamSession | undefined>;
+  /** Puts a session in place; the one of generation `replaces` is known to be lost. */
+  readonly attach: (session: UpstreamSession, replaces: string | undefined) => Promise<Attachment>;
+  /** The level that the upstream is told when a session is opened. */
+  readonly logLevel: string | undefined;
+  /** The level by the time the session is in place: it may have been set meanwhile. */
+  readonly latestLogLevel: () => Promise<string | undefined>;
+  /** A level for this call only, in a session that others use as well. */
+  readonly levelOfCall: string | undefined;
+  /** Whether the session ends with the call. */
+  readonly endsWithCall: boolean;
+  /** Whether the upstream's questions can reach the client. */
+  readonly canAsk: boolean;
 }
+
+export type Attachment =
+  | { readonly kind: 'attached' }
+  /** Somebody else's session is in place, and the caller's own is to be closed. */
+  | { readonly kind: 'lost'; readonly winner: UpstreamSession }
+  /** Whatever the session was to be attached to is no more. */
+  | { readonly kind: 'gone' };
+
+/** A request as it is written for a legacy upstream, under the id that it is given. */
+export type LegacyBody = (id: string) => string;
 
 /** The upstream does not open a session, so that the call cannot be sent. */
 export interface SessionRefused {
@@ -42,11 +63,14 @@ export interface SessionGone {
   readonly kind: 'session-gone';
 }
 
+/** A session was opened for the call, and is in place. */
+export interface SessionOpened {
+  readonly kind: 'opened';
+  readonly hello: ServerHello;
+}
+
 /** Visible ASCII (2025-11-25, basic/transports, "Session Management"), and short enough to keep. */
 const SESSION_ID = /^[\x21-\x7e]{1,1024}$/;
-
-/** Older than the gateway serves to clients, but harmless from an upstream: later revisions only added to it. */
-const OLDEST_UPSTREAM_VERSION = '2024-11-05';
 
 /** Opens an upstream session: `initialize`, then `notifications/initialized`. */
 export async function openUpstreamSession(
@@ -58,7 +82,7 @@ export async function openUpstreamSession(
   tools.tally.phase = 'session';
   const id = ids.random();
   const body = initializeText(id, client.protocolVersion, client.clientCapabilities, client.clientInfo);
-  const outcome = await post(link, body, {}, tools);
+  const outcome = await tools.post(link, body, {}, tools);
   switch (outcome.kind) {
     case 'fault':
       return { kind: 'end', end: outcome.fault };
@@ -84,7 +108,7 @@ export async function openUpstreamSession(
     protocolVersion: hello.protocolVersion,
     attachedAt: tools.clock.now(),
   };
-  const initialized = await post(link, initializedText(), sessionHeaders(session), tools);
+  const initialized = await tools.post(link, initializedText(), sessionHeaders(session), tools);
   if (initialized.kind === 'fault') {
     tools.defer((later) => closeUpstreamSession(link, session, later));
     return { kind: 'end', end: initialized.fault };
@@ -94,48 +118,59 @@ export async function openUpstreamSession(
 }
 
 /**
- * Calls an upstream within the client session. An upstream session that is missing is opened first; one that the
+ * Calls an upstream in the session that the keeper has for it. One that is missing is opened first; one that the
  * upstream no longer knows (404) is replaced once, and the call sent again, since it was not executed. Questions that
- * the client cannot be asked (`canAsk`) are declined here.
+ * the client cannot be asked are declined here. Without a body nothing is sent but what the session needs.
  */
 export async function* callLegacy(
   link: UpstreamLink,
-  call: Call,
-  targetName: string | undefined,
+  body: LegacyBody | undefined,
   keeper: SessionKeeper,
-  canAsk: boolean,
   ids: Ids,
   tools: ConnectionTools,
-): AsyncGenerator<UpstreamEvent | SessionRefused | SessionGone, void> {
-  let session = attachedSession(keeper.client, link);
-  for (let reopened = false; ; reopened = true) {
-    if (session === undefined || reopened) {
-      const attached = await attachSession(link, keeper, session?.generation, ids, tools);
-      if (attached.kind !== 'attached') {
-        yield attached;
-        return;
+): AsyncGenerator<UpstreamEvent | SessionOpened | SessionRefused | SessionGone, void> {
+  let session = await keeper.current();
+  let inPlace = session !== undefined;
+  try {
+    for (let reopened = false; ; reopened = true) {
+      if (session === undefined || reopened) {
+        const attached = await attachSession(link, keeper, session?.generation, ids, tools);
+        inPlace = attached.kind === 'attached';
+        if (attached.kind !== 'attached') {
+          yield attached;
+          return;
+        }
+        session = attached.session;
+        if (attached.hello !== undefined) yield { kind: 'opened', hello: attached.hello };
+      } else if (keeper.levelOfCall !== undefined) {
+        await replayLogLevel(link, session, keeper.levelOfCall, ids, tools);
       }
-      session = attached.session;
+      if (body === undefined) return;
+      const id = ids.random();
+      const request = { id, body: body(id), headers: sessionHeaders(session) };
+      let refusal: Refusal | undefined;
+      try {
+        refusal = yield* askable(exchange(link, request, tools), link, session, keeper.canAsk, tools);
+      } finally {
+        // Here, because whoever listens stops listening at the last word.
+        const expiry = tools.limits.expiry();
+        if (expiry !== undefined && tools.tally.sent) tellCancelled(link, session, id, reasonOf(expiry), tools);
+      }
+      if (refusal === undefined) return;
+      const lost = await isSessionLost(refusal, link, session, ids, tools);
+      // What an unknown session was sent has not been executed.
+      if (lost) tools.tally.sent = false;
+      if (lost && !reopened) continue;
+      const { answer } = refusal;
+      const end = lost ? ({ kind: 'upstream-session-lost' } as const) : endOfRefusal(refusal);
+      yield answer === undefined ? { kind: 'end', end } : { kind: 'final', response: answer };
+      return;
     }
-    const id = ids.random();
-    const request = { id, body: callToUpstream(call, id, targetName), headers: sessionHeaders(session) };
-    let refusal: Refusal | undefined;
-    try {
-      refusal = yield* askable(exchange(link, request, tools), link, session, canAsk, tools);
-    } finally {
-      // Here, because whoever listens stops listening at the last word.
-      const expiry = tools.limits.expiry();
-      if (expiry !== undefined && tools.tally.sent) tellCancelled(link, session, id, reasonOf(expiry), tools);
+  } finally {
+    const ended = session;
+    if (keeper.endsWithCall && inPlace && ended !== undefined) {
+      tools.defer((later) => closeUpstreamSession(link, ended, later));
     }
-    if (refusal === undefined) return;
-    const lost = await isSessionLost(refusal, link, session, ids, tools);
-    // What an unknown session was sent has not been executed.
-    if (lost) tools.tally.sent = false;
-    if (lost && !reopened) continue;
-    const { answer } = refusal;
-    const end = lost ? ({ kind: 'upstream-session-lost' } as const) : endOfRefusal(refusal);
-    yield answer === undefined ? { kind: 'end', end } : { kind: 'final', response: answer };
-    return;
   }
 }
 
@@ -151,7 +186,7 @@ export async function tellUpstream(
   tools: ConnectionTools,
 ): Promise<{ readonly kind: 'told' } | { readonly kind: 'end'; readonly end: CallEnd }> {
   tools.tally.phase = 'request';
-  const outcome = await post(link, messageText, sessionHeaders(session), tools);
+  const outcome = await tools.post(link, messageText, sessionHeaders(session), tools);
   switch (outcome.kind) {
     case 'fault':
       return { kind: 'end', end: outcome.fault };
@@ -208,11 +243,12 @@ function declineQuestion(
 ): void {
   const message = 'The client cannot be asked this';
   const answer = errorText(question.idText, { code: JSON_RPC.methodNotFound, message });
-  tools.defer((later) => tellUpstream(link, session, answer, later));
+  tools.defer((later) => tellUpstream(link, session, answer, { ...later, post: tools.post }));
 }
 
 type AttachedOutcome =
-  | { readonly kind: 'attached'; readonly session: UpstreamSession }
+  /** `hello` is absent when somebody else's session is in place. */
+  | { readonly kind: 'attached'; readonly session: UpstreamSession; readonly hello?: ServerHello }
   | { readonly kind: 'end'; readonly end: CallEnd }
   | SessionRefused
   | SessionGone;
@@ -220,45 +256,48 @@ type AttachedOutcome =
 /** Any number of environments may open a session; one attachment wins, and the losers close theirs. */
 async function attachSession(
   link: UpstreamLink,
-  { client, attach, logLevel }: SessionKeeper,
+  keeper: SessionKeeper,
   replaces: string | undefined,
   ids: Ids,
   tools: ConnectionTools,
 ): Promise<AttachedOutcome> {
-  const opened = await openUpstreamSession(link, client, ids, tools);
+  const { logLevel } = keeper;
+  const opened = await openUpstreamSession(link, keeper.identity, ids, tools);
   if (opened.kind === 'end') return opened;
   if (opened.kind === 'refused') return { kind: 'session-refused', refusal: opened };
   const { session } = opened;
   let kept = false;
   try {
-    if (client.logLevel !== undefined) await replayLogLevel(link, session, client.logLevel, ids, tools);
-    const outcome = await attach(session, replaces);
+    if (logLevel !== undefined) await replayLogLevel(link, session, logLevel, ids, tools);
+    const outcome = await keeper.attach(session, replaces);
     kept = outcome.kind === 'attached';
     if (outcome.kind === 'gone') return { kind: 'session-gone' };
     // A level set since the session was read found nothing attached to be passed to. Whoever sets one looks again after
     // writing it, as is done here after attaching: one of the two sees the other.
-    const level = kept ? await logLevel() : undefined;
-    if (level !== undefined && level !== client.logLevel) await replayLogLevel(link, session, level, ids, tools);
-    return { kind: 'attached', session: outcome.kind === 'lost' ? outcome.winner : session };
+    const level = kept ? await keeper.latestLogLevel() : undefined;
+    if (level !== undefined && level !== logLevel) await replayLogLevel(link, session, level, ids, tools);
+    return outcome.kind === 'lost'
+      ? { kind: 'attached', session: outcome.winner }
+      : { kind: 'attached', session, hello: opened.hello };
   } finally {
     if (!kept) tools.defer((later) => closeUpstreamSession(link, session, later));
   }
 }
 
-async function replayLogLevel(
+/** The level only decides how much the upstream says: no call fails for it. */
+export async function replayLogLevel(
   link: UpstreamLink,
   session: UpstreamSession,
   level: string,
   ids: Ids,
   tools: ConnectionTools,
 ): Promise<void> {
-  const outcome = await post(
+  const outcome = await tools.post(
     link,
     requestText(ids.random(), 'logging/setLevel', { level }),
     sessionHeaders(session),
     tools,
   );
-  // The level only decides how much the upstream says; a call does not fail for it.
   if (outcome.kind === 'stream') outcome.close();
 }
 
@@ -275,7 +314,7 @@ function tellCancelled(
   tools: ConnectionTools,
 ): void {
   const text = notificationText('notifications/cancelled', { requestId, reason });
-  tools.defer((later) => tellUpstream(link, session, text, later));
+  tools.defer((later) => tellUpstream(link, session, text, { ...later, post: tools.post }));
 }
 
 function sessionHeaders(session: UpstreamSession): Record<string, string> {
@@ -300,7 +339,7 @@ async function isSessionLost(
   if (session.id === null || !speaksOfSession(refusal)) return false;
   if (refusal.status === 404) return true;
   const probe = { ...tools, tally: newTally(tools.tally.cost) };
-  const ping = await post(link, requestText(ids.random(), 'ping', {}), sessionHeaders(session), probe);
+  const ping = await tools.post(link, requestText(ids.random(), 'ping', {}), sessionHeaders(session), probe);
   if (ping.kind === 'stream') ping.close();
   return ping.kind === 'refused' && speaksOfSession(ping);
 }
@@ -319,7 +358,7 @@ export function endOfRefusal(refusal: {
     : { kind: 'upstream-refused', error: refusal.error };
 }
 
-function isUsableVersion(version: string): version is LegacyVersion {
+function isUsableVersion(version: string): boolean {
   return isLegacyVersion(version) || version === OLDEST_UPSTREAM_VERSION;
 }
 

@@ -24,13 +24,18 @@ export async function* readJsonBody(body: BodyBytes, maxBytes: number): AsyncGen
   yield* typeof text === 'string' ? messagesIn(text) : [{ kind: 'fault', fault: text } as const];
 }
 
-/** Server-sent events, whose data are messages. */
-export async function* readEventStream(body: BodyBytes, maxBytes: number): AsyncGenerator<StreamItem, void> {
+/** Server-sent events, whose data are messages; `onEndpoint` is told of those that name an endpoint. */
+export async function* readEventStream(
+  body: BodyBytes,
+  maxBytes: number,
+  onEndpoint: (data: string) => void = () => {},
+): AsyncGenerator<StreamItem, void> {
   const ready: StreamItem[] = [];
   const tooLarge: StreamItem = { kind: 'fault', fault: { kind: 'upstream-too-large', limitBytes: maxBytes } };
   const reader = createSseReader(
     {
       onMessage: (data) => ready.push(...messagesIn(data)),
+      onEndpoint,
       onOverflow: () => ready.push(tooLarge),
     },
     maxBytes,

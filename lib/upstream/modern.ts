@@ -1,10 +1,9 @@
 /** Calls to a modern upstream: every request describes itself, nothing is kept. */
-import { callToUpstream, type Call } from '../protocol/call.ts';
+import type { Ids } from '../ports.ts';
 import { LATEST_MODERN } from '../protocol/era.ts';
-import type { HttpHeaders } from '../protocol/http.ts';
 import { JSON_RPC, requestText, type Json, type JsonRpcError } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
-import { encodeHeaderValue, paramHeaders } from '../protocol/modern/headers.ts';
+import { encodeHeaderValue } from '../protocol/modern/headers.ts';
 import { exchange, type Answer, type Refusal, type UpstreamEvent } from './exchange.ts';
 import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
 
@@ -14,23 +13,29 @@ export interface EraWrong {
   readonly otherwise: Answer;
 }
 
-/** Calls an upstream; `clientHeaders` are those of the client's request, for the parameters they mirror. */
+/** A request as it is written for a modern upstream. */
+export interface ModernRequest {
+  readonly method: string;
+  /** What `Mcp-Name` says: the tool, prompt or URI that the request names, for the methods that must say so. */
+  readonly name: string | undefined;
+  /** `Mcp-Param-*`, as they go on the wire. */
+  readonly paramHeaders: Readonly<Record<string, string>>;
+  readonly body: (id: string) => string;
+}
+
 export async function* callModern(
   link: UpstreamLink,
-  call: Call,
-  targetName: string | undefined,
-  clientHeaders: HttpHeaders,
-  id: string,
+  request: ModernRequest,
+  ids: Ids,
   tools: ConnectionTools,
 ): AsyncGenerator<UpstreamEvent | EraWrong, void> {
+  const id = ids.random();
   const headers = {
-    ...paramHeaders(clientHeaders),
-    ...modernHeaders(call.request.method),
-    ...(targetName !== undefined && call.rule.target !== 'reference'
-      ? { 'mcp-name': encodeHeaderValue(targetName) }
-      : {}),
+    ...request.paramHeaders,
+    ...modernHeaders(request.method),
+    ...(request.name === undefined ? {} : { 'mcp-name': encodeHeaderValue(request.name) }),
   };
-  const refusal = yield* exchange(link, { id, body: callToUpstream(call, id, targetName), headers }, tools);
+  const refusal = yield* exchange(link, { id, body: request.body(id), headers }, tools);
   if (refusal !== undefined) yield readRefusal(refusal);
 }
 

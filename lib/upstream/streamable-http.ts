@@ -34,6 +34,8 @@ export interface ConnectionTools {
   readonly maxMessageBytes: number;
   readonly limits: ConnectionLimits;
   readonly tally: UpstreamTally;
+  /** How a message is sent: Streamable HTTP, or within the stream of an HTTP+SSE server. */
+  readonly post: Post;
   /** Runs work that the answer does not wait for, under limits of its own; the invocation stays open for it. */
   readonly defer: (work: (tools: ConnectionTools) => Promise<unknown>) => void;
 }
@@ -62,6 +64,16 @@ export type PostOutcome =
   /** `phase` is how far the request came; in the phase `connect`, no byte of it was taken. */
   | { readonly kind: 'fault'; readonly fault: CallEnd; readonly phase: 'connect' | 'request' | 'response' };
 
+/** Nothing was accepted. */
+export type NotAccepted = Extract<PostOutcome, { kind: 'refused' | 'fault' }>;
+
+export type Post = (
+  link: UpstreamLink,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+  tools: ConnectionTools,
+) => Promise<PostOutcome>;
+
 /** What says nothing is read to its end for the sake of the connection, up to this size. */
 const MAX_DRAINED_BYTES = 64 * 1024;
 
@@ -74,6 +86,17 @@ export async function post(
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
 ): Promise<PostOutcome> {
+  return await postAndRead(link, body, headers, tools, readAccepted);
+}
+
+/** As `post`; `read` makes what it likes of a response with a status of 200 to 299. */
+export async function postAndRead<Accepted extends { readonly kind: string }>(
+  link: UpstreamLink,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+  tools: ConnectionTools,
+  read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
+): Promise<Accepted | NotAccepted> {
   const began = tools.clock.elapsed();
   tools.tally.cost.requests += 1;
   const request = toHttpRequest(link, 'POST', body, headers, tools.limits.signal);
@@ -84,7 +107,7 @@ export async function post(
     return { kind: 'fault', fault, phase: response.sent ? 'request' : 'connect' };
   }
   tools.limits.active();
-  const outcome = await readResponse(response, tools);
+  const outcome = await readResponse(response, tools, read);
   const expiry = tools.limits.expiry();
   // A body cut short by the deadline has not said what it was to say; a stream names the expiry by itself.
   return expiry === undefined || outcome.kind === 'stream'
@@ -110,9 +133,9 @@ export async function drainTail(stream: UpstreamStream, clock: Clock): Promise<v
   stopTimer();
 }
 
-function toHttpRequest(
+export function toHttpRequest(
   link: UpstreamLink,
-  method: 'POST' | 'DELETE',
+  method: UpstreamHttpRequest['method'],
   body: string,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
@@ -132,14 +155,22 @@ function toHttpRequest(
   };
 }
 
-async function readResponse(response: UpstreamHttpResponse, tools: ConnectionTools): Promise<PostOutcome> {
+async function readResponse<Accepted>(
+  response: UpstreamHttpResponse,
+  tools: ConnectionTools,
+  read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
+): Promise<Accepted | NotAccepted> {
   const { status, headers } = response;
   const fault = faultOfStatus(status, headers['retry-after']);
   if (fault !== undefined) {
     response.close();
     return { kind: 'fault', fault, phase: 'response' };
   }
-  if (status >= 400) return readRefusal(response, tools.maxMessageBytes);
+  return status >= 400 ? readRefusal(response, tools.maxMessageBytes) : read(response, tools);
+}
+
+function readAccepted(response: UpstreamHttpResponse, tools: ConnectionTools): PostOutcome | Promise<PostOutcome> {
+  const { status, headers } = response;
   return status === 202 || status === 204 || headers['content-length'] === '0'
     ? accepted(response)
     : openStream(response, tools);
@@ -151,7 +182,7 @@ async function accepted(response: UpstreamHttpResponse): Promise<PostOutcome> {
 }
 
 function openStream(response: UpstreamHttpResponse, tools: ConnectionTools): PostOutcome {
-  const contentType = (response.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  const contentType = contentTypeOf(response);
   if (contentType !== 'application/json' && contentType !== SSE_CONTENT_TYPE) {
     response.close();
     const reason = 'its content type is neither JSON nor an event stream';
@@ -170,8 +201,16 @@ function openStream(response: UpstreamHttpResponse, tools: ConnectionTools): Pos
   };
 }
 
+/** In lower case, without parameters. */
+export function contentTypeOf(response: UpstreamHttpResponse): string {
+  return (response.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
 /** Whatever arrives is a sign of life: an upstream is silent while nothing does. */
-async function* heard(body: BodyBytes, limits: ConnectionLimits): AsyncGenerator<Uint8Array, void> {
+export async function* heard(
+  body: BodyBytes,
+  limits: Pick<ConnectionLimits, 'active'>,
+): AsyncGenerator<Uint8Array, void> {
   for await (const chunk of body) {
     limits.active();
     yield chunk;
@@ -203,7 +242,7 @@ function endOf(fault: CallEnd, tools: ConnectionTools): StreamItem {
   return { kind: 'fault', fault: tools.limits.expiry() ?? fault };
 }
 
-async function readRefusal(response: UpstreamHttpResponse, maxBytes: number): Promise<PostOutcome> {
+async function readRefusal(response: UpstreamHttpResponse, maxBytes: number): Promise<NotAccepted> {
   const text = await collect(response.body, maxBytes);
   if (typeof text !== 'string') {
     response.close();
@@ -216,7 +255,8 @@ async function readRefusal(response: UpstreamHttpResponse, maxBytes: number): Pr
     : refused;
 }
 
-async function drain(response: UpstreamHttpResponse): Promise<void> {
+/** Reads what is of no interest, unless there is much of it. */
+export async function drain(response: UpstreamHttpResponse): Promise<void> {
   const outcome = await collect(response.body, MAX_DRAINED_BYTES);
   if (typeof outcome !== 'string') response.close();
 }

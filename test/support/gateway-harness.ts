@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
 import { afterAll } from 'vitest';
-import type { Action, Clock, Invocation, Stores, StoreTally, UpstreamTransport } from '../../lib/ports.ts';
+import type { Action, Clock, Invocation, Notice, Stores, StoreTally, UpstreamTransport } from '../../lib/ports.ts';
 import type { Era } from '../../lib/protocol/era.ts';
 import type { HttpResponse } from '../../lib/protocol/http.ts';
 import type { SseComment, SseEvent, WireResponse, WireStream } from './wire.ts';
@@ -110,7 +110,9 @@ export interface Harness {
   readonly origins: readonly string[];
   /** What the action log was given, in order. */
   readonly actions: readonly Action[];
-  /** The same as lines, as JSON and for people; defects included. */
+  /** What else the operator was told, in order. */
+  readonly notices: readonly Notice[];
+  /** Both as lines, as JSON and for people; defects included. */
   readonly lines: readonly string[];
   /** The stores, without what stands in front of them. */
   readonly stores: Stores;
@@ -128,6 +130,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   const wrap = options.wrapStores ?? ((stores: Stores): Stores => stores);
   const actions: Action[] = [];
   const lines: string[] = [];
+  const notices: Notice[] = [];
   let defects: unknown[] = [];
   const printers = (['json', 'pretty'] as const).map((format) =>
     createActionLog({ format, write: (line) => void lines.push(line) }),
@@ -140,6 +143,10 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     defect(requestId: string, error: unknown): void {
       defects.push(error);
       for (const printer of printers) printer.defect(requestId, error);
+    },
+    notice(requestId: string, notice: Notice): void {
+      notices.push(notice);
+      for (const printer of printers) printer.notice(requestId, notice);
     },
   };
   const running = new Set<Promise<void>>();
@@ -170,6 +177,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     environments: clients,
     origins: platforms.flatMap(({ origin }) => origin ?? []),
     actions,
+    notices,
     lines,
     stores: openStores({ requests: 0 }),
     takeDefects() {

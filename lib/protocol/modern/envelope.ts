@@ -19,6 +19,8 @@ export const META = {
 export interface Envelope {
   readonly version: string;
   readonly clientCapabilities: JsonObject;
+  /** Empty when the client does not say who it is. */
+  readonly clientInfo: JsonObject;
   /** Without it no `notifications/message` may be sent for this request. */
   readonly logLevel: string | undefined;
 }
@@ -32,7 +34,7 @@ export type EnvelopeOutcome =
   | { readonly kind: 'unsupported'; readonly requested: string };
 
 /** The parameter that `Mcp-Name` mirrors, for the methods that need the header. */
-const NAMED_BY: Readonly<Record<string, 'name' | 'uri'>> = {
+export const NAMED_BY: Readonly<Record<string, 'name' | 'uri'>> = {
   'tools/call': 'name',
   'prompts/get': 'name',
   'resources/read': 'uri',
@@ -58,7 +60,11 @@ export function readEnvelope(request: RequestMessage, headers: HttpHeaders): Env
   const mismatch = headerMismatch(request, version, headers);
   if (mismatch !== undefined) return { kind: 'mismatch', reason: mismatch };
   if (!isModernVersion(version)) return { kind: 'unsupported', requested: version };
-  return { kind: 'valid', envelope: { version, clientCapabilities, logLevel } };
+  const clientInfo = meta[META.clientInfo];
+  return {
+    kind: 'valid',
+    envelope: { version, clientCapabilities, clientInfo: isShallowObject(clientInfo) ? clientInfo : {}, logLevel },
+  };
 }
 
 function invalid(reason: string): EnvelopeOutcome {

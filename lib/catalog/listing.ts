@@ -1,0 +1,102 @@
+/**
+ * Lists of upstreams as they are kept: for whom, for how long, and where they come from. Whether a kept list may still be
+ * used is decided by what the store says, never by what this environment remembers: a change that any environment has
+ * learned of makes older lists stale everywhere. Module memory only spares reading the same text twice.
+ */
+import type { CatalogHead, CatalogKey, CatalogMember, CatalogState, CatalogStore, Ids } from '../ports.ts';
+import { LATEST_MODERN, type Era } from '../protocol/era.ts';
+import { elementTexts } from '../protocol/json-text.ts';
+import type { JsonObject } from '../protocol/message.ts';
+
+/** Text of a list that the upstream does not have. */
+export const NO_LIST = 'null';
+
+/** Those who get the same list of an upstream. */
+export interface Audience {
+  readonly era: Era;
+  /** The revision spoken upstream. */
+  readonly version: string;
+  /** What the upstream is told that its client can do; the same for all modern callers, who say so with each call. */
+  readonly clientCapabilities: JsonObject;
+  /** Whose authorization counts; undefined when it makes no difference. */
+  readonly caller: string | undefined;
+  /** Whether the list can be asked for on nobody's behalf. */
+  readonly shared: boolean;
+}
+
+/** What the gateway declares when it lists on nobody's behalf: the list is for clients of every kind. */
+export const LISTING_CAPABILITIES: JsonObject = { sampling: {}, elicitation: {}, roots: {} };
+
+/** The audiences of a modern upstream's lists: everyone for public ones, the caller for the others. */
+export function modernAudiences(caller: string, anonymous: boolean): readonly [everyone: Audience, own: Audience] {
+  const audience = { era: 'modern', version: LATEST_MODERN, clientCapabilities: LISTING_CAPABILITIES } as const;
+  return [
+    { ...audience, caller: undefined, shared: true },
+    { ...audience, caller, shared: anonymous },
+  ];
+}
+
+export function catalogKey(upstream: string, audience: Audience, member: CatalogMember, ids: Ids): CatalogKey {
+  const { era, version, clientCapabilities, caller } = audience;
+  return { upstream, audience: ids.digest(JSON.stringify([era, version, clientCapabilities, caller ?? null])), member };
+}
+
+/** Whether a kept list is as good as a new one at `now`. */
+export function isFresh({ head, changes }: CatalogState, now: number): boolean {
+  return head !== undefined && now < head.freshUntil && head.changes >= changes;
+}
+
+/** The text's name: equal beginnings mean equal texts, and no two writers use the same one. */
+export function versionOf(text: string, ids: Ids): string {
+  return `${ids.digest(text)}.${ids.random()}`;
+}
+
+export function isVersionOf(version: string, text: string, ids: Ids): boolean {
+  return version.startsWith(`${ids.digest(text)}.`);
+}
+
+// ----------------------------------------------------------------------------------------------------------- memory
+
+/** Texts by version, and what was made of them; lost with the environment, and bounded. */
+export interface CatalogCache {
+  readonly texts: Map<string, string>;
+  readonly items: Map<string, readonly string[]>;
+}
+
+/** Enough for several thousand tools, in characters. */
+const MAX_CACHED_CHARS = 16 * 1024 * 1024;
+
+export function newCatalogCache(): CatalogCache {
+  return { texts: new Map(), items: new Map() };
+}
+
+/** The texts behind these heads; undefined for one that has been replaced meanwhile. */
+export async function textsOf(
+  wanted: readonly { readonly key: CatalogKey; readonly head: CatalogHead }[],
+  store: CatalogStore,
+  cache: CatalogCache,
+): Promise<readonly (string | undefined)[]> {
+  const unknown = wanted.filter(({ head }) => !cache.texts.has(head.version));
+  const read = unknown.length === 0 ? [] : await store.texts(unknown);
+  const news = new Map(unknown.map(({ head }, index) => [head.version, read[index]]));
+  const texts = wanted.map(({ head }) => cache.texts.get(head.version) ?? news.get(head.version));
+  for (const [version, text] of news) if (text !== undefined) cacheText(version, text, cache);
+  return texts;
+}
+
+export function cacheText(version: string, text: string, cache: CatalogCache): void {
+  cache.texts.set(version, text);
+  let chars = 0;
+  for (const kept of cache.texts.values()) chars += kept.length;
+  for (const [oldest, kept] of cache.texts) {
+    if (chars <= MAX_CACHED_CHARS) break;
+    chars -= kept.length;
+    cache.texts.delete(oldest);
+    cache.items.delete(oldest);
+  }
+}
+
+/** The items of a list, as texts. */
+export function itemsOf(text: string): readonly string[] {
+  return text === NO_LIST ? [] : elementTexts(text);
+}

@@ -1,0 +1,80 @@
+/**
+ * Pinned tool definitions: what a tool was when it was first seen, or when an operator last accepted it. A definition is
+ * what a model or a person decides by; a tool that says something else than its pin is held back until it is accepted.
+ * One upstream may describe a tool differently to different revisions, so each revision has pins of its own.
+ */
+import { isObject, parseJson, type Json, type JsonObject } from '../protocol/message.ts';
+
+/** Definitions by tool, by revision of the protocol. */
+export type Pins = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+export interface ToolDefinition {
+  /** As the upstream knows it. */
+  readonly name: string;
+  /** Canonical JSON text of what is pinned: equal definitions are equal texts, however they were written. */
+  readonly definition: string;
+}
+
+/** What a model or a person decides by. */
+const DEFINING = ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations'] as const;
+
+/** A definition nested deeper than this is pinned as it was written. */
+const MAX_LEVELS = 200;
+
+/** Undefined for an item without a name. */
+export function readDefinition(itemText: string): ToolDefinition | undefined {
+  const item = parseJson(itemText);
+  if (!isObject(item) || typeof item['name'] !== 'string') return undefined;
+  const defining = Object.fromEntries(DEFINING.flatMap((key) => (item[key] === undefined ? [] : [[key, item[key]]])));
+  return { name: item['name'], definition: canonical(defining, MAX_LEVELS) ?? itemText };
+}
+
+/** Undefined when the value nests too deep. Keys are sorted, and written once. */
+function canonical(value: Json | undefined, levels: number): string | undefined {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null);
+  if (levels === 0) return undefined;
+  const isArray = Array.isArray(value);
+  const parts: string[] = [];
+  for (const key of isArray ? value.keys() : Object.keys(value).toSorted()) {
+    const text = canonical((value as JsonObject)[key], levels - 1);
+    if (text === undefined) return undefined;
+    parts.push(isArray ? text : `${JSON.stringify(key)}:${text}`);
+  }
+  return isArray ? `[${parts.join(',')}]` : `{${parts.join(',')}}`;
+}
+
+export interface Judgement {
+  /** Names of tools whose definition is not the pinned one. */
+  readonly held: ReadonlySet<string>;
+  /** Tools without a pin. */
+  readonly unpinned: readonly ToolDefinition[];
+}
+
+export function judge(pins: Pins, revision: string, tools: readonly ToolDefinition[]): Judgement {
+  const pinned = pins.get(revision);
+  return {
+    held: new Set(
+      tools.filter(({ name, definition }) => (pinned?.get(name) ?? definition) !== definition).map(({ name }) => name),
+    ),
+    unpinned: tools.filter(({ name }) => pinned?.has(name) !== true),
+  };
+}
+
+/** The pins with these definitions in place of what was there. */
+export function pinned(pins: Pins, revision: string, tools: readonly ToolDefinition[]): Pins {
+  const ofRevision = new Map(pins.get(revision));
+  for (const { name, definition } of tools) ofRevision.set(name, definition);
+  return new Map(pins).set(revision, ofRevision);
+}
+
+/** Undefined when the text is not one that `writePins` wrote. */
+export function readPins(text: string): Pins | undefined {
+  const value = parseJson(text);
+  if (!Array.isArray(value)) return undefined;
+  const entries = value as [string, [string, string][]][];
+  return new Map(entries.map(([revision, tools]) => [revision, new Map(tools)]));
+}
+
+export function writePins(pins: Pins): string {
+  return JSON.stringify([...pins].map(([revision, tools]) => [revision, [...tools]]));
+}

@@ -1,0 +1,347 @@
+/**
+ * What upstreams list, from the store while it is fresh and from themselves otherwise. A list that cannot be had is a
+ * failure of its upstream alone; it is never kept as an empty one.
+ */
+import type { Caller } from '../auth/caller.ts';
+import {
+  cacheText,
+  catalogKey,
+  isFresh,
+  isVersionOf,
+  itemsOf,
+  modernAudiences,
+  NO_LIST,
+  textsOf,
+  versionOf,
+  type Audience,
+} from '../catalog/listing.ts';
+import { compareLists } from '../catalog/merge.ts';
+import type { WholeList } from '../catalog/pages.ts';
+import type { ServerUpstream } from '../catalog/plan.ts';
+import type { Failure } from '../errors.ts';
+import { startDeadline, type Deadline } from '../policies/deadline.ts';
+import { StoreError, type CatalogKey, type CatalogMember, type CatalogState, type NewCatalogHead } from '../ports.ts';
+import { announcedClientCapabilities } from '../protocol/capabilities.ts';
+import { LATEST_LEGACY, LATEST_MODERN, type Era } from '../protocol/era.ts';
+import type { ListMember } from '../protocol/methods.ts';
+import { lacksLegacy, modernVersions, upstreamKey } from '../upstream/eras.ts';
+import { newTally, type UpstreamTally } from '../upstream/fault.ts';
+import type { SessionKeeper } from '../upstream/legacy.ts';
+import { connectionTools, eraTools } from './connection-tools.ts';
+import { failureOfEnd } from './ending.ts';
+import type { Scope } from './errand.ts';
+import { fetchMember } from './fetching.ts';
+import type { Line } from './upstream-call.ts';
+import { keeperFor } from './upstream-sessions.ts';
+import type { Visit } from './visit.ts';
+
+/** An upstream that lists more slowly than this is left out of a merged list. */
+export const LISTING_MS = 20_000;
+
+/** A list that nobody can use any more is kept for a while: to say what changed, and where a URI went. */
+const KEPT_MS = 24 * 60 * 60 * 1000;
+
+/** A list of one upstream, or why it cannot be had. */
+export type Listed =
+  | {
+      readonly kind: 'listed';
+      readonly upstream: ServerUpstream;
+      /** JSON text, in the upstream's words; `NO_LIST` when the upstream knows no such list. */
+      readonly text: string;
+      /** The era in which the upstream said it, and the revision. */
+      readonly era: Era;
+      readonly version: string;
+      /** For how much longer it may be used. */
+      readonly ttlMs: number;
+      readonly scope: 'public' | 'private';
+      /** Whether the upstream was asked just now. */
+      readonly isNew: boolean;
+    }
+  | { readonly kind: 'unavailable'; readonly upstream: ServerUpstream; readonly failure: Failure };
+
+/** A list to be had of an upstream. */
+export interface Wanted {
+  readonly upstream: ServerUpstream;
+  readonly member: CatalogMember;
+}
+
+/** On whose behalf upstreams are asked. */
+export interface Asker {
+  /** The client's. */
+  readonly era: Era;
+  readonly caller: Caller;
+  /** The revision that the client speaks. */
+  readonly version: string;
+  /** What legacy upstreams are told: the revision, and what the client can do. */
+  readonly legacy: Pick<Audience, 'version' | 'clientCapabilities'>;
+  readonly keeper: (upstream: ServerUpstream, deadline: Deadline) => SessionKeeper;
+}
+
+export function askerOf(visit: Visit, scope: Scope): Asker {
+  const { era, caller } = scope;
+  const keeper: Asker['keeper'] = (upstream, deadline) => keeperFor(visit, scope, upstream, deadline);
+  if (scope.era === 'modern') {
+    const legacy = { version: LATEST_LEGACY, clientCapabilities: {} };
+    return { era, caller, version: scope.envelope.version, legacy, keeper };
+  }
+  const { protocolVersion: version, clientCapabilities } = scope.session;
+  const legacy = { version, clientCapabilities: announcedClientCapabilities(clientCapabilities) };
+  return { era, caller, version, legacy, keeper };
+}
+
+/** On whose behalf lists are read, how old they may be, and how long they may take. */
+export interface Reader {
+  readonly visit: Visit;
+  readonly asker: Asker;
+  /** An upstream that takes longer counts as unavailable, in milliseconds. */
+  readonly patienceMs: number;
+  readonly tally: UpstreamTally;
+  /** Lists no older than this are good enough even when they are no longer fresh, in milliseconds. */
+  readonly toleranceMs: number;
+}
+
+/** In the order of what is wanted. Rejects with what the stores throw. */
+export async function listsOf(reader: Reader, wanted: readonly Wanted[]): Promise<readonly Listed[]> {
+  const { visit, asker } = reader;
+  const shelves = wanted.map((want) => shelvesFor(visit, asker, want));
+  const states = await statesOf(
+    visit,
+    shelves.flat().map(({ key }) => key),
+  );
+  let at = 0;
+  const filled = shelves.map((own) => own.map((shelf): FilledShelf => ({ ...shelf, state: states[at++]! })));
+  const chosen = await Promise.all(filled.map((own, index) => chooseShelf(reader, wanted[index]!, own)));
+  const texts = await textsOf(
+    chosen.flatMap((shelf) => shelf ?? []),
+    visit.stores.catalog,
+    visit.shared.catalogCache,
+  );
+  let next = 0;
+  return Promise.all(
+    wanted.map((want, index) => {
+      const shelf = chosen[index];
+      const text = shelf === undefined ? undefined : texts[next++];
+      return shelf === undefined || text === undefined
+        ? fetchList(reader, want, filled[index]!)
+        : recalled(visit, want.upstream, shelf, text);
+    }),
+  );
+}
+
+/** What is kept saves asking, no more: a store that does not answer costs the upstreams a request, not the client its list. */
+async function statesOf(visit: Visit, keys: readonly CatalogKey[]): Promise<readonly CatalogState[]> {
+  try {
+    return await visit.stores.catalog.heads(keys);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    visit.ports.actionLog.defect(visit.invocation.requestId, error);
+    return keys.map(() => ({ head: undefined, changes: 0 }));
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------ what is kept
+
+/** A place where a list may be kept. */
+interface Shelf {
+  readonly key: CatalogKey;
+  readonly audience: Audience;
+}
+
+interface FilledShelf extends Shelf {
+  readonly state: CatalogState;
+}
+
+type FullShelf = Shelf & { readonly head: NonNullable<CatalogState['head']> };
+
+/** Those of the client's own era first. */
+function shelvesFor({ ports }: Visit, asker: Asker, { upstream, member }: Wanted): readonly Shelf[] {
+  const { era, isolation } = upstream.config;
+  const { caller } = asker;
+  const anonymous = caller.kind === 'anonymous';
+  const modern = modernAudiences(caller.key, anonymous);
+  const legacy: Audience = {
+    era: 'legacy',
+    ...asker.legacy,
+    caller: isolation === 'shared' ? undefined : caller.key,
+    shared: isolation === 'shared' || anonymous,
+  };
+  const audiences = asker.era === 'modern' ? [...modern, legacy] : [legacy, ...modern];
+  return audiences
+    .filter((audience) => era === 'auto' || era === audience.era)
+    .map((audience) => ({
+      audience,
+      key: catalogKey(upstreamKey(upstream, ports.ids), audience, member, ports.ids),
+    }));
+}
+
+/** A list in the other era serves only when the upstream lacks the client's own: calls will then go there as well. */
+async function chooseShelf(
+  reader: Reader,
+  { upstream }: Wanted,
+  shelves: readonly FilledShelf[],
+): Promise<FullShelf | undefined> {
+  const { asker } = reader;
+  const usable = shelves.flatMap((shelf) => usableShelf(reader, shelf));
+  const own = usable.find(({ audience }) => audience.era === asker.era);
+  const [other] = usable;
+  if (own !== undefined || other === undefined) return own;
+  return (await isLacking(reader, upstream)) ? other : undefined;
+}
+
+function usableShelf({ visit, toleranceMs }: Reader, { key, audience, state }: FilledShelf): FullShelf[] {
+  const now = visit.ports.clock.now();
+  const { head, changes } = state;
+  if (head === undefined) return [];
+  const tolerated = head.changes >= changes && now < head.fetchedAt + toleranceMs;
+  return isFresh(state, now) || tolerated ? [{ key, audience, head }] : [];
+}
+
+/** Whether it is known that the upstream lacks the client's era. */
+async function isLacking(reader: Reader, upstream: ServerUpstream): Promise<boolean> {
+  const { visit, asker, tally } = reader;
+  const deadline = startListing(reader, upstream);
+  try {
+    const eras = eraTools(visit, connectionTools(visit, deadline, tally));
+    if (asker.era === 'legacy') return await visit.within(deadline, lacksLegacy(upstream, eras));
+    const offered = await visit.within(deadline, modernVersions(upstream, eras));
+    return offered.kind === 'known' && offered.versions.length === 0;
+  } finally {
+    deadline.stop();
+  }
+}
+
+function recalled({ ports }: Visit, upstream: ServerUpstream, { audience, head }: FullShelf, text: string): Listed {
+  const { era, version, caller } = audience;
+  return {
+    kind: 'listed',
+    upstream,
+    text,
+    era,
+    version,
+    ttlMs: Math.max(0, head.freshUntil - ports.clock.now()),
+    scope: caller === undefined ? 'public' : 'private',
+    isNew: false,
+  };
+}
+
+// ----------------------------------------------------------------------------------------------- what is asked for
+
+async function fetchList(reader: Reader, want: Wanted, shelves: readonly FilledShelf[]): Promise<Listed> {
+  const { visit, asker } = reader;
+  const tally = newTally(reader.tally.cost);
+  const { upstream, member } = want;
+  const fetchedAt = visit.ports.clock.now();
+  const deadline = startListing(reader, upstream);
+  const connection = connectionTools(visit, deadline, tally);
+  const line: Line = {
+    visit,
+    upstream,
+    preferred: asker.era,
+    requestedVersion: asker.version,
+    keeper: asker.keeper(upstream, deadline),
+    deadline,
+    connection,
+    eras: eraTools(visit, connection),
+  };
+  try {
+    const fetched = await fetchMember(line, member);
+    if (fetched.kind === 'failed') return { kind: 'unavailable', upstream, failure: fetched.failure };
+    const { era, list } = fetched;
+    const ttlMs = era === 'modern' && list.text !== NO_LIST ? (list.ttlMs ?? 0) : upstream.config.listTtlMs;
+    const shelf = shelves.find(({ audience }) => audience.era === era && suits(audience, list));
+    if (shelf !== undefined) await keepList(reader, want, shelf, { text: list.text, ttlMs, fetchedAt });
+    return {
+      kind: 'listed',
+      upstream,
+      text: list.text,
+      era,
+      version: era === 'modern' ? LATEST_MODERN : asker.legacy.version,
+      ttlMs,
+      scope: shelf?.audience.caller === undefined ? 'public' : 'private',
+      isNew: true,
+    };
+  } catch (error) {
+    const expiry = deadline.expiry();
+    if (expiry === undefined) throw error;
+    return { kind: 'unavailable', upstream, failure: failureOfEnd(visit, expiry, upstream.name, null, tally) };
+  } finally {
+    deadline.stop();
+  }
+}
+
+/** Modern lists say whom they are for; a legacy one is for whoever its session is for. */
+function suits({ era, caller }: Audience, { scope }: WholeList): boolean {
+  return era === 'legacy' || (caller === undefined) === (scope === 'public');
+}
+
+function startListing({ visit, patienceMs }: Reader, { config }: ServerUpstream) {
+  return startDeadline(visit.ports.clock, {
+    totalMs: Math.min(config.timeoutMs, patienceMs),
+    spentMs: visit.elapsedMs,
+    idleMs: config.idleTimeoutMs,
+    endsAt: visit.invocation.endsAt,
+  });
+}
+
+// ------------------------------------------------------------------------------------------------------ keeping
+
+interface NewList {
+  readonly text: string;
+  readonly ttlMs: number;
+  readonly fetchedAt: number;
+}
+
+/** Keeps what is news. An operator who sets `listTtlMs` to 0 wants nothing kept. */
+async function keepList({ visit }: Reader, want: Wanted, shelf: FilledShelf, list: NewList): Promise<void> {
+  const { ids } = visit.ports;
+  const { key, audience, state } = shelf;
+  const { head: before, changes } = state;
+  const { text, ttlMs, fetchedAt } = list;
+  if (audience.era === 'legacy' && want.upstream.config.listTtlMs === 0) return;
+  const isSame = before !== undefined && isVersionOf(before.version, text, ids);
+  if (isSame && ttlMs === 0 && before.changes >= changes) return;
+  const head: NewCatalogHead = {
+    version: isSame ? before.version : versionOf(text, ids),
+    changes,
+    fetchedAt,
+    freshUntil: fetchedAt + ttlMs,
+    wantedAt: fetchedAt,
+    shared: audience.shared,
+    asked: { version: audience.version, clientCapabilities: audience.clientCapabilities },
+  };
+  const expiresAt = fetchedAt + Math.max(ttlMs, KEPT_MS);
+  const { catalog } = visit.stores;
+  if (!isSame && before !== undefined) await tellChange(visit, want, shelf, text);
+  cacheText(head.version, text, visit.shared.catalogCache);
+  visit.defer(async () => {
+    if (isSame && (await catalog.renew(key, { ...head, bytes: before.bytes }, expiresAt))) return;
+    await catalog.write(key, isSame ? { ...head, version: versionOf(text, ids) } : head, text, expiresAt);
+  });
+}
+
+/** Names as the operator should see them, no more than this many of each kind. */
+const MAX_NAMED = 20;
+
+async function tellChange(visit: Visit, { upstream, member }: Wanted, shelf: FilledShelf, text: string): Promise<void> {
+  const { head } = shelf.state;
+  if (head === undefined) return;
+  const { catalogCache } = visit.shared;
+  if (member === 'introduction') return;
+  const [before] = await textsOf([{ key: shelf.key, head }], visit.stores.catalog, catalogCache);
+  if (before === undefined) return;
+  const { added, changed, removed } = compareLists(member, itemsOf(before), itemsOf(text));
+  visit.ports.actionLog.notice(visit.invocation.requestId, {
+    kind: 'list-changed',
+    upstream: upstream.name,
+    member,
+    added: added.slice(0, MAX_NAMED),
+    changed: changed.slice(0, MAX_NAMED),
+    removed: removed.slice(0, MAX_NAMED),
+  });
+}
+
+/** Whoever asks next, in whatever environment, asks the upstream. */
+export function noteChange(visit: Visit, upstream: ServerUpstream, members: readonly ListMember[]): void {
+  const key = upstreamKey(upstream, visit.ports.ids);
+  for (const member of members) visit.defer(() => visit.stores.catalog.countChange(key, member));
+}

@@ -1,0 +1,136 @@
+/** What an upstream says of itself and lists, asked for on the gateway's own behalf: it is kept for others as well. */
+import { LISTING_CAPABILITIES, NO_LIST } from '../catalog/listing.ts';
+import { Pages, type WholeList } from '../catalog/pages.ts';
+import type { Failure } from '../errors.ts';
+import type { CatalogMember } from '../ports.ts';
+import { announcedServerCapabilities } from '../protocol/capabilities.ts';
+import { LATEST_MODERN, type Era } from '../protocol/era.ts';
+import { isObject, JSON_RPC, requestText, type JsonObject } from '../protocol/message.ts';
+import { LIST_METHODS, type ListMember } from '../protocol/methods.ts';
+import { META } from '../protocol/modern/envelope.ts';
+import type { CallEnd } from '../upstream/fault.ts';
+import { failureOfEnd } from './ending.ts';
+import { callUpstream, type Line, type UpstreamRequest } from './upstream-call.ts';
+
+export type Fetched =
+  | { readonly kind: 'fetched'; readonly era: Era; readonly list: WholeList }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+export function fetchMember(line: Line, member: CatalogMember): Promise<Fetched> {
+  return member === 'introduction' ? readIntroduction(line) : readPages(line, member);
+}
+
+/** All pages, one after the other. */
+async function readPages(line: Line, member: ListMember): Promise<Fetched> {
+  const pages = new Pages(member);
+  let cursor: string | undefined;
+  for (;;) {
+    const last = await lastEvent(line, listRequest(line, member, cursor));
+    if (last.kind === 'failure') return { kind: 'failed', failure: last.failure };
+    if (last.kind === 'end') return ended(line, last.end);
+    if (last.kind !== 'final') return ended(line, { kind: 'upstream-closed' });
+    const { response, era } = last;
+    if ('error' in response.body) {
+      const { error } = response.body;
+      if (error.code === JSON_RPC.methodNotFound && cursor === undefined) {
+        return { kind: 'fetched', era, list: { text: NO_LIST, ttlMs: undefined, scope: 'private' } };
+      }
+      return ended(line, { kind: 'upstream-refused', error });
+    }
+    const progress = pages.add(response);
+    if (progress.kind === 'complete') return { kind: 'fetched', era, list: progress.list };
+    if (progress.kind === 'unusable') return ended(line, { kind: 'upstream-garbled', reason: progress.reason });
+    ({ cursor } = progress);
+  }
+}
+
+function ended({ visit, upstream, connection }: Line, end: CallEnd): Fetched {
+  return { kind: 'failed', failure: failureOfEnd(visit, end, upstream.name, null, connection.tally) };
+}
+
+async function lastEvent(line: Line, request: UpstreamRequest) {
+  for await (const event of callUpstream(line, request))
+    if (event.kind !== 'interim' && event.kind !== 'opened') return event;
+  return { kind: 'end', end: { kind: 'upstream-closed' } } as const;
+}
+
+/** How an upstream introduces itself: what it can do, and what to know of it. */
+export interface Introduction {
+  readonly capabilities: JsonObject;
+  readonly instructions?: string;
+}
+
+/** `server/discover` of a modern upstream; what a legacy one says when a session is opened. */
+async function readIntroduction(line: Line): Promise<Fetched> {
+  for await (const event of callUpstream(line, discoverRequest(line))) {
+    switch (event.kind) {
+      case 'interim':
+        continue;
+      case 'failure':
+        return { kind: 'failed', failure: event.failure };
+      case 'end':
+        return ended(line, event.end);
+      case 'opened':
+        return fetchedIntroduction(event.era, event.hello.capabilities, event.hello.instructions);
+      case 'final': {
+        const { body } = event.response;
+        if ('error' in body) return ended(line, { kind: 'upstream-refused', error: body.error });
+        const { capabilities, instructions, ttlMs, cacheScope } = body.result;
+        return fetchedIntroduction(event.era, capabilities, instructions, ttlMs, cacheScope);
+      }
+    }
+  }
+  return ended(line, { kind: 'upstream-closed' });
+}
+
+/** Longer instructions are cut, in characters: every client gets those of all upstreams. */
+const MAX_INSTRUCTIONS_CHARS = 32 * 1024;
+
+function fetchedIntroduction(
+  era: Era,
+  capabilities: unknown,
+  instructions: unknown,
+  ttlMs?: unknown,
+  cacheScope?: unknown,
+): Fetched {
+  const introduction: Introduction = {
+    capabilities: announcedServerCapabilities(isObject(capabilities) ? capabilities : {}),
+    ...(typeof instructions === 'string' ? { instructions: instructions.slice(0, MAX_INSTRUCTIONS_CHARS) } : {}),
+  };
+  return {
+    kind: 'fetched',
+    era,
+    list: {
+      text: JSON.stringify(introduction),
+      ttlMs: typeof ttlMs === 'number' && Number.isFinite(ttlMs) ? Math.max(0, ttlMs) : undefined,
+      scope: cacheScope === 'public' ? 'public' : 'private',
+    },
+  };
+}
+
+function discoverRequest({ visit }: Line): UpstreamRequest {
+  const method = 'server/discover';
+  const _meta = ownEnvelope(visit.shared.identity);
+  return {
+    modern: { method, name: undefined, paramHeaders: {}, body: (id) => requestText(id, method, { _meta }) },
+    legacy: undefined,
+  };
+}
+
+function listRequest({ visit }: Line, member: ListMember, cursor: string | undefined): UpstreamRequest {
+  const method = LIST_METHODS[member];
+  const page = cursor === undefined ? {} : { cursor };
+  const _meta = ownEnvelope(visit.shared.identity);
+  return {
+    modern: { method, name: undefined, paramHeaders: {}, body: (id) => requestText(id, method, { ...page, _meta }) },
+    legacy: (id) => requestText(id, method, page),
+  };
+}
+
+function ownEnvelope(identity: JsonObject): JsonObject {
+  return {
+    [META.protocolVersion]: LATEST_MODERN,
+    [META.clientInfo]: identity,
+    [META.clientCapabilities]: LISTING_CAPABILITIES,
+  };
+}

@@ -1,0 +1,103 @@
+/** Lists: all pages of every upstream of a virtual server, as one page. */
+import { itemsOf } from '../catalog/listing.ts';
+import { mergeLists } from '../catalog/merge.ts';
+import { toWire } from '../errors.ts';
+import { listItemToClient } from '../protocol/call.ts';
+import type { RequestMessage } from '../protocol/message.ts';
+import { META } from '../protocol/modern/envelope.ts';
+import type { ListMember } from '../protocol/methods.ts';
+import type { UpstreamTally } from '../upstream/fault.ts';
+import { askerOf, LISTING_MS, listsOf, type Listed } from './catalogs.ts';
+import { endingOfFailure, type Ending } from './ending.ts';
+import type { Scope } from './errand.ts';
+import { withoutHeldTools } from './pinning.ts';
+import type { Visit } from './visit.ts';
+
+type Available = Extract<Listed, { kind: 'listed' }>;
+type Unavailable = Extract<Listed, { kind: 'unavailable' }>;
+
+/** Answers a list. Fails only when no upstream at all has anything to say. */
+export async function answerList(
+  visit: Visit,
+  scope: Scope,
+  request: RequestMessage,
+  member: ListMember,
+  tally: UpstreamTally,
+): Promise<Ending> {
+  if (request.params?.['cursor'] !== undefined) {
+    return endingOfFailure(
+      { kind: 'invalid-params', reason: 'There is one page only: the gateway gives out no cursors' },
+      request.idText,
+    );
+  }
+  const { server } = scope;
+  const wanted = server.upstreams.map((upstream) => ({ upstream, member }));
+  const reader = { visit, asker: askerOf(visit, scope), patienceMs: LISTING_MS, tally, toleranceMs: 0 };
+  const lists = await listsOf(reader, wanted);
+  const available = lists.filter((list) => list.kind === 'listed');
+  const unavailable = lists.filter((list) => list.kind === 'unavailable');
+  for (const { upstream, failure } of unavailable) {
+    visit.ports.actionLog.notice(visit.invocation.requestId, {
+      kind: 'upstream-unavailable',
+      upstream: upstream.name,
+      member,
+      reason: failure.kind,
+    });
+  }
+  const [first] = unavailable;
+  if (available.length === 0 && first !== undefined) return endingOfFailure(first.failure, request.idText);
+  return merged(visit, scope, request, member, available, unavailable);
+}
+
+async function merged(
+  visit: Visit,
+  scope: Scope,
+  request: RequestMessage,
+  member: ListMember,
+  available: readonly Available[],
+  unavailable: readonly Unavailable[],
+): Promise<Ending> {
+  const { server } = scope;
+  const shares = await Promise.all(
+    available.map(async (list) => ({
+      upstream: list.upstream,
+      items: (member === 'tools' ? await withoutHeldTools(visit, list) : itemsOf(list.text)).flatMap(
+        (item) => listItemToClient(member, item, list.era, scope.era) ?? [],
+      ),
+    })),
+  );
+  const { items, lost, tooLong } = mergeLists(member, shares, server);
+  if (available.some(({ isNew }) => isNew)) {
+    const { requestId } = visit.invocation;
+    for (const claim of lost) {
+      visit.ports.actionLog.notice(requestId, { kind: 'claim-lost', server: server.name, ...claim });
+    }
+    for (const { upstream, name } of tooLong) {
+      visit.ports.actionLog.notice(requestId, { kind: 'name-too-long', server: server.name, upstream, name });
+    }
+  }
+  const meta = {
+    ...(scope.era === 'modern' ? { [META.serverInfo]: visit.shared.identity } : {}),
+    ...(unavailable.length === 0 ? {} : { 'io.sluice/unavailable': unavailable.map(toUnavailable) }),
+    ...(lost.length === 0 ? {} : { 'io.sluice/lostClaims': lost }),
+  };
+  const members = [
+    `"${member}":[${items.join(',')}]`,
+    ...(scope.era === 'modern' ? [cachingOf(available, unavailable)] : []),
+    ...(Object.keys(meta).length === 0 ? [] : [`"_meta":${JSON.stringify(meta)}`]),
+  ];
+  const text = `{"jsonrpc":"2.0","id":${request.idText},"result":{${members.join(',')}}}`;
+  return { kind: 'final', text, status: 200, outcome: 'ok', errorKind: null };
+}
+
+function toUnavailable({ upstream, failure }: Unavailable) {
+  return { upstream: upstream.name, reason: toWire(failure).error.message };
+}
+
+/** What is missing may be back any moment, and is not what everyone lacks (2026-07-28, server/utilities/caching). */
+function cachingOf(available: readonly Available[], unavailable: readonly Unavailable[]): string {
+  const whole = unavailable.length === 0;
+  const ttlMs = whole ? Math.floor(Math.min(...available.map((list) => list.ttlMs))) : 0;
+  const isPublic = whole && available.every(({ scope }) => scope === 'public');
+  return `"resultType":"complete","ttlMs":${ttlMs},"cacheScope":"${isPublic ? 'public' : 'private'}"`;
+}

@@ -1,0 +1,136 @@
+/**
+ * Which upstream session a call uses. A legacy client has one for each upstream, attached to its client session. What a
+ * modern client gets on an upstream that issues sessions is the operator's choice (`isolation`): one that its caller
+ * shares, one that everyone shares, or a fresh one that ends with the call. An anonymous caller has no identity to share
+ * by, so it always gets a fresh one unless everyone shares.
+ */
+import type { Caller } from '../auth/caller.ts';
+import type { ServerUpstream } from '../catalog/plan.ts';
+import type { Deadline } from '../policies/deadline.ts';
+import type { SharedUpstreamSession } from '../ports.ts';
+import { LATEST_LEGACY } from '../protocol/era.ts';
+import type { JsonObject } from '../protocol/message.ts';
+import { upstreamKey } from '../upstream/eras.ts';
+import { attachedSession, type SessionKeeper } from '../upstream/legacy.ts';
+import type { LegacyScope, Scope } from './errand.ts';
+import type { Visit } from './visit.ts';
+
+/** A shared upstream session that nobody uses ends after a day. */
+const SHARED_SESSION_TTL_MS = 24 * 60 * 60 * 1000;
+
+/** Writing down every use would cost a request to the store each; once an hour moves the end well enough. */
+const EXTEND_AFTER_MS = 60 * 60 * 1000;
+
+/** The session that is attached to the client session, or will be. */
+function clientSessionKeeper(
+  visit: Visit,
+  { session, canAsk }: LegacyScope,
+  upstream: ServerUpstream,
+  deadline: Deadline,
+): SessionKeeper {
+  const { clientSessions } = visit.stores;
+  return {
+    identity: session,
+    current: async () => attachedSession(session, upstream),
+    attach: (opened, replaces) =>
+      visit.within(deadline, clientSessions.attach(session.key, upstream.name, opened, replaces)),
+    logLevel: session.logLevel,
+    latestLogLevel: async () => (await visit.within(deadline, clientSessions.read(session.key)))?.logLevel,
+    levelOfCall: undefined,
+    endsWithCall: false,
+    canAsk,
+  };
+}
+
+/** The session that a call of this scope is to use. */
+export function keeperFor(visit: Visit, scope: Scope, upstream: ServerUpstream, deadline: Deadline): SessionKeeper {
+  if (scope.era === 'legacy') return clientSessionKeeper(visit, scope, upstream, deadline);
+  const { clientInfo, logLevel } = scope.envelope;
+  return sessionlessKeeper(visit, scope.caller, { clientInfo, clientCapabilities: {}, logLevel }, upstream, deadline);
+}
+
+/** What a call without a client session tells the upstream of its client. */
+export interface SessionlessClient {
+  readonly clientInfo: JsonObject;
+  readonly clientCapabilities: JsonObject;
+  /** The least severe log messages that the call wants; undefined for none. */
+  readonly logLevel: string | undefined;
+}
+
+/** The session of a call without a client session. */
+function sessionlessKeeper(
+  visit: Visit,
+  caller: Caller,
+  client: SessionlessClient,
+  upstream: ServerUpstream,
+  deadline: Deadline,
+): SessionKeeper {
+  const sharers = sharersOf(upstream, caller);
+  return sharers === undefined
+    ? freshKeeper(client)
+    : sharedKeeper(visit, client, upstream, visit.ports.ids.digest(JSON.stringify(sharers)), deadline);
+}
+
+/** Everything that decides who shares a session; undefined when nobody does. */
+function sharersOf(upstream: ServerUpstream, caller: Caller): readonly string[] | undefined {
+  switch (upstream.config.isolation) {
+    case 'call':
+      return undefined;
+    case 'shared':
+      return [upstream.name, 'everyone'];
+    case 'caller':
+      return caller.kind === 'anonymous' ? undefined : [upstream.name, 'caller', caller.key];
+  }
+}
+
+export function freshKeeper({ logLevel, ...client }: SessionlessClient): SessionKeeper {
+  return {
+    identity: { ...client, protocolVersion: LATEST_LEGACY },
+    current: async () => undefined,
+    attach: async () => ({ kind: 'attached' }),
+    logLevel,
+    latestLogLevel: async () => logLevel,
+    levelOfCall: undefined,
+    endsWithCall: true,
+    canAsk: false,
+  };
+}
+
+/** The identity is the gateway's: a session that several clients share speaks for none of them. */
+function sharedKeeper(
+  visit: Visit,
+  { clientCapabilities, logLevel }: SessionlessClient,
+  upstream: ServerUpstream,
+  sharers: string,
+  deadline: Deadline,
+): SessionKeeper {
+  const { ids, clock } = visit.ports;
+  const { upstreamSessions } = visit.stores;
+  const key = ids.digest(JSON.stringify([upstreamKey(upstream, ids), LATEST_LEGACY, sharers]));
+  const toKeep = (session: SharedUpstreamSession['session']): SharedUpstreamSession => ({
+    upstream: upstream.name,
+    session,
+    expiresAt: clock.now() + SHARED_SESSION_TTL_MS,
+  });
+  return {
+    identity: { clientInfo: visit.shared.identity, clientCapabilities, protocolVersion: LATEST_LEGACY },
+    current: async () => {
+      const kept = await visit.within(deadline, upstreamSessions.read(key));
+      const now = clock.now();
+      if (kept === undefined || kept.expiresAt <= now) return undefined;
+      if (kept.expiresAt - now < SHARED_SESSION_TTL_MS - EXTEND_AFTER_MS) {
+        visit.defer(() => upstreamSessions.keep(key, toKeep(kept.session), kept.session.generation, now));
+      }
+      return kept.session;
+    },
+    attach: async (session, replaces) => {
+      const kept = await visit.within(deadline, upstreamSessions.keep(key, toKeep(session), replaces, clock.now()));
+      return kept.kind === 'kept' ? { kind: 'attached' } : kept;
+    },
+    logLevel,
+    latestLogLevel: async () => logLevel,
+    levelOfCall: logLevel,
+    endsWithCall: false,
+    canAsk: false,
+  };
+}

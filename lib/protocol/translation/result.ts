@@ -1,0 +1,154 @@
+/** Results of plain requests in the other era. What neither era's schema changes passes untouched. */
+import type { LegacyVersion } from '../era.ts';
+import { editObject } from '../json-text.ts';
+import { isObject, parseJson, type JsonObject } from '../message.ts';
+import { META } from '../modern/envelope.ts';
+import { messageToOldest, blockToOldest } from './content.ts';
+import { chainEdits, editElements, editIfObject, editUnlessEmptied, remove, type MemberEdits } from './edits.ts';
+import { isImplementation } from './request.ts';
+import { toolToLegacy, toolToModern, wrapValue } from './tool.ts';
+
+/** A result as its sender wrote it, and the same parsed. */
+export interface WrittenResult {
+  readonly text: string;
+  readonly value: JsonObject;
+}
+
+export interface ToModern {
+  /** Whether results of the method carry caching hints (2026-07-28, server/utilities/caching, "Cacheable Results"). */
+  readonly cacheable: boolean;
+  /** For how long a result that does not say so is fresh. A whole number, at least 0, which is the default. */
+  readonly ttlMs?: number;
+  /** Who may share a result that does not say so; only its caller, by default. */
+  readonly cacheScope?: 'public' | 'private';
+  /** Put into `_meta` where nobody is named: servers SHOULD name themselves (2026-07-28, basic, "Per-response protocol fields"). */
+  readonly serverInfo?: JsonObject;
+}
+
+export interface ToLegacy {
+  readonly cacheable: boolean;
+  /** The revision of the client session. */
+  readonly version: LegacyVersion;
+}
+
+/** The first revision with resource links (2025-06-18, changelog, 7) is the second one that the gateway serves. */
+const WITHOUT_RESOURCE_LINKS: LegacyVersion = '2025-03-26';
+
+/**
+ * A legacy upstream's result as a modern client gets it; `relay` holds what is edited whatever the eras, and gets what
+ * the translation made.
+ */
+export function resultToModern(
+  method: string,
+  { text, value }: WrittenResult,
+  options: ToModern,
+  relay: MemberEdits = {},
+): string {
+  const { edits, additions } = cachingHints(options);
+  const named = serverName(options.serverInfo);
+  return editIfObject(
+    text,
+    chainEdits(
+      {
+        ...edits,
+        ...named.edits,
+        // A legacy result is final, and a field of that name is unknown to its era. Left alone, it would decide how the
+        // client reads the result: "input_required" as a question, most other values as an invalid result
+        // (2026-07-28, basic, "ResultType").
+        resultType: () => '"complete"',
+        ...(method === 'tools/list' ? { tools: (tools) => editElements(tools, toolToModern) } : {}),
+      },
+      relay,
+    ),
+    {
+      ...(lacksContent(method, value) ? { content: '[]' } : {}),
+      resultType: '"complete"',
+      ...additions,
+      ...named.additions,
+    },
+  );
+}
+
+interface Changes {
+  readonly edits: MemberEdits;
+  readonly additions: Readonly<Record<string, string>>;
+}
+
+/** 2026-07-28, server/utilities/caching, "Cacheable Model". */
+function cachingHints({ cacheable, ttlMs = 0, cacheScope = 'private' }: ToModern): Changes {
+  if (!cacheable) return { edits: {}, additions: {} };
+  const additions = { ttlMs: JSON.stringify(ttlMs), cacheScope: JSON.stringify(cacheScope) };
+  return {
+    edits: {
+      ttlMs: (text) => validTtl(text) ?? additions.ttlMs,
+      cacheScope: (text) => (isCacheScope(parseJson(text)) ? text : additions.cacheScope),
+    },
+    additions,
+  };
+}
+
+/** A negative one means 0 to its reader ("Time-to-Live (TTL) Field"). */
+function validTtl(text: string): string | undefined {
+  const ttlMs = parseJson(text);
+  if (typeof ttlMs !== 'number') return undefined;
+  if (ttlMs < 0) return '0';
+  return Number.isInteger(ttlMs) ? text : undefined;
+}
+
+function isCacheScope(scope: unknown): boolean {
+  return scope === 'public' || scope === 'private';
+}
+
+function serverName(serverInfo: JsonObject | undefined): Changes {
+  if (!isImplementation(serverInfo)) return { edits: {}, additions: {} };
+  const named = { [META.serverInfo]: JSON.stringify(serverInfo) };
+  return {
+    edits: { _meta: (meta) => editIfObject(meta, {}, named) },
+    additions: { _meta: editObject('{}', {}, named) },
+  };
+}
+
+/**
+ * Both eras require `content` (schema, "CallToolResult"), but readers of the legacy one are used to its absence and those
+ * of the modern one are not. A result with a `task` is no tool's result (2025-11-25, basic/utilities/tasks).
+ */
+function lacksContent(method: string, value: JsonObject): boolean {
+  return method === 'tools/call' && !Object.hasOwn(value, 'content') && !Object.hasOwn(value, 'task');
+}
+
+/**
+ * A modern upstream's final result as a legacy client gets it: without what only the modern era knows, and without what
+ * the client's schemas refuse. `relay` as in `resultToModern`.
+ */
+export function resultToLegacy(
+  method: string,
+  { text, value }: WrittenResult,
+  { cacheable, version }: ToLegacy,
+  relay: MemberEdits = {},
+): string {
+  const edits: MemberEdits = {
+    resultType: remove,
+    ...(cacheable ? { ttlMs: remove, cacheScope: remove } : {}),
+    _meta: (meta) => editUnlessEmptied(meta, { [META.serverInfo]: remove }),
+    ...payloadToLegacy(method, value, version),
+  };
+  return editIfObject(text, chainEdits(edits, relay));
+}
+
+function payloadToLegacy(method: string, value: JsonObject, version: LegacyVersion): MemberEdits {
+  const oldest = version === WITHOUT_RESOURCE_LINKS;
+  switch (method) {
+    case 'tools/list':
+      return { tools: (tools) => editElements(tools, toolToLegacy) };
+    case 'tools/call':
+      return {
+        // Any JSON value in the modern era, an object in the legacy one (schema, "CallToolResult").
+        ...(isObject(value['structuredContent']) ? {} : { structuredContent: wrapValue }),
+        ...(oldest ? { content: (content) => editElements(content, blockToOldest) } : {}),
+      };
+    case 'prompts/get':
+      return oldest ? { messages: (messages) => editElements(messages, messageToOldest) } : {};
+    default:
+      return {};
+  }
+}
