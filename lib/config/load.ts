@@ -4,12 +4,29 @@
  */
 import { readJson } from './json.ts';
 import { finding, found, kindOf, toProblems } from './problems.ts';
+import { strayKeys } from './reach-rules.ts';
+import { asFile } from './resolved-form.ts';
 import { brokenRules } from './rules.ts';
-import { DEFAULT_CONNECT_TIMEOUT_MS, FUNCTION_MARGIN_MS, LONGEST_FUNCTION_MS, configFile } from './schema.ts';
+import {
+  DEFAULT_IDLE_MS,
+  DEFAULT_MAX_PROCESSES,
+  FUNCTION_MARGIN_MS,
+  LONGEST_FUNCTION_MS,
+  configFile,
+  defaultConnectTimeoutMs,
+} from './schema.ts';
 import { seal } from './seal.ts';
 import { prefixOf } from './upstream-rules.ts';
 import type { Finding, Keys, Problem } from './problems.ts';
-import type { ConfigFile, GatewayConfig, ServerConfig, ToolConfig, UpstreamConfig, UpstreamFile } from './schema.ts';
+import type {
+  ConfigFile,
+  GatewayConfig,
+  ServerConfig,
+  StdioConfig,
+  ToolConfig,
+  UpstreamConfig,
+  UpstreamFile,
+} from './schema.ts';
 import type * as z from 'zod';
 
 export type ConfigResult =
@@ -27,10 +44,12 @@ export function parseConfig(text: string): ConfigResult {
 
 /** From the value of a file. A resolved configuration resolves to itself. */
 export function resolveConfig(value: unknown): ConfigResult {
-  const shape = configFile.safeParse(value);
-  const findings = [...(shape.error?.issues ?? []).flatMap((issue) => misshapen(issue, value)), ...brokenRules(value)];
+  const file = asFile(value);
+  const shape = configFile.safeParse(file);
+  const misshapes = (shape.error?.issues ?? []).flatMap((issue) => misshapen(issue, file));
+  const findings = [...strayKeys(file), ...misshapes, ...brokenRules(file)];
   if (shape.success && findings.length === 0) return { ok: true, config: withDefaults(shape.data) };
-  return { ok: false, problems: toProblems(findings, value) };
+  return { ok: false, problems: toProblems(findings, file) };
 }
 
 /** Timeout of the function that serves this configuration, in milliseconds: its longest call and a margin. */
@@ -51,10 +70,13 @@ function misshapen(issue: z.core.$ZodIssue, file: unknown): Finding[] {
   return [finding(issue.path, issue.message, misshape(issue, value))];
 }
 
-/** What was found instead, if it may be shown: not the value of a header, and not a URL, which may hold a secret. */
+/** Where secrets are, or are put by mistake. */
+const NEVER_SHOWN = new Set<unknown>(['headers', 'command', 'args', 'env', 'cwd']);
+
+/** What was found instead, if it may be shown: not what may hold a secret. */
 function misshape(issue: z.core.$ZodIssue, value: unknown): string {
   const [section, , key] = issue.path;
-  if (section === 'upstreams' && key === 'headers') return kindOf(value);
+  if (section === 'upstreams' && NEVER_SHOWN.has(key)) return kindOf(value);
   if (section === 'upstreams' && key === 'url' && typeof value === 'string') return urlFault(value);
   return issue.code === 'invalid_type' && typeof value === 'string' ? kindOf(value) : found(value);
 }
@@ -86,22 +108,43 @@ function withDefaults(file: ConfigFile): GatewayConfig {
     auth: file.auth,
     origins: file.origins,
     limits: file.limits,
+    refresh: file.refresh,
   });
 }
 
 function upstreamWithDefaults(name: string, upstream: UpstreamFile): UpstreamConfig {
-  const { connectTimeoutMs, idleTimeoutMs, headers, tools, ...rest } = upstream;
+  const { url, transport, era, isolation, headers, timeoutMs, idleTimeoutMs, listTtlMs, pin, tools } = upstream;
+  const stdio = stdioWithDefaults(upstream);
   return {
-    ...rest,
+    url: url ?? '',
+    ...(stdio === undefined ? {} : { stdio }),
+    ...(transport === undefined ? {} : { transport }),
     prefix: prefixOf(name, upstream)!,
+    era,
+    isolation,
     headers: Object.fromEntries(Object.entries(headers).map(([header, value]) => [header.toLowerCase(), value])),
-    connectTimeoutMs: connectTimeoutMs ?? Math.min(DEFAULT_CONNECT_TIMEOUT_MS, upstream.timeoutMs),
+    timeoutMs,
     ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
+    connectTimeoutMs: upstream.connectTimeoutMs ?? defaultConnectTimeoutMs(timeoutMs),
+    listTtlMs,
+    pin,
     tools: mapValues(tools, (_tool, limits): ToolConfig => ({
       ...(limits.timeoutMs === undefined ? {} : { timeoutMs: limits.timeoutMs }),
       ...(limits.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: limits.idleTimeoutMs }),
       ...(limits.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: limits.connectTimeoutMs }),
     })),
+  };
+}
+
+function stdioWithDefaults({ command, args, env, cwd, idleMs, maxProcesses }: UpstreamFile): StdioConfig | undefined {
+  if (command === undefined) return undefined;
+  return {
+    command,
+    args: args ?? [],
+    env: env ?? {},
+    ...(cwd === undefined ? {} : { cwd }),
+    idleMs: idleMs ?? DEFAULT_IDLE_MS,
+    maxProcesses: maxProcesses ?? DEFAULT_MAX_PROCESSES,
   };
 }
 

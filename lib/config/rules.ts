@@ -18,7 +18,7 @@ export function brokenRules(file: unknown): Finding[] {
     ...badNames(servers, ['servers'], KEYS.name),
     ...atLeastOne(upstreams, ['upstreams'], 'at least one upstream'),
     ...atLeastOne(servers, ['servers'], 'at least one virtual server'),
-    ...entriesOf(upstreams).flatMap(([name, upstream]) => upstreamFindings(name, fieldsOf(upstream))),
+    ...entriesOf(upstreams).flatMap(([name, upstream]) => (isFields(upstream) ? upstreamFindings(name, upstream) : [])),
     ...entriesOf(servers).flatMap(([name, server]) => serverFindings(name, fieldsOf(server), fieldsOf(upstreams))),
     ...itemsOf(origins).flatMap((origin, index) => originFindings(['origins', index], origin)),
   ];

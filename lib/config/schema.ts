@@ -15,15 +15,26 @@ export interface GatewayConfig {
   /** Origins of web pages that may call: `scheme://host[:port]`, where the port of a loopback host may be `*`. */
   readonly origins: readonly string[];
   readonly limits: LimitsConfig;
+  /** Whether catalogs that callers share are refreshed, and expired sessions swept, on a schedule. */
+  readonly refresh: 'every-minute' | 'off';
 }
 
 /** An MCP server behind the gateway. All times are in milliseconds. */
 export interface UpstreamConfig {
+  /** Address of the MCP endpoint; empty for a stdio upstream that is not hosted. */
   readonly url: string;
+  /** How to run it; absent when it is reached at a URL of its own. */
+  readonly stdio?: StdioConfig;
+  /** How messages reach it; absent when that is found out by probing. */
+  readonly transport?: 'http' | 'sse';
   /** Goes before `__` and the upstream's own name of a tool or prompt; empty when names pass through unchanged. */
   readonly prefix: string;
   readonly era: 'auto' | 'modern' | 'legacy';
-  /** Who shares an upstream session that a modern client's call needs. Checked, and without effect: no such call does. */
+  /**
+   * Who shares an upstream session that a modern client's call needs. `caller`: all calls of one authenticated caller,
+   * while each call of an anonymous one has its own. `call`: nobody; each call has its own, closed after it. `shared`:
+   * everyone, because the operator states that the server keeps nothing between calls.
+   */
   readonly isolation: 'caller' | 'call' | 'shared';
   /** Sent with every request. Names are lower case. */
   readonly headers: Readonly<Record<string, string>>;
@@ -33,8 +44,26 @@ export interface UpstreamConfig {
   readonly idleTimeoutMs?: number;
   /** Name resolution, TCP and TLS together. */
   readonly connectTimeoutMs: number;
+  /** For how long its lists are fresh when it does not say so itself (legacy); 0 when they are not kept at all. */
+  readonly listTtlMs: number;
+  /** Whether a tool whose definition is not the accepted one is hidden and refused. */
+  readonly pin: boolean;
   /** By the upstream's own tool name. */
   readonly tools: Readonly<Record<string, ToolConfig>>;
+}
+
+/** An MCP server that is a command, which the local gateway runs. Everything is taken literally: no shell reads it. */
+export interface StdioConfig {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** May hold secrets. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Folder that it is run in; absent for the local gateway's own. */
+  readonly cwd?: string;
+  /** For how long the child of an upstream session that is not used is kept. */
+  readonly idleMs: number;
+  /** Most children at once. */
+  readonly maxProcesses: number;
 }
 
 /** Limits of one tool in place of its upstream's; what is absent is the upstream's. */
@@ -71,9 +100,22 @@ export const LONGEST_FUNCTION_MS = 900_000;
 /** What the function's timeout leaves after the longest call, for starting and for the last word. */
 export const FUNCTION_MARGIN_MS = 5_000;
 
-export const DEFAULT_CONNECT_TIMEOUT_MS = 3_000;
+const DEFAULT_CONNECT_TIMEOUT_MS = 3_000;
+/** For a call with this total; it gives way to one that is lower. */
+export function defaultConnectTimeoutMs(timeoutMs: unknown): number {
+  return typeof timeoutMs === 'number' ? Math.min(DEFAULT_CONNECT_TIMEOUT_MS, timeoutMs) : DEFAULT_CONNECT_TIMEOUT_MS;
+}
+
 /** Under the 60 s that clients usually wait, so that they hear the gateway's reason first. */
 export const DEFAULT_TIMEOUT_MS = 55_000;
+
+export const DEFAULT_IDLE_MS = 300_000;
+export const DEFAULT_MAX_PROCESSES = 16;
+
+/** A day. */
+const LONGEST_KEEP_MS = 86_400_000;
+const MOST_PROCESSES = 1_000;
+export const MOST_UPSTREAMS_OF_SERVER = 100;
 
 const LONGEST_TOOL_MS = LONGEST_FUNCTION_MS - FUNCTION_MARGIN_MS;
 /** The most that a function URL takes in a request. */
@@ -102,6 +144,18 @@ export const KEYS = {
     pattern: /^(?!(?:__proto__|constructor|prototype)$)[A-Za-z0-9!#$%&'*+.^_`|~-]+$/,
     expected: 'a header name: letters, digits and hyphens, and not __proto__, constructor or prototype',
   },
+  /** What the operating systems take: some names have dots, brackets or spaces in them. */
+  variableName: {
+    pattern: /^(?!(?:__proto__|constructor|prototype)$)[^=\u0000-\u001f\u007f]+$/,
+    expected:
+      'the name of an environment variable: no = and no control characters, and not __proto__, constructor or prototype',
+  },
+} as const;
+
+/** Keys that only an upstream with a `url`, or only one with a `command`, can have. */
+export const REACH = {
+  url: ['transport', 'headers', 'connectTimeoutMs'],
+  command: ['args', 'env', 'cwd', 'idleMs', 'maxProcesses'],
 } as const;
 
 export const PREFIX_PATTERN = /^[A-Za-z0-9-]{0,20}$/;
@@ -121,9 +175,9 @@ function named<Value extends z.core.$ZodType>(keys: (typeof KEYS)[keyof typeof K
   return z.record(z.string().meta({ pattern: keys.pattern.source }), value, { error });
 }
 
-function wholeNumber(largest: number, unit: string) {
-  const error = `a whole number of ${unit} from 1 to ${largest}`;
-  return z.int({ error }).min(1, { error }).max(largest, { error });
+function wholeNumber(largest: number, unit: string, smallest = 1) {
+  const error = `a whole number of ${unit} from ${smallest} to ${largest}`;
+  return z.int({ error }).min(smallest, { error }).max(largest, { error });
 }
 
 function text(pattern: RegExp, error: string) {
@@ -154,14 +208,74 @@ const tool = section(
   'an object with any of timeoutMs, idleTimeoutMs and connectTimeoutMs',
 ).describe('Limits of one tool, in place of those of its upstream.');
 
-const upstream = section(
+/** Text that can be handed to a child process, where NUL would end it. */
+function processText(pattern: RegExp, what: string) {
+  return text(pattern, `${what}, without NUL characters`);
+}
+
+/** With the keys of both kinds of upstream; which of them go together is in `reach-rules.ts`. */
+export const upstream = section(
   {
     url: text(
       /^https?:\/\/[^\s/?#@\\]+(?:[/?][^\s#]*)?$/,
       'an absolute http:// or https:// URL, without credentials and without a fragment',
-    ).meta({
-      description: "Address of the server's MCP endpoint: http or https, without credentials and without a fragment.",
-      examples: ['https://time.example/mcp'],
+    )
+      .optional()
+      .meta({
+        description:
+          "Address of the server's MCP endpoint: http or https, without credentials and without a fragment. An " +
+          'upstream has either a url or a command.',
+        examples: ['https://time.example/mcp'],
+      }),
+    transport: choice(['http', 'sse'])
+      .optional()
+      .describe(
+        'How messages reach the url: "http" is Streamable HTTP, "sse" is HTTP+SSE as of 2024-11-05, which has the ' +
+          'legacy era only. Left out: found out by probing.',
+      ),
+    command: processText(/^[^\u0000]+$/, 'a command, which is not empty')
+      .optional()
+      .meta({
+        description:
+          'Program that speaks MCP on its standard input and output; the local gateway runs it. No shell reads it. An ' +
+          'upstream has either a url or a command.',
+        examples: ['uvx'],
+      }),
+    args: z
+      .array(processText(/^[^\u0000]*$/, 'text').describe('One argument, as it is.'), {
+        error: 'a list of texts, the arguments of the command',
+      })
+      .optional()
+      .meta({
+        description: 'Arguments of the command, each as it is: no shell reads them. Left out: none.',
+        default: [],
+        examples: [['mcp-server-time', '--local-timezone=UTC']],
+      }),
+    env: named(
+      KEYS.variableName,
+      processText(/^[^\u0000]*$/, 'text').describe('Value of the variable, as it is.'),
+      'an object of names and values of environment variables',
+    )
+      .optional()
+      .meta({
+        description:
+          'Environment variables of the command, each as it is: nothing is put in for ${...}. Left out: none.',
+        default: {},
+        examples: [{ LOG_LEVEL: 'warning' }],
+      }),
+    cwd: processText(/^[^\u0000]+$/, 'a folder')
+      .optional()
+      .meta({
+        description: 'Folder that the command is run in. Left out: the one that the local gateway is run in.',
+      }),
+    idleMs: wholeNumber(LONGEST_KEEP_MS, 'milliseconds').optional().meta({
+      description:
+        'For how long a process of the command is kept while its upstream session is not used, in milliseconds.',
+      default: DEFAULT_IDLE_MS,
+    }),
+    maxProcesses: wholeNumber(MOST_PROCESSES, 'processes').optional().meta({
+      description: 'Most processes of the command at once. Each upstream session has one of its own.',
+      default: DEFAULT_MAX_PROCESSES,
     }),
     prefix: text(PREFIX_PATTERN, '1 to 20 letters, digits and hyphens, or "" to pass names through')
       .optional()
@@ -178,10 +292,10 @@ const upstream = section(
     isolation: choice(['caller', 'call', 'shared'])
       .default('caller')
       .describe(
-        "Who shares an upstream session that a modern client's call needs. Checked, and without effect: calls are not " +
-          'translated between eras, and modern upstreams issue no sessions. "caller": the calls of one authenticated ' +
-          'caller; each call of an anonymous one has its own. "call": nobody. "shared": everyone, for a server that ' +
-          'keeps nothing between calls.',
+        "Who shares an upstream session that a modern client's call needs. " +
+          '"caller": all calls of one authenticated caller share one; each call of an anonymous caller has its own. ' +
+          '"call": each call has its own, which is closed after it. "shared": everyone shares one; only for a server ' +
+          'that keeps nothing between calls.',
       ),
     headers: named(
       KEYS.headerName,
@@ -213,6 +327,19 @@ const upstream = section(
         'timeoutMs. Left out: 3000, or timeoutMs when that is less.',
       default: DEFAULT_CONNECT_TIMEOUT_MS,
     }),
+    listTtlMs: wholeNumber(LONGEST_KEEP_MS, 'milliseconds', 0)
+      .default(60_000)
+      .describe(
+        'For how long lists of this upstream are fresh when it does not say so itself, as servers of the legacy era ' +
+          'cannot, in milliseconds. 0: they are not kept at all.',
+      ),
+    pin: z
+      .boolean({ error: 'true or false' })
+      .default(false)
+      .describe(
+        'Whether a tool whose definition has changed is hidden and refused until an operator accepts it. The first ' +
+          'definitions seen are trusted.',
+      ),
     tools: named(KEYS.toolName, tool, 'an object of tool names and their limits')
       .default({})
       .meta({
@@ -220,19 +347,21 @@ const upstream = section(
         examples: [{ slow_report: { timeoutMs: 120_000 } }],
       }),
   },
-  'an object with at least a url',
-).describe('An MCP server behind the gateway.');
+  'an object with at least a url or a command',
+).describe('An MCP server behind the gateway, which has either a url or a command.');
 
 const server = section(
   {
     upstreams: z
       .array(z.string({ error: 'the name of an upstream' }).describe('Name of an upstream of this file.'), {
-        error: 'a list with the name of one upstream',
+        error: 'a list of names of upstreams',
       })
       .meta({
-        description: 'The upstreams that this virtual server shows. One upstream per virtual server is supported.',
+        description:
+          'The upstreams that this virtual server shows, each with a prefix of its own. When several offer the same ' +
+          'resource, the first one here has it.',
         minItems: 1,
-        maxItems: 1,
+        maxItems: MOST_UPSTREAMS_OF_SERVER,
         uniqueItems: true,
       }),
     tools: z
@@ -312,6 +441,12 @@ export const configFile = section(
         examples: [['https://app.example', 'http://localhost:*']],
       }),
     limits: limits.prefault({}).describe('Limits on the size of messages.'),
+    refresh: choice(['every-minute', 'off'])
+      .default('every-minute')
+      .describe(
+        'Whether catalogs that callers share are refreshed, and the upstream sessions of expired client sessions ' +
+          'closed, on a schedule.',
+      ),
   },
   'an object with upstreams and servers',
 );

@@ -1,6 +1,7 @@
 /** What must hold between a virtual server and the upstreams it shows. */
 import { fieldsOf, itemsOf } from './fields.ts';
 import { finding, found, quoted } from './problems.ts';
+import { MOST_UPSTREAMS_OF_SERVER } from './schema.ts';
 import { prefixOf } from './upstream-rules.ts';
 import type { Fields } from './fields.ts';
 import type { Finding, Keys } from './problems.ts';
@@ -13,7 +14,7 @@ export function serverFindings(name: string, server: Fields, upstreams: Fields):
   ];
 }
 
-/** The upstreams that a virtual server names: they exist, differ, have a prefix each, and are one. */
+/** The upstreams that a virtual server names: they exist, differ, have a prefix of their own, and are not too many. */
 function selectionFindings(keys: Keys, selection: unknown, upstreams: Fields): Finding[] {
   if (!Array.isArray(selection)) return [];
   const names = itemsOf(selection);
@@ -27,9 +28,9 @@ function selectionFindings(keys: Keys, selection: unknown, upstreams: Fields): F
     const expected = 'an upstream with a prefix of its own, among the upstreams of one virtual server';
     return [finding([...keys, index], expected, `the prefix ${quoted(prefix!)} of ${found(rival)} as well`)];
   });
-  if (names.length !== 1) {
-    const expected = 'exactly one upstream: one upstream per virtual server is supported';
-    findings.push(finding(keys, expected, names.length === 0 ? 'none' : String(names.length)));
+  if (names.length === 0) findings.push(finding(keys, 'at least one upstream', 'none'));
+  if (names.length > MOST_UPSTREAMS_OF_SERVER) {
+    findings.push(finding(keys, `at most ${MOST_UPSTREAMS_OF_SERVER} upstreams`, String(names.length)));
   }
   return findings;
 }

@@ -2,17 +2,20 @@
 import { entriesOf, fieldsOf } from './fields.ts';
 import { badNames } from './names.ts';
 import { finding } from './problems.ts';
+import { reachFindings } from './reach-rules.ts';
 import { DEFAULT_TIMEOUT_MS, KEYS, PREFIX_PATTERN } from './schema.ts';
 import type { Fields } from './fields.ts';
 import type { Finding, Keys } from './problems.ts';
 
 export function upstreamFindings(name: string, upstream: Fields): Finding[] {
   const keys = ['upstreams', name];
-  const { url, headers, tools } = upstream;
+  const { url, headers, env, tools } = upstream;
   return [
     ...prefixFindings(keys, name, upstream),
+    ...reachFindings(keys, upstream),
     ...urlFindings([...keys, 'url'], url),
     ...headerFindings([...keys, 'headers'], headers),
+    ...variableFindings([...keys, 'env'], env),
     ...deadlineFindings(keys, upstream),
     ...badNames(tools, [...keys, 'tools'], KEYS.toolName),
     ...entriesOf(tools).flatMap(([tool, limits]) => toolFindings([...keys, 'tools', tool], fieldsOf(limits), upstream)),
@@ -37,6 +40,14 @@ function prefixFindings(keys: Keys, name: string, upstream: Fields): Finding[] {
 function urlFindings(keys: Keys, url: unknown): Finding[] {
   if (typeof url !== 'string' || !/^https?:\/\//.test(url) || URL.canParse(url)) return [];
   return [finding(keys, 'a URL with a valid host and port')];
+}
+
+/** Of a name with `=` only what is before it is shown: it is likely a variable and its value in one text. */
+function variableFindings(keys: Keys, env: unknown): Finding[] {
+  return badNames(env, keys, KEYS.variableName).map((bad) => ({
+    ...bad,
+    keys: bad.keys.map((key) => String(key).replace(/=[^]*/, '=...')),
+  }));
 }
 
 /** Limits that could never be reached are mistakes. A default gives way to the total instead. */

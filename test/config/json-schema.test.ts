@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import * as z from 'zod';
 import { configJsonSchema } from '../../lib/config/json-schema.ts';
 import { parseConfig } from '../../lib/config/load.ts';
-import { withServer, withTop, withUpstream } from './sample.ts';
+import { withCommand, withServer, withTop, withUpstream } from './sample.ts';
 
 const run = promisify(execFile);
 
@@ -58,15 +58,20 @@ describe('the JSON Schema for editors', () => {
       connectTimeoutMs: 1,
       tools: { 'a b': { timeoutMs: 895_000, idleTimeoutMs: 1, connectTimeoutMs: 1 } },
     }),
+    withUpstream({ transport: 'sse', listTtlMs: 0, pin: true }),
+    withCommand({}),
+    withCommand({ args: ['-v', ''], env: { 'A (b)': '' }, cwd: '.', idleMs: 1, maxProcesses: 1, pin: true }),
     withServer({ tools: ['time__convert_*'] }),
+    withServer({ upstreams: ['time', 'clock'] }),
     withTop({
       $schema: 'x',
+      refresh: 'off',
       auth: { mode: 'none' },
       origins: ['https://app.example', 'http://localhost:*', 'http://[::1]:8080'],
       limits: { requestBytes: 1 },
     }),
   ])('accepts %j', (file) => {
-    expect(accepts(file)).toBe(true);
+    expect(accepts(JSON.parse(JSON.stringify(file)))).toBe(true);
   });
 
   it.each([
@@ -94,7 +99,28 @@ describe('the JSON Schema for editors', () => {
     withUpstream({ tools: { report: { speed: 1 } } }),
     withServer({ upstreams: undefined }),
     withServer({ upstreams: [] }),
-    withServer({ upstreams: ['time', 'clock'] }),
+    withTop({ refresh: 'hourly' }),
+    withUpstream({ url: undefined }),
+    withUpstream({ command: 'mcp-server-time' }),
+    withUpstream({ args: [] }),
+    withUpstream({ env: {} }),
+    withUpstream({ cwd: '.' }),
+    withUpstream({ idleMs: 1 }),
+    withUpstream({ maxProcesses: 1 }),
+    withUpstream({ transport: 'websocket' }),
+    withUpstream({ listTtlMs: 86_400_001 }),
+    withUpstream({ pin: 'yes' }),
+    withUpstream({ url: '', stdio: { command: 'mcp-server-time' } }),
+    withCommand({ command: '' }),
+    withCommand({ transport: 'http' }),
+    withCommand({ headers: {} }),
+    withCommand({ connectTimeoutMs: 1 }),
+    withCommand({ args: '-v' }),
+    withCommand({ args: ['\u0000'] }),
+    withCommand({ env: { 'A=B': 'c' } }),
+    withCommand({ env: { A: 7 } }),
+    withCommand({ maxProcesses: 0 }),
+    withServer({ upstreams: Array.from({ length: 101 }, (_, index) => `n${index}`) }),
     withServer({ tools: ['time__?'] }),
   ])('rejects %j', (file) => {
     expect(accepts(JSON.parse(JSON.stringify(file)))).toBe(false);
@@ -124,12 +150,14 @@ interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly additionalProperties?: SchemaNode | false;
   readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
 }
 
 function childrenOf(node: SchemaNode): [string, SchemaNode][] {
   const children = Object.entries(node.properties ?? {});
   if (node.additionalProperties) children.push(['*', node.additionalProperties]);
   if (node.items) children.push(['[]', node.items]);
+  for (const [index, one] of (node.anyOf ?? []).entries()) children.push([`anyOf ${index}`, one]);
   return children;
 }
 

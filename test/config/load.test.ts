@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { functionTimeoutMs, parseConfig } from '../../lib/config/load.ts';
 import { seal } from '../../lib/config/seal.ts';
-import { URL_OF_TIME, configOf, pathsOf, problemsOf, problemsOfText, withTop, withUpstream } from './sample.ts';
+import {
+  URL_OF_TIME,
+  configOf,
+  pathsOf,
+  problemsOf,
+  problemsOfText,
+  withCommand,
+  withTop,
+  withUpstream,
+} from './sample.ts';
 
 describe('a bad file', () => {
   it('has every bad value listed at once, in the order of the file', () => {
@@ -28,7 +37,6 @@ describe('a bad file', () => {
       'upstreams.time.tools.report.speed',
       'upstreams.Clock',
       'upstreams.Clock.connectTimeoutMs',
-      'servers.default.upstreams',
       'servers.default.upstreams[1]',
       'servers.second.upstreams',
       'origins[0]',
@@ -48,6 +56,22 @@ describe('a bad file', () => {
       withUpstream({ headers: { 'x-key': { deep: secret } } }),
       withUpstream({ headers: secret }),
       withUpstream({ token: secret }),
+      withUpstream({ env: { TOKEN: secret } }),
+      withUpstream({ args: [secret] }),
+      withUpstream({ command: secret }),
+      withUpstream({ stdio: { command: secret } }),
+      withCommand({ command: `${secret}\u0000` }),
+      withCommand({ command: [secret] }),
+      withCommand({ args: secret }),
+      withCommand({ args: [`${secret}\u0000`] }),
+      withCommand({ args: [[secret]] }),
+      withCommand({ env: secret }),
+      withCommand({ env: [secret] }),
+      withCommand({ env: { TOKEN: `${secret}\u0000` } }),
+      withCommand({ env: { [`TOKEN=${secret}`]: '' } }),
+      withCommand({ env: { 'TO\nKEN': secret } }),
+      withCommand({ cwd: `${secret}\u0000` }),
+      withCommand({ headers: { 'x-key': secret } }),
       withUpstream({ timeoutMs: secret }),
       withTop({ token: { value: secret } }),
       withTop({ origins: [`https://user:${secret}@app.example`] }),
@@ -59,8 +83,13 @@ describe('a bad file', () => {
     }
   });
 
-  it('does not have a header value repeated even when it is a number', () => {
-    expect(problemsOf(withUpstream({ headers: { 'x-pin': 4711 } }))).toMatchObject([{ found: 'a number' }]);
+  it.each([
+    withUpstream({ headers: { 'x-pin': 4711 } }),
+    withCommand({ env: { PIN: 4711 } }),
+    withCommand({ args: [4711] }),
+    withCommand({ command: 4711 }),
+  ])('does not have a secret repeated even when it is a number, as in %j', (file) => {
+    expect(problemsOf(file)).toMatchObject([{ found: 'a number' }]);
   });
 
   it('does not have long text repeated', () => {

@@ -25,39 +25,77 @@ const url = fc
 const headerName = fc.stringMatching(/^x-[A-Za-z0-9]{1,8}$/);
 const headerValue = fc.stringMatching(/^(?:[\x21-\x7e]{1,9}(?: [\x21-\x7e]{1,9})?)?$/);
 
-const upstream = time(895_000).chain((timeoutMs) => {
-  const limit = time(timeoutMs);
-  return fc.record(
-    {
-      url,
-      prefix: fc.stringMatching(/^[A-Za-z0-9-]{0,20}$/),
-      era: fc.constantFrom('auto', 'modern', 'legacy'),
-      isolation: fc.constantFrom('caller', 'call', 'shared'),
-      headers: fc
-        .uniqueArray(fc.tuple(headerName, headerValue), { selector: ([header]) => header.toLowerCase() })
-        .map((headers) => Object.fromEntries(headers)),
-      timeoutMs: fc.constant(timeoutMs),
-      idleTimeoutMs: limit,
-      connectTimeoutMs: limit,
-      tools: fc.dictionary(
-        fc.stringMatching(/^[A-Za-z0-9_.-]{1,30}$/).filter((tool) => !/^(__proto__|constructor|prototype)$/.test(tool)),
-        time(895_000).chain((total) =>
-          fc.record(
-            { timeoutMs: fc.constant(total), idleTimeoutMs: time(total), connectTimeoutMs: time(total) },
-            { requiredKeys: ['timeoutMs'] },
-          ),
-        ),
-        { maxKeys: 3 },
-      ),
-    },
-    { requiredKeys: ['url', 'prefix', 'timeoutMs'] },
-  );
+const hostile = /^(__proto__|constructor|prototype)$/;
+const processText = fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\u0000', ''));
+const variableName = fc
+  .stringMatching(/^[A-Za-z_][A-Za-z0-9_.() -]{0,9}$/)
+  .filter((variable) => !hostile.test(variable));
+
+/** What every upstream may have, the keys of its tools aside. */
+const common = (timeoutMs: number) => ({
+  prefix: fc.stringMatching(/^[A-Za-z0-9-]{0,20}$/),
+  era: fc.constantFrom('auto', 'modern', 'legacy'),
+  isolation: fc.constantFrom('caller', 'call', 'shared'),
+  timeoutMs: fc.constant(timeoutMs),
+  idleTimeoutMs: time(timeoutMs),
+  listTtlMs: fc.nat(86_400_000),
+  pin: fc.boolean(),
 });
+
+const toolsWith = (limits: (total: number) => object) =>
+  fc.dictionary(
+    fc.stringMatching(/^[A-Za-z0-9_.-]{1,30}$/).filter((tool) => !hostile.test(tool)),
+    time(895_000).chain((total) =>
+      fc.record(
+        { timeoutMs: fc.constant(total), idleTimeoutMs: time(total), ...limits(total) },
+        { requiredKeys: ['timeoutMs'] },
+      ),
+    ),
+    { maxKeys: 3 },
+  );
+
+const urlUpstream = time(895_000).chain((timeoutMs) =>
+  fc
+    .record(
+      {
+        url,
+        transport: fc.constantFrom('http', 'sse'),
+        headers: fc
+          .uniqueArray(fc.tuple(headerName, headerValue), { selector: ([header]) => header.toLowerCase() })
+          .map((headers) => Object.fromEntries(headers)),
+        connectTimeoutMs: time(timeoutMs),
+        tools: toolsWith((total) => ({ connectTimeoutMs: time(total) })),
+        ...common(timeoutMs),
+      },
+      { requiredKeys: ['url', 'prefix', 'timeoutMs'] },
+    )
+    .filter(({ transport, era }) => transport !== 'sse' || era !== 'modern'),
+);
+
+const commandUpstream = time(895_000).chain((timeoutMs) =>
+  fc.record(
+    {
+      command: processText.filter((text) => text !== ''),
+      args: fc.array(processText, { maxLength: 3 }),
+      env: fc.dictionary(variableName, processText, { maxKeys: 3 }),
+      cwd: processText.filter((text) => text !== ''),
+      idleMs: time(86_400_000),
+      maxProcesses: time(1_000),
+      tools: toolsWith(() => ({})),
+      ...common(timeoutMs),
+    },
+    { requiredKeys: ['command', 'prefix', 'timeoutMs'] },
+  ),
+);
+
+const upstream: fc.Arbitrary<{ readonly prefix: string }> = fc.oneof(urlUpstream, commandUpstream);
 
 const rightFile = fc.dictionary(name, upstream, { minKeys: 1, maxKeys: 4 }).chain((upstreams) => {
   const server = fc.record(
     {
-      upstreams: fc.constantFrom(...Object.keys(upstreams)).map((one) => [one]),
+      upstreams: fc
+        .shuffledSubarray(Object.keys(upstreams), { minLength: 1 })
+        .map((chosen) => chosen.filter((one, index) => firstWithPrefix(upstreams, chosen, one) === index)),
       tools: fc.subarray(['*', '*x', '**']),
     },
     { requiredKeys: ['upstreams'] },
@@ -73,10 +111,19 @@ const rightFile = fc.dictionary(name, upstream, { minKeys: 1, maxKeys: 4 }).chai
         { requestBytes: time(6_291_456), upstreamMessageBytes: time(209_715_200) },
         { requiredKeys: [] },
       ),
+      refresh: fc.constantFrom('every-minute', 'off'),
     },
     { requiredKeys: ['upstreams', 'servers'] },
   );
 });
+
+function firstWithPrefix(
+  upstreams: Readonly<Record<string, { readonly prefix: string }>>,
+  names: readonly string[],
+  name: string,
+): number {
+  return names.findIndex((other) => upstreams[other]?.prefix === upstreams[name]?.prefix);
+}
 
 // ------------------------------------------------------------------------------------------------- files that are not
 
@@ -204,6 +251,10 @@ describe(`whatever the file holds (seed ${seed})`, () => {
         ['origins[0]', { top: { origins: ['app.example'] } }],
         ['auth.mode', { top: { auth: { mode: 'open' } } }],
         ['limits.requestBytes', { top: { limits: { requestBytes: 0 } } }],
+        ['refresh', { top: { refresh: 'hourly' } }],
+        ['upstreams.time.args', { upstream: { args: ['-v'] } }],
+        ['upstreams.time.transport', { upstream: { transport: 'websocket' } }],
+        ['upstreams.time.pin', { upstream: { pin: 'yes' } }],
         ['speed', { top: { speed: 1 } }],
       ] as [string, { upstream?: object; server?: object; top?: object }][],
       { minLength: 1 },

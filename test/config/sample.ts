@@ -14,6 +14,11 @@ export function withUpstream(fields: object, name = 'time'): unknown {
   };
 }
 
+/** A small file that is right, whose only upstream is a command, with these fields in it. */
+export function withCommand(fields: object): unknown {
+  return withUpstream({ url: undefined, command: 'mcp-server-time', ...fields });
+}
+
 /** A small file that is right, with these fields in its only virtual server. */
 export function withServer(fields: object): unknown {
   return {

@@ -10,7 +10,14 @@ const upstreams = {
 /** A file with several upstreams and one virtual server. */
 const serving = (server: unknown) => ({ upstreams, servers: { default: server } });
 
-const ONE_UPSTREAM = 'exactly one upstream: one upstream per virtual server is supported';
+/** As many upstreams as this, and one virtual server that shows them all. */
+const crowded = (count: number) => {
+  const names = Array.from({ length: count }, (_, index) => `n${index}`);
+  return {
+    upstreams: Object.fromEntries(names.map((name) => [name, { url: URL_OF_TIME }])),
+    servers: { default: { upstreams: names } },
+  };
+};
 
 describe('a virtual server', () => {
   it('shows all tools of its upstream when it says nothing of tools', () => {
@@ -61,29 +68,48 @@ describe('the upstreams of a virtual server', () => {
 
   it('are not none', () => {
     expect(problemsOf(serving({ upstreams: [] }))).toEqual([
-      { path: 'servers.default.upstreams', expected: ONE_UPSTREAM, found: 'none' },
+      { path: 'servers.default.upstreams', expected: 'at least one upstream', found: 'none' },
     ]);
   });
 
-  it('are not several', () => {
-    expect(problemsOf(serving({ upstreams: ['time', 'plain'] }))).toEqual([
-      { path: 'servers.default.upstreams', expected: ONE_UPSTREAM, found: '2' },
+  it('may be several, which keep their order', () => {
+    const { servers } = configOf(serving({ upstreams: ['time', 'plain'] }));
+    expect(servers['default']?.upstreams).toEqual(['time', 'plain']);
+    expect(configOf(serving({ upstreams: ['plain', 'time'] })).servers['default']?.upstreams).toEqual([
+      'plain',
+      'time',
+    ]);
+  });
+
+  it('are 100 at most', () => {
+    expect(problemsOf(crowded(100))).toEqual([]);
+    expect(problemsOf(crowded(101))).toEqual([
+      { path: 'servers.default.upstreams', expected: 'at most 100 upstreams', found: '101' },
     ]);
   });
 
   it('come once each', () => {
     expect(problemsOf(serving({ upstreams: ['time', 'time'] }))).toEqual([
-      { path: 'servers.default.upstreams', expected: ONE_UPSTREAM, found: '2' },
       { path: 'servers.default.upstreams[1]', expected: 'each upstream once', found: '"time"' },
     ]);
   });
 
   it('have a prefix of their own each', () => {
-    expect(problemsOf(serving({ upstreams: ['plain', 'time', 'clock'] }))).toContainEqual({
-      path: 'servers.default.upstreams[2]',
-      expected: 'an upstream with a prefix of its own, among the upstreams of one virtual server',
-      found: 'the prefix "time" of "time" as well',
-    });
+    expect(problemsOf(serving({ upstreams: ['plain', 'time', 'clock'] }))).toEqual([
+      {
+        path: 'servers.default.upstreams[2]',
+        expected: 'an upstream with a prefix of its own, among the upstreams of one virtual server',
+        found: 'the prefix "time" of "time" as well',
+      },
+    ]);
+  });
+
+  it('pass names through without a prefix for one of them at most', () => {
+    const blank = { ...upstreams, blank: { url: URL_OF_TIME, prefix: '' } };
+    const servers = { default: { upstreams: ['plain', 'time', 'blank'] } };
+    expect(problemsOf({ upstreams: blank, servers })).toMatchObject([
+      { path: 'servers.default.upstreams[2]', found: 'the prefix "" of "plain" as well' },
+    ]);
   });
 
   it('may share a prefix with an upstream of another virtual server', () => {
@@ -112,6 +138,18 @@ describe('a pattern of tools', () => {
       ]);
     },
   );
+
+  it('may be for any of several prefixes, and for no other', () => {
+    const both = { upstreams: { time: { url: URL_OF_TIME }, word: { url: URL_OF_TIME } } };
+    const servers = { default: { upstreams: ['time', 'word'], tools: ['word__*', 'time__now', 'clock__*'] } };
+    expect(problemsOf({ ...both, servers })).toEqual([
+      {
+        path: 'servers.default.tools[2]',
+        expected: 'a pattern of names that begin with "time__" or "word__"',
+        found: '"clock__*"',
+      },
+    ]);
+  });
 
   it('may be anything when names pass through without a prefix', () => {
     expect(pathsOf(serving({ upstreams: ['plain'], tools: ['convert_*', 'time__x'] }))).toEqual([]);

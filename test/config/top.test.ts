@@ -8,6 +8,7 @@ describe('the top of the file', () => {
       auth: { mode: 'none' },
       origins: [],
       limits: { requestBytes: 6_291_456, upstreamMessageBytes: 20_971_520 },
+      refresh: 'every-minute',
     });
   });
 
@@ -38,7 +39,7 @@ describe('the top of the file', () => {
     const file: unknown = JSON.parse(
       `{"__proto__": {"auth": {}}, ${JSON.stringify(withTop({ upstream: 1 })).slice(1)}`,
     );
-    const expected = 'no such key (known here: $schema, upstreams, servers, auth, origins, limits)';
+    const expected = 'no such key (known here: $schema, upstreams, servers, auth, origins, limits, refresh)';
     expect(problemsOf(file)).toEqual([
       { path: '__proto__', expected },
       { path: 'upstream', expected },
@@ -84,6 +85,16 @@ describe('limits', () => {
 
   it('have no unknown key', () => {
     expect(pathsOf(withTop({ limits: { responseBytes: 5 } }))).toEqual(['limits.responseBytes']);
+  });
+});
+
+describe('refresh', () => {
+  it.each(['every-minute', 'off'])('may be %s', (refresh) => {
+    expect(configOf(withTop({ refresh })).refresh).toBe(refresh);
+  });
+
+  it.each(['hourly', false, 60, null])('may not be %j', (refresh) => {
+    expect(problemsOf(withTop({ refresh }))).toMatchObject([{ path: 'refresh', expected: '"every-minute" or "off"' }]);
   });
 });
 

@@ -13,17 +13,20 @@ describe('an upstream', () => {
       headers: {},
       timeoutMs: 55_000,
       connectTimeoutMs: 3_000,
+      listTtlMs: 60_000,
+      pin: false,
       tools: {},
     });
   });
 
-  it('has no idle limit at all when none is configured', () => {
-    expect(Object.keys(time({})!)).not.toContain('idleTimeoutMs');
+  it.each(['idleTimeoutMs', 'transport', 'stdio'])('has no %s at all when none is configured', (key) => {
+    expect(Object.keys(time({})!)).not.toContain(key);
   });
 
   it('keeps what is configured', () => {
     const fields = {
       url: 'https://time.example/mcp?zone=utc',
+      transport: 'sse',
       prefix: 'Clock-1',
       era: 'legacy',
       isolation: 'shared',
@@ -31,14 +34,17 @@ describe('an upstream', () => {
       timeoutMs: 30_000,
       idleTimeoutMs: 15_000,
       connectTimeoutMs: 1_000,
+      listTtlMs: 5_000,
+      pin: true,
       tools: { slow_report: { timeoutMs: 120_000, idleTimeoutMs: 60_000 }, quick: {} },
     };
     expect(time(fields)).toEqual(fields);
   });
 
-  it('needs a URL', () => {
-    expect(problemsOf(withUpstream({ url: undefined }))).toMatchObject([
-      { path: 'upstreams.time.url', found: 'nothing' },
+  it.each([7, null, 'http://time.example', []])('may not be %j', (upstream) => {
+    const file = { upstreams: { time: upstream }, servers: { default: { upstreams: ['time'] } } };
+    expect(problemsOf(file)).toMatchObject([
+      { path: 'upstreams.time', expected: 'an object with at least a url or a command' },
     ]);
   });
 
@@ -65,8 +71,8 @@ describe('an upstream', () => {
       {
         path: 'upstreams.time.timeout',
         expected:
-          'no such key (known here: url, prefix, era, isolation, headers, timeoutMs, idleTimeoutMs, ' +
-          'connectTimeoutMs, tools)',
+          'no such key (known here: url, transport, command, args, env, cwd, idleMs, maxProcesses, prefix, era, ' +
+          'isolation, headers, timeoutMs, idleTimeoutMs, connectTimeoutMs, listTtlMs, pin, tools)',
       },
     ]);
   });
@@ -172,6 +178,30 @@ describe('the URL', () => {
       ]);
     },
   );
+});
+
+describe('the freshness of lists', () => {
+  it.each([0, 1, 86_400_000])('may be %i ms', (listTtlMs) => {
+    expect(time({ listTtlMs })?.listTtlMs).toBe(listTtlMs);
+  });
+
+  it.each([-1, 86_400_001, 0.5, '60000', null])('may not be %j', (listTtlMs) => {
+    expect(problemsOf(withUpstream({ listTtlMs }))).toMatchObject([
+      { path: 'upstreams.time.listTtlMs', expected: 'a whole number of milliseconds from 0 to 86400000' },
+    ]);
+  });
+});
+
+describe('pinning', () => {
+  it.each([true, false])('may be %j', (pin) => {
+    expect(time({ pin })?.pin).toBe(pin);
+  });
+
+  it.each(['true', 1, null, ['get_time']])('may not be %j', (pin) => {
+    expect(problemsOf(withUpstream({ pin }))).toMatchObject([
+      { path: 'upstreams.time.pin', expected: 'true or false' },
+    ]);
+  });
 });
 
 describe('limits of time', () => {

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { deploymentProblems } from '../../lib/config/deployment.ts';
+import { URL_OF_TIME, configOf, withCommand, withUpstream } from './sample.ts';
+
+const problemsAt = (url: string) => deploymentProblems(configOf(withUpstream({ url })));
+
+describe('what cannot be deployed', () => {
+  it.each([
+    'http://127.0.0.1/',
+    'https://127.0.0.1:9081/mcp',
+    'http://127.255.255.254/mcp',
+    'http://127.1/mcp',
+    'http://127.0.0.1./mcp',
+    'http://2130706433/mcp',
+    'http://0x7f000001/mcp',
+    'http://0x7f.1/mcp',
+    'http://0177.0.0.1/mcp',
+    'http://%31%32%37.0.0.1/mcp',
+    'http://\uff11\uff12\uff17.0.0.1/mcp',
+    'http://[::1]:9081/mcp',
+    'http://[0:0:0:0:0:0:0:1]/mcp',
+    'http://[::ffff:127.0.0.1]/mcp',
+    'http://[::ffff:7fff:1]/mcp',
+    'http://localhost/mcp',
+    'http://LocalHost:9081/mcp',
+    'http://localhost./mcp',
+    'http://time.localhost:9081/mcp',
+    'http://a.b.localhost./mcp',
+  ])('is %s, a loopback address', (url) => {
+    expect(problemsAt(url)).toEqual([
+      {
+        path: 'upstreams.time.url',
+        expected: 'an address that can be reached from where the gateway is deployed',
+        found: 'a loopback address',
+      },
+    ]);
+  });
+
+  it.each([
+    'http://0.0.0.0:9081/mcp',
+    'http://0/mcp',
+    'http://0x0/mcp',
+    'http://0.0/mcp',
+    'http://[::]/mcp',
+    'http://[0::0]:9081/mcp',
+    'http://[::ffff:0.0.0.0]/mcp',
+  ])('is %s, the unspecified address', (url) => {
+    expect(problemsAt(url)).toMatchObject([{ path: 'upstreams.time.url', found: 'the unspecified address' }]);
+  });
+
+  it.each([
+    'https://time.example/mcp',
+    'https://localhost.example/mcp',
+    'https://notlocalhost/mcp',
+    'https://127.0.0.1.example/mcp',
+    'https://time.example/?at=http://127.0.0.1',
+    'https://time.example:127/mcp',
+    'http://10.0.0.1/mcp',
+    'http://128.0.0.1/mcp',
+    'http://1.127.0.0/mcp',
+    'http://0.0.0.1/mcp',
+    'http://[::2]/mcp',
+    'http://[2001:db8::1]/mcp',
+    'http://[::ffff:8000:1]/mcp',
+    'http://[::ffff:0:1]/mcp',
+    'http://[7f00::1]/mcp',
+  ])('is not %s', (url) => {
+    expect(problemsAt(url)).toEqual([]);
+  });
+
+  it('is a command, of which nothing is shown', () => {
+    expect(deploymentProblems(configOf(withCommand({ args: ['hunter2'], env: { TOKEN: 'hunter2' } })))).toEqual([
+      { path: 'upstreams.time.command', expected: 'a url in its place: commands are run by the local gateway only' },
+    ]);
+  });
+
+  it('is still a command when the local gateway hosts it', () => {
+    const { upstreams, ...rest } = configOf(withCommand({}));
+    const hosted = { ...rest, upstreams: { time: { ...upstreams['time']!, url: URL_OF_TIME } } };
+    expect(deploymentProblems(hosted).map(({ path }) => path)).toEqual(['upstreams.time.command']);
+  });
+
+  it('is listed in full, in the order of the file', () => {
+    const upstreams = {
+      word: { command: 'mcp-server-word' },
+      web: { url: 'https://web.example/mcp' },
+      time: { url: URL_OF_TIME },
+      any: { url: 'http://0.0.0.0/mcp' },
+    };
+    const config = configOf({ upstreams, servers: { default: { upstreams: ['web'] } } });
+    expect(deploymentProblems(config).map(({ path }) => path)).toEqual([
+      'upstreams.word.command',
+      'upstreams.time.url',
+      'upstreams.any.url',
+    ]);
+  });
+});
