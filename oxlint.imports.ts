@@ -51,7 +51,7 @@ const journey = {
   packages: [],
 } as const;
 
-const composed = ['lib/gateway.ts', 'lib/config', 'lib/adapters', 'lib/protocol', 'lib/ports.ts', 'lib/errors.ts'];
+const composed = ['lib/gateway.ts', 'lib/housekeeping.ts', 'lib/operator.ts', 'lib/config', 'lib/adapters', 'lib/protocol', 'lib/ports.ts', 'lib/errors.ts'];
 
 const adapter = { imports: ['lib/protocol', 'lib/ports.ts', 'lib/errors.ts'], packages: 'any' } as const;
 
@@ -72,6 +72,8 @@ const importTable: readonly Row[] = [
   })),
   { place: 'lib/gateway', ...journey },
   { ...journey, place: 'lib/gateway.ts', imports: ['lib/gateway', ...journey.imports] },
+  { ...journey, place: 'lib/housekeeping.ts', imports: ['lib/gateway', ...journey.imports] },
+  { ...journey, place: 'lib/operator.ts', imports: ['lib/gateway', ...journey.imports] },
   { place: 'lib/adapters', ...adapter },
   { place: 'lib/adapters/lambda', ...bundledAdapter },
   { place: 'lib/adapters/dynamodb', ...bundledAdapter },

@@ -26,7 +26,8 @@ import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/s
 import { answerList } from './gateway/lists.ts';
 import { holdOf } from './gateway/pinning.ts';
 import { relayToOwner } from './gateway/resources.ts';
-import { Visit, newShared, type Shared } from './gateway/visit.ts';
+import { Visit } from './gateway/visit.ts';
+import { newShared } from './gateway/work.ts';
 import type { ClientSession, Invocation, Ports } from './ports.ts';
 import { readTarget, type Call, type Reply } from './protocol/call.ts';
 import { BATCH_VERSION, type Era } from './protocol/era.ts';
@@ -42,7 +43,7 @@ export type Gateway = (request: HttpRequest, invocation: Invocation) => Promise<
 
 /** `config` has been resolved: defaults applied, every rule checked. */
 export function createGateway(config: GatewayConfig, ports: Ports): Gateway {
-  const shared: Shared = newShared(config, ports);
+  const shared = newShared(config, ports);
   return async (request, invocation) => {
     const visit = new Visit(shared, request, invocation);
     const delivery = await ports.tracer.stage('gateway', () => serve(visit));

@@ -3,24 +3,13 @@
  * failure of its upstream alone; it is never kept as an empty one.
  */
 import type { Caller } from '../auth/caller.ts';
-import {
-  cacheText,
-  catalogKey,
-  isFresh,
-  isVersionOf,
-  itemsOf,
-  modernAudiences,
-  NO_LIST,
-  textsOf,
-  versionOf,
-  type Audience,
-} from '../catalog/listing.ts';
-import { compareLists } from '../catalog/merge.ts';
+import { catalogKey, isFresh, itemsOf, modernAudiences, NO_LIST, textsOf, type Audience } from '../catalog/listing.ts';
+import { nameOf } from '../catalog/merge.ts';
 import type { WholeList } from '../catalog/pages.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import { StoreError, type CatalogKey, type CatalogMember, type CatalogState, type NewCatalogHead } from '../ports.ts';
+import { StoreError, type CatalogKey, type CatalogMember, type CatalogState } from '../ports.ts';
 import { announcedClientCapabilities } from '../protocol/capabilities.ts';
 import { LATEST_LEGACY, LATEST_MODERN, type Era } from '../protocol/era.ts';
 import type { ListMember } from '../protocol/methods.ts';
@@ -31,15 +20,13 @@ import { connectionTools, eraTools } from './connection-tools.ts';
 import { failureOfEnd } from './ending.ts';
 import type { Scope } from './errand.ts';
 import { fetchMember } from './fetching.ts';
+import { keepList } from './keeping.ts';
 import type { Line } from './upstream-call.ts';
 import { keeperFor } from './upstream-sessions.ts';
-import type { Visit } from './visit.ts';
+import type { Work } from './work.ts';
 
 /** An upstream that lists more slowly than this is left out of a merged list. */
 export const LISTING_MS = 20_000;
-
-/** A list that nobody can use any more is kept for a while: to say what changed, and where a URI went. */
-const KEPT_MS = 24 * 60 * 60 * 1000;
 
 /** A list of one upstream, or why it cannot be had. */
 export type Listed =
@@ -77,9 +64,9 @@ export interface Asker {
   readonly keeper: (upstream: ServerUpstream, deadline: Deadline) => SessionKeeper;
 }
 
-export function askerOf(visit: Visit, scope: Scope): Asker {
+export function askerOf(work: Work, scope: Scope): Asker {
   const { era, caller } = scope;
-  const keeper: Asker['keeper'] = (upstream, deadline) => keeperFor(visit, scope, upstream, deadline);
+  const keeper: Asker['keeper'] = (upstream, deadline) => keeperFor(work, scope, upstream, deadline);
   if (scope.era === 'modern') {
     const legacy = { version: LATEST_LEGACY, clientCapabilities: {} };
     return { era, caller, version: scope.envelope.version, legacy, keeper };
@@ -91,7 +78,7 @@ export function askerOf(visit: Visit, scope: Scope): Asker {
 
 /** On whose behalf lists are read, how old they may be, and how long they may take. */
 export interface Reader {
-  readonly visit: Visit;
+  readonly work: Work;
   readonly asker: Asker;
   /** An upstream that takes longer counts as unavailable, in milliseconds. */
   readonly patienceMs: number;
@@ -102,19 +89,18 @@ export interface Reader {
 
 /** In the order of what is wanted. Rejects with what the stores throw. */
 export async function listsOf(reader: Reader, wanted: readonly Wanted[]): Promise<readonly Listed[]> {
-  const { visit, asker } = reader;
-  const shelves = wanted.map((want) => shelvesFor(visit, asker, want));
+  const { work, asker } = reader;
+  const shelves = wanted.map((want) => shelvesFor(work, asker, want));
   const states = await statesOf(
-    visit,
+    work,
     shelves.flat().map(({ key }) => key),
   );
   let at = 0;
   const filled = shelves.map((own) => own.map((shelf): FilledShelf => ({ ...shelf, state: states[at++]! })));
   const chosen = await Promise.all(filled.map((own, index) => chooseShelf(reader, wanted[index]!, own)));
-  const texts = await textsOf(
+  const texts = await keptTexts(
+    work,
     chosen.flatMap((shelf) => shelf ?? []),
-    visit.stores.catalog,
-    visit.shared.catalogCache,
   );
   let next = 0;
   return Promise.all(
@@ -123,19 +109,28 @@ export async function listsOf(reader: Reader, wanted: readonly Wanted[]): Promis
       const text = shelf === undefined ? undefined : texts[next++];
       return shelf === undefined || text === undefined
         ? fetchList(reader, want, filled[index]!)
-        : recalled(visit, want.upstream, shelf, text);
+        : recalled(work, want.upstream, shelf, text);
     }),
   );
 }
 
-/** What is kept saves asking, no more: a store that does not answer costs the upstreams a request, not the client its list. */
-async function statesOf(visit: Visit, keys: readonly CatalogKey[]): Promise<readonly CatalogState[]> {
+/** What is kept saves asking, no more: a store that does not answer costs upstreams a request, and no client its list. */
+function statesOf(work: Work, keys: readonly CatalogKey[]): Promise<readonly CatalogState[]> {
+  return orElse(work, work.stores.catalog.heads(keys), () => keys.map(() => ({ head: undefined, changes: 0 })));
+}
+
+function keptTexts(work: Work, wanted: readonly FullShelf[]): Promise<readonly (string | undefined)[]> {
+  const reading = textsOf(wanted, work.stores.catalog, work.shared.catalogCache);
+  return orElse(work, reading, () => wanted.map(() => undefined));
+}
+
+async function orElse<T>(work: Work, reading: Promise<T>, otherwise: () => T): Promise<T> {
   try {
-    return await visit.stores.catalog.heads(keys);
+    return await reading;
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    visit.ports.actionLog.defect(visit.invocation.requestId, error);
-    return keys.map(() => ({ head: undefined, changes: 0 }));
+    work.ports.actionLog.defect(work.invocation.requestId, error);
+    return otherwise();
   }
 }
 
@@ -154,7 +149,7 @@ interface FilledShelf extends Shelf {
 type FullShelf = Shelf & { readonly head: NonNullable<CatalogState['head']> };
 
 /** Those of the client's own era first. */
-function shelvesFor({ ports }: Visit, asker: Asker, { upstream, member }: Wanted): readonly Shelf[] {
+function shelvesFor({ ports }: Work, asker: Asker, { upstream, member }: Wanted): readonly Shelf[] {
   const { era, isolation } = upstream.config;
   const { caller } = asker;
   const anonymous = caller.kind === 'anonymous';
@@ -188,8 +183,8 @@ async function chooseShelf(
   return (await isLacking(reader, upstream)) ? other : undefined;
 }
 
-function usableShelf({ visit, toleranceMs }: Reader, { key, audience, state }: FilledShelf): FullShelf[] {
-  const now = visit.ports.clock.now();
+function usableShelf({ work, toleranceMs }: Reader, { key, audience, state }: FilledShelf): FullShelf[] {
+  const now = work.ports.clock.now();
   const { head, changes } = state;
   if (head === undefined) return [];
   const tolerated = head.changes >= changes && now < head.fetchedAt + toleranceMs;
@@ -198,19 +193,19 @@ function usableShelf({ visit, toleranceMs }: Reader, { key, audience, state }: F
 
 /** Whether it is known that the upstream lacks the client's era. */
 async function isLacking(reader: Reader, upstream: ServerUpstream): Promise<boolean> {
-  const { visit, asker, tally } = reader;
+  const { work, asker, tally } = reader;
   const deadline = startListing(reader, upstream);
   try {
-    const eras = eraTools(visit, connectionTools(visit, deadline, tally));
-    if (asker.era === 'legacy') return await visit.within(deadline, lacksLegacy(upstream, eras));
-    const offered = await visit.within(deadline, modernVersions(upstream, eras));
+    const eras = eraTools(work, connectionTools(work, deadline, tally));
+    if (asker.era === 'legacy') return await work.within(deadline, lacksLegacy(upstream, eras));
+    const offered = await work.within(deadline, modernVersions(upstream, eras));
     return offered.kind === 'known' && offered.versions.length === 0;
   } finally {
     deadline.stop();
   }
 }
 
-function recalled({ ports }: Visit, upstream: ServerUpstream, { audience, head }: FullShelf, text: string): Listed {
+function recalled({ ports }: Work, upstream: ServerUpstream, { audience, head }: FullShelf, text: string): Listed {
   const { era, version, caller } = audience;
   return {
     kind: 'listed',
@@ -227,29 +222,33 @@ function recalled({ ports }: Visit, upstream: ServerUpstream, { audience, head }
 // ----------------------------------------------------------------------------------------------- what is asked for
 
 async function fetchList(reader: Reader, want: Wanted, shelves: readonly FilledShelf[]): Promise<Listed> {
-  const { visit, asker } = reader;
+  const { work, asker } = reader;
   const tally = newTally(reader.tally.cost);
   const { upstream, member } = want;
-  const fetchedAt = visit.ports.clock.now();
+  const fetchedAt = work.ports.clock.now();
   const deadline = startListing(reader, upstream);
-  const connection = connectionTools(visit, deadline, tally);
+  const connection = connectionTools(work, deadline, tally);
   const line: Line = {
-    visit,
+    work,
     upstream,
     preferred: asker.era,
     requestedVersion: asker.version,
     keeper: asker.keeper(upstream, deadline),
     deadline,
     connection,
-    eras: eraTools(visit, connection),
+    eras: eraTools(work, connection),
   };
   try {
     const fetched = await fetchMember(line, member);
     if (fetched.kind === 'failed') return { kind: 'unavailable', upstream, failure: fetched.failure };
     const { era, list } = fetched;
-    const ttlMs = era === 'modern' && list.text !== NO_LIST ? (list.ttlMs ?? 0) : upstream.config.listTtlMs;
+    const ttlMs = ttlOf(list, era, upstream);
     const shelf = shelves.find(({ audience }) => audience.era === era && suits(audience, list));
-    if (shelf !== undefined) await keepList(reader, want, shelf, { text: list.text, ttlMs, fetchedAt });
+    if (shelf !== undefined) {
+      const { version, clientCapabilities, shared } = shelf.audience;
+      const place = { ...want, key: shelf.key, state: shelf.state, shared, asked: { version, clientCapabilities } };
+      keepList(work, place, { text: list.text, ttlMs, fetchedAt, wantedAt: fetchedAt });
+    }
     return {
       kind: 'listed',
       upstream,
@@ -263,10 +262,15 @@ async function fetchList(reader: Reader, want: Wanted, shelves: readonly FilledS
   } catch (error) {
     const expiry = deadline.expiry();
     if (expiry === undefined) throw error;
-    return { kind: 'unavailable', upstream, failure: failureOfEnd(visit, expiry, upstream.name, null, tally) };
+    return { kind: 'unavailable', upstream, failure: failureOfEnd(work, expiry, upstream.name, null, tally) };
   } finally {
     deadline.stop();
   }
+}
+
+/** A modern list says how long it is fresh; for one that says nothing, the operator does. */
+export function ttlOf(list: WholeList, era: Era, { config }: ServerUpstream): number {
+  return era === 'modern' && list.text !== NO_LIST ? (list.ttlMs ?? 0) : config.listTtlMs;
 }
 
 /** Modern lists say whom they are for; a legacy one is for whoever its session is for. */
@@ -274,74 +278,32 @@ function suits({ era, caller }: Audience, { scope }: WholeList): boolean {
   return era === 'legacy' || (caller === undefined) === (scope === 'public');
 }
 
-function startListing({ visit, patienceMs }: Reader, { config }: ServerUpstream) {
-  return startDeadline(visit.ports.clock, {
+function startListing({ work, patienceMs }: Reader, { config }: ServerUpstream) {
+  return startDeadline(work.ports.clock, {
     totalMs: Math.min(config.timeoutMs, patienceMs),
-    spentMs: visit.elapsedMs,
+    spentMs: work.elapsedMs,
     idleMs: config.idleTimeoutMs,
-    endsAt: visit.invocation.endsAt,
-  });
-}
-
-// ------------------------------------------------------------------------------------------------------ keeping
-
-interface NewList {
-  readonly text: string;
-  readonly ttlMs: number;
-  readonly fetchedAt: number;
-}
-
-/** Keeps what is news. An operator who sets `listTtlMs` to 0 wants nothing kept. */
-async function keepList({ visit }: Reader, want: Wanted, shelf: FilledShelf, list: NewList): Promise<void> {
-  const { ids } = visit.ports;
-  const { key, audience, state } = shelf;
-  const { head: before, changes } = state;
-  const { text, ttlMs, fetchedAt } = list;
-  if (audience.era === 'legacy' && want.upstream.config.listTtlMs === 0) return;
-  const isSame = before !== undefined && isVersionOf(before.version, text, ids);
-  if (isSame && ttlMs === 0 && before.changes >= changes) return;
-  const head: NewCatalogHead = {
-    version: isSame ? before.version : versionOf(text, ids),
-    changes,
-    fetchedAt,
-    freshUntil: fetchedAt + ttlMs,
-    wantedAt: fetchedAt,
-    shared: audience.shared,
-    asked: { version: audience.version, clientCapabilities: audience.clientCapabilities },
-  };
-  const expiresAt = fetchedAt + Math.max(ttlMs, KEPT_MS);
-  const { catalog } = visit.stores;
-  if (!isSame && before !== undefined) await tellChange(visit, want, shelf, text);
-  cacheText(head.version, text, visit.shared.catalogCache);
-  visit.defer(async () => {
-    if (isSame && (await catalog.renew(key, { ...head, bytes: before.bytes }, expiresAt))) return;
-    await catalog.write(key, isSame ? { ...head, version: versionOf(text, ids) } : head, text, expiresAt);
-  });
-}
-
-/** Names as the operator should see them, no more than this many of each kind. */
-const MAX_NAMED = 20;
-
-async function tellChange(visit: Visit, { upstream, member }: Wanted, shelf: FilledShelf, text: string): Promise<void> {
-  const { head } = shelf.state;
-  if (head === undefined) return;
-  const { catalogCache } = visit.shared;
-  if (member === 'introduction') return;
-  const [before] = await textsOf([{ key: shelf.key, head }], visit.stores.catalog, catalogCache);
-  if (before === undefined) return;
-  const { added, changed, removed } = compareLists(member, itemsOf(before), itemsOf(text));
-  visit.ports.actionLog.notice(visit.invocation.requestId, {
-    kind: 'list-changed',
-    upstream: upstream.name,
-    member,
-    added: added.slice(0, MAX_NAMED),
-    changed: changed.slice(0, MAX_NAMED),
-    removed: removed.slice(0, MAX_NAMED),
+    endsAt: work.invocation.endsAt,
   });
 }
 
 /** Whoever asks next, in whatever environment, asks the upstream. */
-export function noteChange(visit: Visit, upstream: ServerUpstream, members: readonly ListMember[]): void {
-  const key = upstreamKey(upstream, visit.ports.ids);
-  for (const member of members) visit.defer(() => visit.stores.catalog.countChange(key, member));
+export function noteChange(work: Work, upstream: ServerUpstream, members: readonly ListMember[]): void {
+  const key = upstreamKey(upstream, work.ports.ids);
+  for (const member of members) work.defer(() => work.stores.catalog.countChange(key, member));
+}
+
+/** An upstream does not know a tool: if it is listed, the list is not what it was. */
+export function noteUnknownTool(work: Work, scope: Scope, upstream: ServerUpstream, tool: string): void {
+  work.defer(async () => {
+    const { catalog } = work.stores;
+    const shelves = shelvesFor(work, askerOf(work, scope), { upstream, member: 'tools' });
+    const states = await catalog.heads(shelves.map(({ key }) => key));
+    const fresh = states.flatMap(({ head, changes }, index) =>
+      head === undefined || head.changes < changes ? [] : [{ key: shelves[index]!.key, head }],
+    );
+    const texts = await textsOf(fresh, catalog, work.shared.catalogCache);
+    const isListed = texts.some((text) => itemsOf(text ?? NO_LIST).some((item) => nameOf('tools', item) === tool));
+    if (isListed) noteChange(work, upstream, ['tools']);
+  });
 }

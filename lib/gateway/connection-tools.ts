@@ -5,7 +5,7 @@ import type { EraTools } from '../upstream/eras.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { closeUpstreamSession } from '../upstream/legacy.ts';
 import { post, type ConnectionTools, type UpstreamLink } from '../upstream/streamable-http.ts';
-import type { Visit } from './visit.ts';
+import type { Work } from './work.ts';
 
 /** How long work that outlives its answer may take upstream. */
 const AFTERWORD_MS = 2000;
@@ -13,52 +13,52 @@ const AFTERWORD_MS = 2000;
 /** The client has had its last word by then, so this much of the invocation is enough to end it, in milliseconds. */
 const AFTERWORD_LEAVE_MS = 100;
 
-export function connectionTools(visit: Visit, deadline: Deadline, tally: UpstreamTally): ConnectionTools {
+export function connectionTools(work: Work, deadline: Deadline, tally: UpstreamTally): ConnectionTools {
   return {
-    transport: visit.ports.transport,
-    tracer: visit.ports.tracer,
-    clock: visit.ports.clock,
-    maxMessageBytes: visit.shared.config.limits.upstreamMessageBytes,
+    transport: work.ports.transport,
+    tracer: work.ports.tracer,
+    clock: work.ports.clock,
+    maxMessageBytes: work.shared.config.limits.upstreamMessageBytes,
     limits: deadline,
     tally,
     post,
-    defer: (work) => visit.defer(() => asAfterword(visit, work)),
+    defer: (afterword) => work.defer(() => asAfterword(work, afterword)),
   };
 }
 
-export function eraTools(visit: Visit, connection: ConnectionTools): EraTools {
+export function eraTools(work: Work, connection: ConnectionTools): EraTools {
   return {
-    cache: visit.shared.eraCache,
-    store: { read: (upstream) => recallEras(visit, upstream), write: visit.stores.upstreamEras.write },
-    ids: visit.ports.ids,
-    identity: visit.shared.identity,
+    cache: work.shared.eraCache,
+    store: { read: (upstream) => recallEras(work, upstream), write: work.stores.upstreamEras.write },
+    ids: work.ports.ids,
+    identity: work.shared.identity,
     connection,
   };
 }
 
 /** What is remembered saves a probe, no more: a store that does not answer costs a call the probe, not its life. */
-async function recallEras(visit: Visit, upstream: string): Promise<UpstreamEras | undefined> {
+async function recallEras(work: Work, upstream: string): Promise<UpstreamEras | undefined> {
   try {
-    return await visit.stores.upstreamEras.read(upstream);
+    return await work.stores.upstreamEras.read(upstream);
   } catch (error) {
-    visit.ports.actionLog.defect(visit.invocation.requestId, error);
+    work.ports.actionLog.defect(work.invocation.requestId, error);
     return undefined;
   }
 }
 
 /** Runs work under a deadline of its own: the one of the call it followed from may have passed. */
-async function asAfterword(visit: Visit, work: (tools: ConnectionTools) => Promise<unknown>): Promise<void> {
-  const { endsAt } = visit.invocation;
+export async function asAfterword(work: Work, afterword: (tools: ConnectionTools) => Promise<unknown>): Promise<void> {
+  const { endsAt } = work.invocation;
   const limits = { totalMs: AFTERWORD_MS, idleMs: undefined, endsAt, leaveMs: AFTERWORD_LEAVE_MS };
-  const deadline = startDeadline(visit.ports.clock, limits);
+  const deadline = startDeadline(work.ports.clock, limits);
   try {
-    await work(connectionTools(visit, deadline, newTally()));
+    await afterword(connectionTools(work, deadline, newTally()));
   } finally {
     deadline.stop();
   }
 }
 
 /** Closes an upstream session without making the client wait. */
-export function closeLater(visit: Visit, upstream: UpstreamLink, session: UpstreamSession): void {
-  visit.defer(() => asAfterword(visit, (tools) => closeUpstreamSession(upstream, session, tools)));
+export function closeLater(work: Work, upstream: UpstreamLink, session: UpstreamSession): void {
+  work.defer(() => asAfterword(work, (tools) => closeUpstreamSession(upstream, session, tools)));
 }

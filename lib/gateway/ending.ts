@@ -8,7 +8,7 @@ import { asksTheClient, listWords, missingCapabilityWords } from '../protocol/tr
 import { errorText, JSON_RPC, type JsonRpcError, type ResponseMessage } from '../protocol/message.ts';
 import { mayHaveRun, type CallEnd, type UpstreamTally } from '../upstream/fault.ts';
 import type { Errand } from './errand.ts';
-import type { Visit } from './visit.ts';
+import type { Work } from './work.ts';
 
 /** A final reply, and what the action log calls it. */
 export type Ending = Extract<Reply, { kind: 'final' }> & {
@@ -19,8 +19,8 @@ export type Ending = Extract<Reply, { kind: 'final' }> & {
 export type RelayReply = Extract<Reply, { kind: 'interim' }> | Ending;
 
 /** A store that does not answer is expected to happen; anything else is a defect, of which the client learns nothing. */
-export function unexpectedFailure(visit: Visit, error: unknown): Failure {
-  visit.ports.actionLog.defect(visit.invocation.requestId, error);
+export function unexpectedFailure(work: Work, error: unknown): Failure {
+  work.ports.actionLog.defect(work.invocation.requestId, error);
   return error instanceof StoreError ? { kind: 'store-unavailable' } : { kind: 'internal' };
 }
 
@@ -88,14 +88,14 @@ export function failureOf(end: CallEnd, errand: Errand): Failure {
 }
 
 export function failureOfEnd(
-  visit: Visit,
+  work: Work,
   end: CallEnd,
   upstream: string,
   tool: string | null,
   tally: UpstreamTally,
 ): Failure {
-  if (end.kind !== 'cancelled') return upstreamFailure(visit, end, upstream, tool, tally);
-  return { kind: 'cancelled', site: siteOf(visit, end, upstream, tool, tally) };
+  if (end.kind !== 'cancelled') return upstreamFailure(work, end, upstream, tool, tally);
+  return { kind: 'cancelled', site: siteOf(work, end, upstream, tool, tally) };
 }
 
 function toolOf(call: Call): string | null {
@@ -103,23 +103,23 @@ function toolOf(call: Call): string | null {
 }
 
 export function upstreamFailure(
-  visit: Visit,
+  work: Work,
   fault: UpstreamFault,
   upstream: string,
   tool: string | null,
   tally: UpstreamTally,
 ): Failure {
-  return { ...fault, site: siteOf(visit, fault, upstream, tool, tally) };
+  return { ...fault, site: siteOf(work, fault, upstream, tool, tally) };
 }
 
 function siteOf(
-  visit: Visit,
+  work: Work,
   end: CallEnd,
   upstream: string,
   tool: string | null,
   { phase, sent }: UpstreamTally,
 ): UpstreamSite {
-  return { upstream, tool, phase, elapsedMs: Math.round(visit.elapsedMs), mayHaveRun: mayHaveRun(end, sent) };
+  return { upstream, tool, phase, elapsedMs: Math.round(work.elapsedMs), mayHaveRun: mayHaveRun(end, sent) };
 }
 
 /** A failure as the final reply to the request of this id. */

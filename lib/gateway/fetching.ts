@@ -44,8 +44,8 @@ async function readPages(line: Line, member: ListMember): Promise<Fetched> {
   }
 }
 
-function ended({ visit, upstream, connection }: Line, end: CallEnd): Fetched {
-  return { kind: 'failed', failure: failureOfEnd(visit, end, upstream.name, null, connection.tally) };
+function ended({ work, upstream, connection }: Line, end: CallEnd): Fetched {
+  return { kind: 'failed', failure: failureOfEnd(work, end, upstream.name, null, connection.tally) };
 }
 
 async function lastEvent(line: Line, request: UpstreamRequest) {
@@ -108,19 +108,19 @@ function fetchedIntroduction(
   };
 }
 
-function discoverRequest({ visit }: Line): UpstreamRequest {
+function discoverRequest({ work }: Line): UpstreamRequest {
   const method = 'server/discover';
-  const _meta = ownEnvelope(visit.shared.identity);
+  const _meta = ownEnvelope(work.shared.identity);
   return {
     modern: { method, name: undefined, paramHeaders: {}, body: (id) => requestText(id, method, { _meta }) },
     legacy: undefined,
   };
 }
 
-function listRequest({ visit }: Line, member: ListMember, cursor: string | undefined): UpstreamRequest {
+function listRequest({ work }: Line, member: ListMember, cursor: string | undefined): UpstreamRequest {
   const method = LIST_METHODS[member];
   const page = cursor === undefined ? {} : { cursor };
-  const _meta = ownEnvelope(visit.shared.identity);
+  const _meta = ownEnvelope(work.shared.identity);
   return {
     modern: { method, name: undefined, paramHeaders: {}, body: (id) => requestText(id, method, { ...page, _meta }) },
     legacy: (id) => requestText(id, method, page),

@@ -171,7 +171,7 @@ async function introductions(
   tally: UpstreamTally,
 ): Promise<Result<Introduced>> {
   const wanted = server.upstreams.map((upstream) => ({ upstream, member: 'introduction' as const }));
-  const all = await listsOf({ visit, asker, patienceMs: INTRODUCTION_MS, tally, toleranceMs: 0 }, wanted);
+  const all = await listsOf({ work: visit, asker, patienceMs: INTRODUCTION_MS, tally, toleranceMs: 0 }, wanted);
   const heard = all.filter((one) => one.kind === 'listed');
   const unheard = all.filter((one) => one.kind === 'unavailable');
   for (const { upstream, failure } of unheard) {

@@ -32,7 +32,7 @@ export async function answerList(
   }
   const { server } = scope;
   const wanted = server.upstreams.map((upstream) => ({ upstream, member }));
-  const reader = { visit, asker: askerOf(visit, scope), patienceMs: LISTING_MS, tally, toleranceMs: 0 };
+  const reader = { work: visit, asker: askerOf(visit, scope), patienceMs: LISTING_MS, tally, toleranceMs: 0 };
   const lists = await listsOf(reader, wanted);
   const available = lists.filter((list) => list.kind === 'listed');
   const unavailable = lists.filter((list) => list.kind === 'unavailable');

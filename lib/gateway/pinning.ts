@@ -37,7 +37,7 @@ export async function holdOf({
   tally,
 }: Errand): Promise<Failure | undefined> {
   if (!upstream.config.pin || call.target?.what !== 'tool' || targetName === undefined) return undefined;
-  const reader = { visit, asker: askerOf(visit, scope), patienceMs: LISTING_MS, tally, toleranceMs: 0 };
+  const reader = { work: visit, asker: askerOf(visit, scope), patienceMs: LISTING_MS, tally, toleranceMs: 0 };
   const [list] = await listsOf(reader, [{ upstream, member: 'tools' }]);
   if (list === undefined || list.kind === 'unavailable') return list?.failure;
   const isListed = itemsOf(list.text).some((item) => readDefinition(item)?.name === targetName);

@@ -63,7 +63,7 @@ async function resourceLists(visit: Visit, scope: Scope, tally: UpstreamTally): 
     { upstream, member: 'resourceTemplates' as const },
   ]);
   const asker = askerOf(visit, scope);
-  const reader = { visit, asker, patienceMs: LISTING_MS, tally, toleranceMs: ROUTING_TOLERANCE_MS };
+  const reader = { work: visit, asker, patienceMs: LISTING_MS, tally, toleranceMs: ROUTING_TOLERANCE_MS };
   const lists = await listsOf(reader, wanted);
   return upstreams.map((upstream, index) => {
     const [resources, templates] = lists.slice(2 * index, 2 * index + 2) as [Listed, Listed];

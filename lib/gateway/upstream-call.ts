@@ -15,7 +15,7 @@ import { callLegacy, endOfRefusal, type LegacyBody, type SessionKeeper } from '.
 import type { SessionOpened, SessionRefused } from '../upstream/legacy.ts';
 import { callModern, type ModernRequest } from '../upstream/modern.ts';
 import type { ConnectionTools } from '../upstream/streamable-http.ts';
-import type { Visit } from './visit.ts';
+import type { Work } from './work.ts';
 
 /** A request that can be written in either era. */
 export interface UpstreamRequest {
@@ -26,7 +26,7 @@ export interface UpstreamRequest {
 
 /** How an upstream is spoken to, on somebody's behalf. */
 export interface Line {
-  readonly visit: Visit;
+  readonly work: Work;
   readonly upstream: ServerUpstream;
   /** The era that is tried first. */
   readonly preferred: Era;
@@ -75,11 +75,11 @@ export async function* callUpstream(
 }
 
 /** The era to begin with: a session in place is proof of its era; without one, the memory decides. */
-async function firstEra({ visit, deadline, upstream, preferred, keeper, eras }: Line): Promise<Era> {
+async function firstEra({ work, deadline, upstream, preferred, keeper, eras }: Line): Promise<Era> {
   const { era } = upstream.config;
   if (era !== 'auto') return era;
   if (preferred === 'modern' || (await keeper.current()) !== undefined) return preferred;
-  return (await visit.within(deadline, lacksLegacy(upstream, eras))) ? 'modern' : 'legacy';
+  return (await work.within(deadline, lacksLegacy(upstream, eras))) ? 'modern' : 'legacy';
 }
 
 /**
@@ -108,19 +108,19 @@ async function* provingLack(
 }
 
 async function* inModern(
-  { visit, deadline, upstream, connection, eras }: Line,
+  { work, deadline, upstream, connection, eras }: Line,
   request: UpstreamRequest,
 ): AsyncGenerator<CallEvent | CallFailure, NotSpoken | undefined> {
-  const offered = await visit.within(deadline, modernVersions(upstream, eras));
+  const offered = await work.within(deadline, modernVersions(upstream, eras));
   if (offered.kind === 'end') {
     yield { ...offered, era: 'modern' };
     return undefined;
   }
   if (offered.versions.length === 0) return { kind: 'not-spoken' };
-  for await (const event of callModern(upstream, request.modern, visit.ports.ids, connection)) {
+  for await (const event of callModern(upstream, request.modern, work.ports.ids, connection)) {
     if (event.kind !== 'era-wrong') {
       yield { ...event, era: 'modern' };
-    } else if (await visit.within(deadline, hasUnlearned(upstream, eras))) {
+    } else if (await work.within(deadline, hasUnlearned(upstream, eras))) {
       forget(upstream, 'modern', eras);
       // What a server without the era was sent has not been executed.
       connection.tally.sent = false;
@@ -136,8 +136,8 @@ async function* inLegacy(
   line: Line,
   request: UpstreamRequest,
 ): AsyncGenerator<CallEvent | CallFailure, NotSpoken | undefined> {
-  const { visit, deadline, upstream, eras } = line;
-  const transport = await visit.within(deadline, legacyTransport(upstream, eras));
+  const { work, deadline, upstream, eras } = line;
+  const transport = await work.within(deadline, legacyTransport(upstream, eras));
   if (transport === 'sse') return yield* overSse(line, request);
   const refused = yield* overHttp(line, request);
   if (refused === undefined || transport !== undefined) return refused;
@@ -149,9 +149,9 @@ async function* overHttp(
   line: Line,
   request: UpstreamRequest,
 ): AsyncGenerator<CallEvent | CallFailure, NotSpoken | undefined> {
-  const { visit, upstream, connection, keeper } = line;
+  const { work, upstream, connection, keeper } = line;
   const learning = { ...keeper, attach: learningAttach(line, 'http', keeper.attach) };
-  for await (const event of callLegacy(upstream, request.legacy, learning, visit.ports.ids, connection)) {
+  for await (const event of callLegacy(upstream, request.legacy, learning, work.ports.ids, connection)) {
     if (event.kind === 'session-gone') yield { kind: 'failure', failure: { kind: 'session-unknown' } };
     else if (event.kind !== 'session-refused') yield { ...event, era: 'legacy' };
     else return { kind: 'not-spoken', refusal: event.refusal };
@@ -167,7 +167,7 @@ async function* overSse(
   line: Line,
   request: UpstreamRequest,
 ): AsyncGenerator<CallEvent | CallFailure, NotSpoken | undefined> {
-  const { visit, upstream, connection, keeper } = line;
+  const { work, upstream, connection, keeper } = line;
   const opened = await openSseChannel(upstream, connection);
   if (opened.kind === 'not-sse') return { kind: 'not-spoken' };
   if (opened.kind === 'end') {
@@ -185,7 +185,7 @@ async function* overSse(
     canAsk: false,
   };
   try {
-    for await (const event of callLegacy(upstream, request.legacy, ofThisCall, visit.ports.ids, overChannel)) {
+    for await (const event of callLegacy(upstream, request.legacy, ofThisCall, work.ports.ids, overChannel)) {
       if (event.kind === 'session-refused') return { kind: 'not-spoken', refusal: event.refusal };
       if (event.kind !== 'session-gone') yield { ...event, era: 'legacy' };
     }

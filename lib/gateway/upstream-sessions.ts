@@ -13,7 +13,7 @@ import type { JsonObject } from '../protocol/message.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { attachedSession, type SessionKeeper } from '../upstream/legacy.ts';
 import type { LegacyScope, Scope } from './errand.ts';
-import type { Visit } from './visit.ts';
+import type { Work } from './work.ts';
 
 /** A shared upstream session that nobody uses ends after a day. */
 const SHARED_SESSION_TTL_MS = 24 * 60 * 60 * 1000;
@@ -23,19 +23,19 @@ const EXTEND_AFTER_MS = 60 * 60 * 1000;
 
 /** The session that is attached to the client session, or will be. */
 function clientSessionKeeper(
-  visit: Visit,
+  work: Work,
   { session, canAsk }: LegacyScope,
   upstream: ServerUpstream,
   deadline: Deadline,
 ): SessionKeeper {
-  const { clientSessions } = visit.stores;
+  const { clientSessions } = work.stores;
   return {
     identity: session,
     current: async () => attachedSession(session, upstream),
     attach: (opened, replaces) =>
-      visit.within(deadline, clientSessions.attach(session.key, upstream.name, opened, replaces)),
+      work.within(deadline, clientSessions.attach(session.key, upstream.name, opened, replaces)),
     logLevel: session.logLevel,
-    latestLogLevel: async () => (await visit.within(deadline, clientSessions.read(session.key)))?.logLevel,
+    latestLogLevel: async () => (await work.within(deadline, clientSessions.read(session.key)))?.logLevel,
     levelOfCall: undefined,
     endsWithCall: false,
     canAsk,
@@ -43,10 +43,10 @@ function clientSessionKeeper(
 }
 
 /** The session that a call of this scope is to use. */
-export function keeperFor(visit: Visit, scope: Scope, upstream: ServerUpstream, deadline: Deadline): SessionKeeper {
-  if (scope.era === 'legacy') return clientSessionKeeper(visit, scope, upstream, deadline);
+export function keeperFor(work: Work, scope: Scope, upstream: ServerUpstream, deadline: Deadline): SessionKeeper {
+  if (scope.era === 'legacy') return clientSessionKeeper(work, scope, upstream, deadline);
   const { clientInfo, logLevel } = scope.envelope;
-  return sessionlessKeeper(visit, scope.caller, { clientInfo, clientCapabilities: {}, logLevel }, upstream, deadline);
+  return sessionlessKeeper(work, scope.caller, { clientInfo, clientCapabilities: {}, logLevel }, upstream, deadline);
 }
 
 /** What a call without a client session tells the upstream of its client. */
@@ -59,7 +59,7 @@ export interface SessionlessClient {
 
 /** The session of a call without a client session. */
 function sessionlessKeeper(
-  visit: Visit,
+  work: Work,
   caller: Caller,
   client: SessionlessClient,
   upstream: ServerUpstream,
@@ -68,7 +68,7 @@ function sessionlessKeeper(
   const sharers = sharersOf(upstream, caller);
   return sharers === undefined
     ? freshKeeper(client)
-    : sharedKeeper(visit, client, upstream, visit.ports.ids.digest(JSON.stringify(sharers)), deadline);
+    : sharedKeeper(work, client, upstream, work.ports.ids.digest(JSON.stringify(sharers)), deadline);
 }
 
 /** Everything that decides who shares a session; undefined when nobody does. */
@@ -98,14 +98,14 @@ export function freshKeeper({ logLevel, ...client }: SessionlessClient): Session
 
 /** The identity is the gateway's: a session that several clients share speaks for none of them. */
 function sharedKeeper(
-  visit: Visit,
+  work: Work,
   { clientCapabilities, logLevel }: SessionlessClient,
   upstream: ServerUpstream,
   sharers: string,
   deadline: Deadline,
 ): SessionKeeper {
-  const { ids, clock } = visit.ports;
-  const { upstreamSessions } = visit.stores;
+  const { ids, clock } = work.ports;
+  const { upstreamSessions } = work.stores;
   const key = ids.digest(JSON.stringify([upstreamKey(upstream, ids), LATEST_LEGACY, sharers]));
   const toKeep = (session: SharedUpstreamSession['session']): SharedUpstreamSession => ({
     upstream: upstream.name,
@@ -113,18 +113,18 @@ function sharedKeeper(
     expiresAt: clock.now() + SHARED_SESSION_TTL_MS,
   });
   return {
-    identity: { clientInfo: visit.shared.identity, clientCapabilities, protocolVersion: LATEST_LEGACY },
+    identity: { clientInfo: work.shared.identity, clientCapabilities, protocolVersion: LATEST_LEGACY },
     current: async () => {
-      const kept = await visit.within(deadline, upstreamSessions.read(key));
+      const kept = await work.within(deadline, upstreamSessions.read(key));
       const now = clock.now();
       if (kept === undefined || kept.expiresAt <= now) return undefined;
       if (kept.expiresAt - now < SHARED_SESSION_TTL_MS - EXTEND_AFTER_MS) {
-        visit.defer(() => upstreamSessions.keep(key, toKeep(kept.session), kept.session.generation, now));
+        work.defer(() => upstreamSessions.keep(key, toKeep(kept.session), kept.session.generation, now));
       }
       return kept.session;
     },
     attach: async (session, replaces) => {
-      const kept = await visit.within(deadline, upstreamSessions.keep(key, toKeep(session), replaces, clock.now()));
+      const kept = await work.within(deadline, upstreamSessions.keep(key, toKeep(session), replaces, clock.now()));
       return kept.kind === 'kept' ? { kind: 'attached' } : kept;
     },
     logLevel,

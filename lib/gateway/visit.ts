@@ -1,98 +1,19 @@
-/** One HTTP request on its way through the gateway: what is shared by all of its steps. */
-import { virtualServers, type VirtualServer } from '../catalog/plan.ts';
-import { newCatalogCache, type CatalogCache } from '../catalog/listing.ts';
-import type { GatewayConfig } from '../config/schema.ts';
+/** One HTTP request on its way through the gateway. */
 import { ActionRecorder, type ActionSubject } from '../delivery/action.ts';
-import { DeadlineExpired, type Deadline } from '../policies/deadline.ts';
-import type { Invocation, Ports, Stores, StoreTally } from '../ports.ts';
+import type { Invocation } from '../ports.ts';
 import type { HttpRequest } from '../protocol/http.ts';
-import type { JsonObject } from '../protocol/message.ts';
-import type { EraCache } from '../upstream/eras.ts';
-import { SERVER_INFO } from './identity.ts';
+import { Work, type Shared } from './work.ts';
 
-/** What lives as long as the gateway: nothing that matters. */
-export interface Shared {
-  readonly config: GatewayConfig;
-  readonly ports: Ports;
-  readonly servers: ReadonlyMap<string, VirtualServer>;
-  readonly eraCache: EraCache;
-  readonly catalogCache: CatalogCache;
-  /** Who the gateway says it is, when it speaks for itself. */
-  readonly identity: JsonObject;
-}
-
-export function newShared(config: GatewayConfig, ports: Ports): Shared {
-  return {
-    config,
-    ports,
-    servers: virtualServers(config),
-    eraCache: new Map(),
-    catalogCache: newCatalogCache(),
-    identity: SERVER_INFO,
-  };
-}
-
-export class Visit {
-  readonly shared: Shared;
-  readonly ports: Ports;
+export class Visit extends Work {
   readonly request: HttpRequest;
-  readonly invocation: Invocation;
-  readonly stores: Stores;
-  readonly storeTally: StoreTally = { requests: 0 };
-  readonly #arrivedAt: number;
-  readonly #began: number;
-  readonly #deferred = new Set<Promise<void>>();
 
   constructor(shared: Shared, request: HttpRequest, invocation: Invocation) {
-    this.shared = shared;
-    this.ports = shared.ports;
+    super(shared, invocation);
     this.request = request;
-    this.invocation = invocation;
-    this.stores = shared.ports.openStores(this.storeTally);
-    this.#arrivedAt = shared.ports.clock.now();
-    this.#began = shared.ports.clock.elapsed();
   }
 
   /** Starts the log line of one message. */
   record(subject: ActionSubject): ActionRecorder {
-    return new ActionRecorder(this.ports, this.invocation, subject, this.storeTally, this.#arrivedAt, this.#began);
-  }
-
-  /** Milliseconds since the request arrived. */
-  get elapsedMs(): number {
-    return this.ports.clock.elapsed() - this.#began;
-  }
-
-  /**
-   * Waits for work as long as the deadline allows, and rejects with `DeadlineExpired` then. Work that is given up on is
-   * still waited for before the invocation ends, so that none of it runs on in the next one.
-   */
-  async within<T>(deadline: Deadline, work: Promise<T>): Promise<T> {
-    try {
-      return await deadline.guard(work);
-    } catch (error) {
-      if (error instanceof DeadlineExpired) this.defer(() => work);
-      throw error;
-    }
-  }
-
-  /** Runs work that the answer does not wait for; the invocation stays open until it has settled. */
-  defer(work: () => Promise<unknown>): void {
-    const running = this.#runDeferred(work);
-    this.#deferred.add(running);
-  }
-
-  /** Settles once all deferred work has, including what it deferred in turn. */
-  async settle(): Promise<void> {
-    for (const running of this.#deferred) await running;
-  }
-
-  async #runDeferred(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      // The client has its answer already; the operator is told.
-      this.ports.actionLog.defect(this.invocation.requestId, error);
-    }
+    return new ActionRecorder(this.ports, this.invocation, subject, this.storeTally, this.arrivedAt, this.began);
   }
 }

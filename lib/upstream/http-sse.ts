@@ -167,7 +167,6 @@ function endpointOf(uri: string, base: string): string | undefined {
   if (url === null || url.origin !== new URL(base).origin || url.username !== '' || url.password !== '') {
     return undefined;
   }
-  url.hash = '';
   return url.href;
 }
 
@@ -224,7 +223,7 @@ class HttpSseChannel implements SseChannel {
     tally.cost.waitedMs += clock.elapsed() - began;
 
     const { first } = request;
-    const failure = first === undefined ? unaccepted(posted) : faultIn(first, posted, tools);
+    const failure = first === undefined ? unaccepted(posted) : faultIn(first, posted);
     void posting.then(
       (outcome) => settle(request, outcome),
       // Whoever reads the stream gets the error.
@@ -250,7 +249,6 @@ class HttpSseChannel implements SseChannel {
         if (item.message.kind === 'response' && item.message.idText === undefined) request.answer(item.message);
         else this.#requests.deliver(item.message);
       } else if (item.fault.kind !== 'upstream-garbled') {
-        response.close();
         return { kind: 'fault', fault: item.fault, phase: 'response' };
       }
       // What is JSON and no message is a form of acknowledgement.
@@ -272,10 +270,9 @@ function unaccepted(posted: Posted | undefined): NotAccepted | undefined {
 }
 
 /** A stream that begins with a fault is one. */
-function faultIn(first: StreamItem, posted: Posted | undefined, { limits }: ConnectionTools): NotAccepted | undefined {
+function faultIn(first: StreamItem, posted: Posted | undefined): NotAccepted | undefined {
   if (first.kind === 'message') return undefined;
-  const phase = posted === undefined ? 'request' : 'response';
-  return { kind: 'fault', fault: limits.expiry() ?? first.fault, phase };
+  return { kind: 'fault', fault: first.fault, phase: posted === undefined ? 'request' : 'response' };
 }
 
 function limitsOfPost({ limits, postSignal }: OpenRequest): ConnectionLimits {
@@ -301,18 +298,15 @@ async function* itemsOf(
   posting: Promise<Posted>,
   tools: ConnectionTools,
 ): AsyncGenerator<StreamItem, void> {
-  const { clock, limits, tally } = tools;
+  const { clock, tally } = tools;
   try {
     for (;;) {
       const began = clock.elapsed();
       const item = await request.next();
       tally.cost.waitedMs += clock.elapsed() - began;
       if (item === undefined) break;
-      if (item.kind === 'fault') {
-        yield { kind: 'fault', fault: limits.expiry() ?? item.fault };
-        return;
-      }
       yield item;
+      if (item.kind === 'fault') return;
     }
     await posting;
   } finally {

@@ -64,10 +64,10 @@ export class OpenRequest {
     this.#end('answered');
   }
 
-  /** Nothing comes after a fault. One that comes after the answer is of no interest. */
+  /** Nothing comes after a fault; one that comes after the answer is of no interest. An expired limit is its cause. */
   fail(fault: CallEnd): void {
     if (this.#state !== 'open') return;
-    this.#put({ kind: 'fault', fault });
+    this.#put({ kind: 'fault', fault: this.limits.expiry() ?? fault });
     this.#end('failed');
   }
 
@@ -104,7 +104,7 @@ export class OpenRequest {
 
   /** The POST under way learns of the end by itself, and knows how far it had come. */
   readonly #expire = (): void => {
-    if (this.#posted) this.fail(this.limits.expiry() ?? { kind: 'upstream-closed' });
+    if (this.#posted) this.fail({ kind: 'upstream-closed' });
     else this.#post.abort();
   };
 

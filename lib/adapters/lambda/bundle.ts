@@ -1,9 +1,9 @@
 /** How the function is built: the one place with esbuild's options, for deployment and the local gateway alike. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type BuildOptions, type Metafile } from 'esbuild';
-import { CONFIG_FILE, HANDLER_FILE } from './names.ts';
+import { CONFIG_FILE } from './names.ts';
 
 export interface FunctionBundle {
   /** The module whose export is the handler. */
@@ -31,12 +31,12 @@ export async function bundleFunction({ entry = FUNCTION_ENTRY, outdir, config }:
     ...outputFiles.map(({ path, contents }) => writeFile(path, contents)),
     writeFile(join(outdir, CONFIG_FILE), JSON.stringify(config)),
   ]);
-  return { file: join(outdir, HANDLER_FILE), metafile };
+  return { file: join(outdir, `${nameOf(entry)}.mjs`), metafile };
 }
 
 function bundleOptions(entry: string, outdir: string) {
   return {
-    entryPoints: [{ in: entry, out: HANDLER_FILE.replace(/\.mjs$/, '') }],
+    entryPoints: [{ in: entry, out: nameOf(entry) }],
     outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -57,4 +57,9 @@ function bundleOptions(entry: string, outdir: string) {
     write: false,
     logLevel: 'silent',
   } satisfies BuildOptions;
+}
+
+/** `mcp` of `functions/mcp.ts`. */
+function nameOf(entry: string): string {
+  return basename(entry).replace(/\.[^.]+$/, '');
 }

@@ -28,12 +28,17 @@ export function toInvocation(
   environment: Environment,
   now: number,
 ): Invocation {
+  return { ...toScheduledInvocation(context, environment, now), arrivedAt: event.requestContext.timeEpoch };
+}
+
+/** Of an invocation by a schedule; `now` in milliseconds since the epoch. */
+export function toScheduledInvocation(context: Context, environment: Environment, now: number): Invocation {
   return {
     requestId: context.awsRequestId,
     traceId: currentTraceId(),
     environment: environment.name,
     cold: environment.takeCold(),
-    arrivedAt: event.requestContext.timeEpoch,
+    arrivedAt: now,
     endsAt: now + context.getRemainingTimeInMillis(),
   };
 }

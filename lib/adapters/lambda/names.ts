@@ -11,8 +11,7 @@ export const VARIABLES = {
   logFd: 'SLUICE_LOG_FD',
 } as const;
 
-/** The module that holds the handler, and its export. */
-export const HANDLER_FILE = 'mcp.mjs';
+/** The export of every function's module. */
 export const HANDLER_EXPORT = 'handler';
 
 /** The resolved configuration, beside the handler. */

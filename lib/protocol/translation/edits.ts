@@ -1,4 +1,4 @@
-/** Edits as translation between eras needs them: on texts that may not be objects, and beside those of the relay. */
+/** Edits as translation between eras needs them: on texts that may not be objects. */
 import { editObject, elementTexts, type MemberEdit } from '../json-text.ts';
 
 export type MemberEdits = Readonly<Record<string, MemberEdit>>;
@@ -32,20 +32,4 @@ export function editElements(text: string, edit: MemberEdit): string {
   if (!text.trimStart().startsWith('[')) return text;
   const elements = elementTexts(text).flatMap((element) => edit(element) ?? []);
   return `[${elements.join(',')}]`;
-}
-
-/** Both sets of edits; where both name a member, `then` gets what `first` made of it. */
-export function chainEdits(first: MemberEdits, then: MemberEdits): MemberEdits {
-  const chained = Object.entries(first).map(([key, edit]): [string, MemberEdit] => {
-    const next = Object.hasOwn(then, key) ? then[key] : undefined;
-    return [key, next === undefined ? edit : chain(edit, next)];
-  });
-  return { ...then, ...Object.fromEntries(chained) };
-}
-
-function chain(first: MemberEdit, then: MemberEdit): MemberEdit {
-  return (text) => {
-    const between = first(text);
-    return between === undefined ? undefined : then(between);
-  };
 }

@@ -18,7 +18,7 @@ export interface ErrorHead {
 
 /** What a legacy upstream's error is to a modern client. */
 export type ModernAnswer =
-  | { readonly kind: 'error'; readonly text: string }
+  | { readonly kind: 'error'; readonly code: number; readonly text: string }
   /** The error asks for something that the modern era asks for by a result. */
   | { readonly kind: 'result'; readonly text: string };
 
@@ -68,7 +68,8 @@ export function errorToModern(
     const answer = urlElicitation(method, text, clientCapabilities);
     if (answer !== undefined) return answer;
   }
-  return { kind: 'error', text: withHead(text, error, errorHeadToModern(error)) };
+  const head = errorHeadToModern(error);
+  return { kind: 'error', code: head.code, text: withHead(text, error, head) };
 }
 
 export function errorHeadToModern({ code, message }: JsonRpcError): ErrorHead {
@@ -99,7 +100,8 @@ const MAY_ASK = ['tools/call', 'prompts/get', 'resources/read'];
 function urlElicitation(method: string, text: string, clientCapabilities: JsonObject): ModernAnswer | undefined {
   const questions = MAY_ASK.includes(method) ? urlQuestions(text) : [];
   if (questions.length === 0) return undefined;
-  if (!offersUrls(clientCapabilities)) return { kind: 'error', text: URLS_NOT_OFFERED };
+  if (!offersUrls(clientCapabilities))
+    return { kind: 'error', code: JSON_RPC.missingClientCapability, text: URLS_NOT_OFFERED };
   const members = questions.map((question, index) => `"url-${index + 1}":${question}`);
   return { kind: 'result', text: `{"resultType":"input_required","inputRequests":{${members.join(',')}}}` };
 }

@@ -3,8 +3,8 @@ import type { LegacyVersion } from '../era.ts';
 import { editObject } from '../json-text.ts';
 import { isObject, parseJson, type JsonObject } from '../message.ts';
 import { META } from '../modern/envelope.ts';
-import { messageToOldest, blockToOldest } from './content.ts';
-import { chainEdits, editElements, editIfObject, editUnlessEmptied, remove, type MemberEdits } from './edits.ts';
+import { blockToOldest, messageToOldest } from './content.ts';
+import { editElements, editIfObject, editUnlessEmptied, remove, type MemberEdits } from './edits.ts';
 import { isImplementation } from './request.ts';
 import { toolToLegacy, toolToModern, wrapValue } from './tool.ts';
 
@@ -34,32 +34,21 @@ export interface ToLegacy {
 /** The first revision with resource links (2025-06-18, changelog, 7) is the second one that the gateway serves. */
 const WITHOUT_RESOURCE_LINKS: LegacyVersion = '2025-03-26';
 
-/**
- * A legacy upstream's result as a modern client gets it; `relay` holds what is edited whatever the eras, and gets what
- * the translation made.
- */
-export function resultToModern(
-  method: string,
-  { text, value }: WrittenResult,
-  options: ToModern,
-  relay: MemberEdits = {},
-): string {
+/** A legacy upstream's result as a modern client gets it. */
+export function resultToModern(method: string, { text, value }: WrittenResult, options: ToModern): string {
   const { edits, additions } = cachingHints(options);
   const named = serverName(options.serverInfo);
   return editIfObject(
     text,
-    chainEdits(
-      {
-        ...edits,
-        ...named.edits,
-        // A legacy result is final, and a field of that name is unknown to its era. Left alone, it would decide how the
-        // client reads the result: "input_required" as a question, most other values as an invalid result
-        // (2026-07-28, basic, "ResultType").
-        resultType: () => '"complete"',
-        ...(method === 'tools/list' ? { tools: (tools) => editElements(tools, toolToModern) } : {}),
-      },
-      relay,
-    ),
+    {
+      ...edits,
+      ...named.edits,
+      // A legacy result is final, and a field of that name is unknown to its era. Left alone, it would decide how the
+      // client reads the result: "input_required" as a question, most other values as an invalid result
+      // (2026-07-28, basic, "ResultType").
+      resultType: () => '"complete"',
+      ...(method === 'tools/list' ? { tools: (tools) => editElements(tools, toolToModern) } : {}),
+    },
     {
       ...(lacksContent(method, value) ? { content: '[]' } : {}),
       resultType: '"complete"',
@@ -118,21 +107,19 @@ function lacksContent(method: string, value: JsonObject): boolean {
 
 /**
  * A modern upstream's final result as a legacy client gets it: without what only the modern era knows, and without what
- * the client's schemas refuse. `relay` as in `resultToModern`.
+ * the client's schemas refuse.
  */
 export function resultToLegacy(
   method: string,
   { text, value }: WrittenResult,
   { cacheable, version }: ToLegacy,
-  relay: MemberEdits = {},
 ): string {
-  const edits: MemberEdits = {
+  return editIfObject(text, {
     resultType: remove,
     ...(cacheable ? { ttlMs: remove, cacheScope: remove } : {}),
     _meta: (meta) => editUnlessEmptied(meta, { [META.serverInfo]: remove }),
     ...payloadToLegacy(method, value, version),
-  };
-  return editIfObject(text, chainEdits(edits, relay));
+  });
 }
 
 function payloadToLegacy(method: string, value: JsonObject, version: LegacyVersion): MemberEdits {

@@ -1,0 +1,84 @@
+/** What is kept of a list that an upstream has just given, and what the operator hears of it. */
+import { cacheText, isVersionOf, itemsOf, textsOf, versionOf } from '../catalog/listing.ts';
+import { compareLists } from '../catalog/merge.ts';
+import type { ServerUpstream } from '../catalog/plan.ts';
+import type { CatalogHead, CatalogKey, CatalogMember, CatalogState, NewCatalogHead } from '../ports.ts';
+import type { Work } from './work.ts';
+
+/** A list that nobody can use any more is kept for a while: to say what changed, and where a URI went. */
+const KEPT_MS = 24 * 60 * 60 * 1000;
+
+/** Names as the operator should see them, no more than this many of each kind. */
+const MAX_NAMED = 20;
+
+/** Where a list is kept, and what is there. */
+export interface Place extends Pick<CatalogHead, 'shared' | 'asked'> {
+  readonly upstream: ServerUpstream;
+  readonly member: CatalogMember;
+  readonly key: CatalogKey;
+  /** As it was before the upstream was asked. */
+  readonly state: CatalogState;
+}
+
+export interface NewList extends Pick<CatalogHead, 'fetchedAt' | 'wantedAt'> {
+  readonly text: string;
+  readonly ttlMs: number;
+}
+
+/** Keeps what is news, without making anyone wait. An operator who sets `listTtlMs` to 0 wants nothing kept. */
+export function keepList(work: Work, place: Place, list: NewList): void {
+  const { ids } = work.ports;
+  const { upstream, state, shared, asked } = place;
+  const { head: before, changes } = state;
+  const { text, ttlMs, fetchedAt, wantedAt } = list;
+  if (ttlMs === 0 && upstream.config.listTtlMs === 0) return;
+  const isSame = before !== undefined && isVersionOf(before.version, text, ids);
+  if (isSame && ttlMs === 0 && before.changes >= changes) return;
+  const head: NewCatalogHead = {
+    version: isSame ? before.version : versionOf(text, ids),
+    changes,
+    fetchedAt,
+    freshUntil: fetchedAt + ttlMs,
+    wantedAt,
+    shared,
+    asked,
+  };
+  work.defer(() => writeList(work, place, head, text, isSame ? before : undefined));
+  if (before !== undefined && !isSame) work.defer(() => tellChange(work, place, before, text));
+}
+
+async function writeList(
+  work: Work,
+  { key }: Place,
+  head: NewCatalogHead,
+  text: string,
+  same: CatalogHead | undefined,
+): Promise<void> {
+  const { catalog } = work.stores;
+  const expiresAt = head.fetchedAt + Math.max(head.freshUntil - head.fetchedAt, KEPT_MS);
+  if (same !== undefined && (await catalog.renew(key, { ...head, bytes: same.bytes }, expiresAt))) return;
+  // The text that was to be renewed is no longer in place, or not for long enough.
+  const version = same === undefined ? head.version : versionOf(text, work.ports.ids);
+  cacheText(version, text, work.shared.catalogCache);
+  await catalog.write(key, { ...head, version }, text, expiresAt);
+}
+
+async function tellChange(
+  work: Work,
+  { upstream, member, key }: Place,
+  head: CatalogHead,
+  text: string,
+): Promise<void> {
+  if (member === 'introduction') return;
+  const [before] = await textsOf([{ key, head }], work.stores.catalog, work.shared.catalogCache);
+  if (before === undefined) return;
+  const { added, changed, removed } = compareLists(member, itemsOf(before), itemsOf(text));
+  work.ports.actionLog.notice(work.invocation.requestId, {
+    kind: 'list-changed',
+    upstream: upstream.name,
+    member,
+    added: added.slice(0, MAX_NAMED),
+    changed: changed.slice(0, MAX_NAMED),
+    removed: removed.slice(0, MAX_NAMED),
+  });
+}

@@ -1,0 +1,99 @@
+/** What an upstream is when it is asked now, whatever is kept of it: for the operator. */
+import type { ServerUpstream } from '../catalog/plan.ts';
+import { itemsOf } from '../catalog/listing.ts';
+import { toWire, type Failure } from '../errors.ts';
+import { startDeadline } from '../policies/deadline.ts';
+import type { CatalogMember, KnownVersions } from '../ports.ts';
+import { LATEST_LEGACY, LATEST_MODERN, type Era } from '../protocol/era.ts';
+import { isObject, parseJson } from '../protocol/message.ts';
+import type { ListMember } from '../protocol/methods.ts';
+import { upstreamKey } from '../upstream/eras.ts';
+import { newTally } from '../upstream/fault.ts';
+import { connectionTools, eraTools } from './connection-tools.ts';
+import { fetchMember, type Fetched } from './fetching.ts';
+import type { Line } from './upstream-call.ts';
+import { freshKeeper } from './upstream-sessions.ts';
+import type { Work } from './work.ts';
+
+/** An upstream that takes longer for all of it is not well, in milliseconds. */
+const SURVEY_MS = 30_000;
+
+const LISTS: readonly ListMember[] = ['tools', 'prompts', 'resources', 'resourceTemplates'];
+
+export interface Survey {
+  readonly upstream: ServerUpstream;
+  /** The era it was spoken to in, and the revisions that it is known to speak; undefined when it was not heard. */
+  readonly era: Era | undefined;
+  readonly versions: Readonly<Partial<Record<Era, KnownVersions>>>;
+  readonly transport: 'http' | 'sse';
+  /** Names of what it says it can do. */
+  readonly capabilities: readonly string[];
+  /** JSON texts, in the upstream's words; empty where it has none, absent where they could not be had. */
+  readonly lists: Readonly<Partial<Record<ListMember, readonly string[]>>>;
+  /** How long it took to introduce itself, milliseconds. */
+  readonly latencyMs: number;
+  /** What is wrong, in words; empty when nothing is. */
+  readonly troubles: readonly string[];
+}
+
+/** Speaks to the upstream as for a modern client: in the modern era if it has that. */
+export async function surveyUpstream(work: Work, upstream: ServerUpstream): Promise<Survey> {
+  const began = work.ports.clock.elapsed();
+  const introduced = await ask(work, upstream, 'introduction');
+  const latencyMs = work.ports.clock.elapsed() - began;
+  const known = work.shared.eraCache.get(upstreamKey(upstream, work.ports.ids));
+  const base = {
+    upstream,
+    versions: known?.versions ?? {},
+    transport: upstream.config.transport ?? known?.transport ?? 'http',
+    latencyMs,
+  };
+  if (introduced.kind === 'failed') {
+    return { ...base, era: undefined, capabilities: [], lists: {}, troubles: [wordsOf(introduced.failure)] };
+  }
+  const fetched = await Promise.all(LISTS.map(async (member) => ({ member, list: await ask(work, upstream, member) })));
+  return {
+    ...base,
+    era: introduced.era,
+    capabilities: capabilitiesIn(introduced),
+    lists: Object.fromEntries(
+      fetched.flatMap(({ member, list }) => (list.kind === 'fetched' ? [[member, itemsOf(list.list.text)]] : [])),
+    ),
+    troubles: fetched.flatMap(({ member, list }) =>
+      list.kind === 'failed' ? [`${member}: ${wordsOf(list.failure)}`] : [],
+    ),
+  };
+}
+
+async function ask(work: Work, upstream: ServerUpstream, member: CatalogMember): Promise<Fetched> {
+  const { endsAt } = work.invocation;
+  const limits = { totalMs: Math.min(upstream.config.timeoutMs, SURVEY_MS), idleMs: undefined, endsAt };
+  const deadline = startDeadline(work.ports.clock, limits);
+  const connection = connectionTools(work, deadline, newTally());
+  const client = { clientInfo: work.shared.identity, clientCapabilities: {}, logLevel: undefined };
+  const line: Line = {
+    work,
+    upstream,
+    preferred: upstream.config.era === 'legacy' ? 'legacy' : 'modern',
+    requestedVersion: upstream.config.era === 'legacy' ? LATEST_LEGACY : LATEST_MODERN,
+    keeper: freshKeeper(client),
+    deadline,
+    connection,
+    eras: eraTools(work, connection),
+  };
+  try {
+    return await fetchMember(line, member);
+  } finally {
+    deadline.stop();
+  }
+}
+
+function wordsOf(failure: Failure): string {
+  return toWire(failure).error.message;
+}
+
+function capabilitiesIn({ list }: Extract<Fetched, { kind: 'fetched' }>): readonly string[] {
+  const introduction = parseJson(list.text);
+  const capabilities = isObject(introduction) ? introduction['capabilities'] : undefined;
+  return isObject(capabilities) ? Object.keys(capabilities) : [];
+}

@@ -1,0 +1,97 @@
+/** Something that the gateway does within one invocation: what is shared by all of its steps. */
+import { virtualServers, type ServerUpstream, type VirtualServer } from '../catalog/plan.ts';
+import { newCatalogCache, type CatalogCache } from '../catalog/listing.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { DeadlineExpired, type Deadline } from '../policies/deadline.ts';
+import type { Invocation, Ports, Stores, StoreTally } from '../ports.ts';
+import type { JsonObject } from '../protocol/message.ts';
+import type { EraCache } from '../upstream/eras.ts';
+import { SERVER_INFO } from './identity.ts';
+
+/** What lives as long as the gateway: nothing that matters. */
+export interface Shared {
+  readonly config: GatewayConfig;
+  readonly ports: Ports;
+  readonly servers: ReadonlyMap<string, VirtualServer>;
+  readonly eraCache: EraCache;
+  readonly catalogCache: CatalogCache;
+  /** Who the gateway says it is, when it speaks for itself. */
+  readonly identity: JsonObject;
+}
+
+export function newShared(config: GatewayConfig, ports: Ports): Shared {
+  return {
+    config,
+    ports,
+    servers: virtualServers(config),
+    eraCache: new Map(),
+    catalogCache: newCatalogCache(),
+    identity: SERVER_INFO,
+  };
+}
+
+/** Every upstream that some virtual server shows, once, under its own names. */
+export function allUpstreams({ upstreams, servers }: GatewayConfig): readonly ServerUpstream[] {
+  const shown = new Set(Object.values(servers).flatMap((server) => server.upstreams));
+  return Object.entries(upstreams)
+    .filter(([name]) => shown.has(name))
+    .map(([name, config]) => ({ name, config, view: { prefix: config.prefix, tools: undefined } }));
+}
+
+export class Work {
+  readonly shared: Shared;
+  readonly ports: Ports;
+  readonly invocation: Invocation;
+  readonly stores: Stores;
+  readonly storeTally: StoreTally = { requests: 0 };
+  protected readonly arrivedAt: number;
+  protected readonly began: number;
+  readonly #deferred = new Set<Promise<void>>();
+
+  constructor(shared: Shared, invocation: Invocation) {
+    this.shared = shared;
+    this.ports = shared.ports;
+    this.invocation = invocation;
+    this.stores = shared.ports.openStores(this.storeTally);
+    this.arrivedAt = shared.ports.clock.now();
+    this.began = shared.ports.clock.elapsed();
+  }
+
+  /** Milliseconds since it began. */
+  get elapsedMs(): number {
+    return this.ports.clock.elapsed() - this.began;
+  }
+
+  /**
+   * Waits for work as long as the deadline allows, and rejects with `DeadlineExpired` then. Work that is given up on is
+   * still waited for before the invocation ends, so that none of it runs on in the next one.
+   */
+  async within<T>(deadline: Deadline, work: Promise<T>): Promise<T> {
+    try {
+      return await deadline.guard(work);
+    } catch (error) {
+      if (error instanceof DeadlineExpired) this.defer(() => work);
+      throw error;
+    }
+  }
+
+  /** Runs work that the answer does not wait for; the invocation stays open until it has settled. */
+  defer(work: () => Promise<unknown>): void {
+    const running = this.#runDeferred(work);
+    this.#deferred.add(running);
+  }
+
+  /** Settles once all deferred work has, including what it deferred in turn. */
+  async settle(): Promise<void> {
+    for (const running of this.#deferred) await running;
+  }
+
+  async #runDeferred(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      // The client has its answer already; the operator is told.
+      this.ports.actionLog.defect(this.invocation.requestId, error);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * What the gateway does on a schedule, on nobody's behalf: it keeps lists fresh that callers share, and ends sessions
+ * that nobody uses any more. Everything in it may as well not happen: lists also grow old by themselves, and sessions
+ * expire.
+ */
+import type { GatewayConfig } from './config/schema.ts';
+import { refreshUpstream, type Refreshed } from './gateway/refreshing.ts';
+import { sweep, type Swept } from './gateway/sweeping.ts';
+import { allUpstreams, newShared, Work } from './gateway/work.ts';
+import type { Invocation, Ports } from './ports.ts';
+
+export interface Housekeeping {
+  readonly refreshed: readonly Refreshed[];
+  readonly swept: Swept;
+}
+
+/** Keeps house once. Rejects with what the stores throw. */
+export type Housekeeper = (invocation: Invocation) => Promise<Housekeeping>;
+
+export function createHousekeeper(config: GatewayConfig, ports: Ports): Housekeeper {
+  const shared = newShared(config, ports);
+  const upstreams = allUpstreams(config);
+  return async (invocation) => {
+    const work = new Work(shared, invocation);
+    try {
+      const [refreshed, swept] = await Promise.all([
+        Promise.all(upstreams.map((upstream) => refreshUpstream(work, upstream))),
+        sweep(work, upstreams),
+      ]);
+      return { refreshed, swept };
+    } finally {
+      await work.settle();
+    }
+  };
+}
