@@ -8,6 +8,9 @@ import type { Work } from './work.ts';
 /** A list that nobody can use any more is kept for a while: to say what changed, and where a URI went. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
+/** A list that is stale at once is written down this often all the same, in milliseconds. */
+const RENEW_AFTER_MS = 30_000;
+
 /** Names as the operator should see them, no more than this many of each kind. */
 const MAX_NAMED = 20;
 
@@ -33,7 +36,9 @@ export function keepList(work: Work, place: Place, list: NewList): void {
   const { text, ttlMs, fetchedAt, wantedAt } = list;
   if (ttlMs === 0 && upstream.config.listTtlMs === 0) return;
   const isSame = before !== undefined && isVersionOf(before.version, text, ids);
-  if (isSame && ttlMs === 0 && before.changes >= changes) return;
+  // What is stale at once gains nothing by being written again, except that it still says where things are.
+  const isRecent = isSame && before.changes >= changes && fetchedAt - before.fetchedAt < RENEW_AFTER_MS;
+  if (isRecent && ttlMs === 0) return;
   const head: NewCatalogHead = {
     version: isSame ? before.version : versionOf(text, ids),
     changes,

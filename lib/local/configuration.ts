@@ -42,8 +42,8 @@ async function openDemo(): Promise<Configuration> {
   const { startDemoUpstreams } = await import('./demo/start.ts');
   const upstreams = await startDemoUpstreams();
   const config = {
-    upstreams: { time: { url: upstreams.time, prefix: '' }, test: { url: upstreams.test, prefix: '' } },
-    servers: { default: { upstreams: ['time'] }, 'fast-test': { upstreams: ['test'] } },
+    upstreams: { time: { url: upstreams.time }, test: { url: upstreams.test } },
+    servers: { default: { upstreams: ['time', 'test'] }, time: { upstreams: ['time'] } },
   };
   return { config: valid(resolveConfig(config), 'demo'), file: undefined, close: () => upstreams.close() };
 }
