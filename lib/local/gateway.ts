@@ -6,6 +6,7 @@ import type { GatewayConfig } from '../config/schema.ts';
 import { startDynamoDb, TABLE_NAME, useDynamoDb, type LocalDynamoDb } from './dynamodb.ts';
 import { startEmulator, type Emulator } from './emulator/emulator.ts';
 import { LOCAL_ORIGINS, openFront } from './front.ts';
+import { hostStdioUpstreams } from './stdio/host.ts';
 import { openTemporaryFolder } from './temporary-folder.ts';
 
 export interface LocalGatewayOptions {
@@ -24,8 +25,10 @@ export interface LocalGatewayOptions {
   readonly log: ActionLogFormat;
   /** Where environments write their log lines: a file descriptor of this process, 1 by default. */
   readonly logFd?: number | undefined;
-  /** What the emulated platform has to say, a line at a time. */
+  /** What the emulated platform and the host of stdio upstreams have to say, a line at a time. */
   readonly report: (line: string) => void;
+  /** What stdio upstreams write on their standard error, a line at a time; by default it is reported. */
+  readonly onStderr?: ((line: string) => void) | undefined;
   /** Another function than `functions/mcp.ts`, with the same export. */
   readonly entry?: string | undefined;
   /** The function's timeout, in milliseconds; by default what the configuration needs. */
@@ -43,19 +46,22 @@ export interface LocalGateway {
 }
 
 /**
- * Starts the gateway as it is deployed, on this machine: the built function in emulated environments, DynamoDB, and an
- * HTTP server in front. Rejects, once it has ended what it had started, with the system's error when the port cannot be
- * had, with a `StateError`, or with esbuild's `BuildFailure`.
+ * Starts the gateway as it is deployed, on this machine: the built function in emulated environments, DynamoDB, stdio
+ * upstreams behind URLs, and an HTTP server in front. Rejects, once it has ended what it had started, with the system's
+ * error when the port cannot be had, with a `StateError`, or with esbuild's `BuildFailure`.
  */
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
-  const { config, environments: limit, affinity, report, onMessage } = options;
+  const { environments: limit, affinity, report, onStderr, onMessage } = options;
   const front = await openFront(options.port);
   const folder = openTemporaryFolder();
-  const building = bundleFunction({
-    ...(options.entry !== undefined && { entry: options.entry }),
-    outdir: folder.path,
-    config: { ...config, origins: [...config.origins, ...LOCAL_ORIGINS] },
-  });
+  const hosting = hostStdioUpstreams(options.config, { report, onStderr });
+  const building = hosting.then(({ config }) =>
+    bundleFunction({
+      ...(options.entry !== undefined && { entry: options.entry }),
+      outdir: folder.path,
+      config: { ...config, origins: [...config.origins, ...LOCAL_ORIGINS] },
+    }),
+  );
   const dynamodb = openDynamoDb(options);
   const emulator = Promise.all([building, dynamodb]).then(([{ file }, { endpoint }]) =>
     startEmulator({
@@ -64,7 +70,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       variables: functionVariables(options, endpoint),
       limit,
       affinity,
-      timeoutMs: options.timeoutMs ?? functionTimeoutMs(config),
+      timeoutMs: options.timeoutMs ?? functionTimeoutMs(options.config),
       report,
       ...(onMessage !== undefined && { onMessage }),
     }),
@@ -72,8 +78,11 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   const close = async () => {
     front.close();
     await emulator.then((running) => running.close(), neverStarted);
-    await dynamodb.then((running) => running.close(), neverStarted);
-    await building.catch(neverStarted);
+    await Promise.all([
+      hosting.then((host) => host.close(), neverStarted),
+      dynamodb.then((running) => running.close(), neverStarted),
+      building.catch(neverStarted),
+    ]);
     folder.remove();
   };
   try {

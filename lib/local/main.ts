@@ -45,7 +45,7 @@ async function start(options: Options): Promise<void> {
 }
 
 function startGateway(options: Options, { config }: Configuration) {
-  const { port, environments, affinity, stateDirectory, log } = options;
+  const { port, environments, affinity, stateDirectory, quiet, log } = options;
   return startLocalGateway({
     config,
     port,
@@ -55,6 +55,8 @@ function startGateway(options: Options, { config }: Configuration) {
     dynamodbEndpoint: process.env['SLUICE_DYNAMODB_ENDPOINT'] || undefined,
     log: log ?? (process.stdout.isTTY ? 'pretty' : 'json'),
     report: complain,
+    // Most of what servers write there is no error.
+    ...(quiet && { onStderr: () => undefined }),
   });
 }
 

@@ -1,4 +1,4 @@
-import type { GatewayConfig } from '../config/schema.ts';
+import type { GatewayConfig, UpstreamConfig } from '../config/schema.ts';
 import { USUAL_FILE, type Configuration } from './configuration.ts';
 
 /** What the gateway fronts, and how to connect a client to it. Ends without a line break. */
@@ -19,13 +19,13 @@ export function welcome({ config, file }: Configuration, origin: string): string
 function virtualServers({ servers, upstreams }: GatewayConfig, endpoint: string): string[] {
   const rows = Object.entries(servers).map(([name, server]) => ({
     address: name === 'default' ? endpoint : `${endpoint}/${name}`,
-    fronted: server.upstreams.map((upstream) => `${upstream} at ${withoutQuery(upstreams[upstream]?.url)}`).join(', '),
+    fronted: server.upstreams.map((upstream) => `${upstream} ${placeOf(upstreams[upstream])}`).join(', '),
   }));
   const width = Math.max(...rows.map(({ address }) => address.length));
   return rows.map(({ address, fronted }) => `  ${address.padEnd(width)}  ->  ${fronted}`);
 }
 
-/** A query may hold a key. */
-function withoutQuery(url = ''): string {
-  return url.replace(/\?.*$/, '');
+/** A query may hold a key, and so may a command. */
+function placeOf(upstream: UpstreamConfig | undefined): string {
+  return upstream?.stdio === undefined ? `at ${upstream?.url.replace(/\?.*$/, '')}` : 'run by its command';
 }

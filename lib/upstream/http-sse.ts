@@ -146,7 +146,6 @@ async function readFrom(
     } finally {
       beginning.resolve({ kind: 'none' });
       requests.end(fault);
-      response.close();
     }
   };
   tools.defer(read);
@@ -223,7 +222,7 @@ class HttpSseChannel implements SseChannel {
     tally.cost.waitedMs += clock.elapsed() - began;
 
     const { first } = request;
-    const failure = first === undefined ? unaccepted(posted) : faultIn(first, posted);
+    const failure = first === undefined ? unaccepted(posted) : faultIn(first);
     void posting.then(
       (outcome) => settle(request, outcome),
       // Whoever reads the stream gets the error.
@@ -269,10 +268,9 @@ function unaccepted(posted: Posted | undefined): NotAccepted | undefined {
   return posted === undefined || posted.kind === 'accepted' ? undefined : posted;
 }
 
-/** A stream that begins with a fault is one. */
-function faultIn(first: StreamItem, posted: Posted | undefined): NotAccepted | undefined {
-  if (first.kind === 'message') return undefined;
-  return { kind: 'fault', fault: first.fault, phase: posted === undefined ? 'request' : 'response' };
+/** A stream that begins with a fault is one; the POST was on its way by then, if no more is known of it. */
+function faultIn(first: StreamItem): NotAccepted | undefined {
+  return first.kind === 'fault' ? { kind: 'fault', fault: first.fault, phase: 'request' } : undefined;
 }
 
 function limitsOfPost({ limits, postSignal }: OpenRequest): ConnectionLimits {

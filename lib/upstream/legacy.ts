@@ -142,6 +142,9 @@ export async function* callLegacy(
         }
         session = attached.session;
         if (attached.hello !== undefined) yield { kind: 'opened', hello: attached.hello };
+        else if (keeper.levelOfCall !== undefined) {
+          await replayLogLevel(link, session, keeper.levelOfCall, ids, tools);
+        }
       } else if (keeper.levelOfCall !== undefined) {
         await replayLogLevel(link, session, keeper.levelOfCall, ids, tools);
       }

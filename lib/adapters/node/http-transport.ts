@@ -5,6 +5,9 @@ import { createSocketPool, type SocketPool } from './socket-pool.ts';
 
 const { urlToHttpOptions } = process.getBuiltinModule('node:url');
 
+/** Read URLs to keep. Most come from the configuration, but an HTTP+SSE upstream names a new one in each session. */
+const MAX_DESTINATIONS = 256;
+
 export interface HttpTransportOptions {
   /**
    * Most connections to one origin at a time; requests beyond that wait for one, and that wait is not limited by
@@ -33,8 +36,9 @@ interface Destination {
  */
 export function createHttpTransport(options: HttpTransportOptions = {}): UpstreamTransport {
   const { maxSockets = Infinity, idleMs = 4000, now = Date.now } = options;
-  /** By origin, and by URL. Both come from the configuration, so there are few. */
+  /** By origin: all are configured, so there are few. */
   const pools = new Map<string, SocketPool>();
+  /** By URL, the oldest first. */
   const destinations = new Map<string, Destination>();
 
   const poolOf = (url: URL): SocketPool => {
@@ -50,6 +54,8 @@ export function createHttpTransport(options: HttpTransportOptions = {}): Upstrea
     if (known !== undefined) return known;
     const url = new URL(text);
     const destination = { pool: poolOf(url), address: addressOf(url) };
+    const oldest = destinations.size < MAX_DESTINATIONS ? undefined : destinations.keys().next().value;
+    if (oldest !== undefined) destinations.delete(oldest);
     destinations.set(text, destination);
     return destination;
   };
