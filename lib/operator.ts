@@ -1,5 +1,5 @@
 /** What an operator can look up and decide: upstreams as they are now, tools and their pins, client sessions. */
-import { itemsOf, textsOf } from './catalog/listing.ts';
+import { itemsOf, NO_LIST, textsOf } from './catalog/listing.ts';
 import { mergeLists, type MergedList } from './catalog/merge.ts';
 import { pinned, readDefinition, readPins, writePins, type Pins, type ToolDefinition } from './catalog/pins.ts';
 import { upstreamOfName, type ServerUpstream, type VirtualServer } from './catalog/plan.ts';
@@ -8,7 +8,8 @@ import { sweepSession } from './gateway/sweeping.ts';
 import { surveyUpstream, type Survey } from './gateway/survey.ts';
 import { allUpstreams, newShared, Work, type Shared } from './gateway/work.ts';
 import { StoreError, type ClientSession, type Invocation, type Ports } from './ports.ts';
-import { toClientName, toUpstreamName } from './protocol/names.ts';
+import { isObject, parseJson } from './protocol/message.ts';
+import { toClientName } from './protocol/names.ts';
 import { upstreamKey } from './upstream/eras.ts';
 
 /** A tool of a pinned upstream whose definition is not the accepted one. */
@@ -16,6 +17,8 @@ export interface HeldTool {
   readonly upstream: string;
   /** With the upstream's prefix. */
   readonly name: string;
+  /** As the upstream knows it. */
+  readonly upstreamName: string;
   /** The revision of the protocol in which it is defined so. */
   readonly revision: string;
   /** Canonical JSON texts. */
@@ -23,11 +26,21 @@ export interface HeldTool {
   readonly found: string;
 }
 
-export type AcceptOutcome =
-  | { readonly kind: 'accepted'; readonly tools: readonly string[] }
-  | { readonly kind: 'unknown-tool' }
-  /** Somebody else changed the pins at the same time, again and again. */
-  | { readonly kind: 'contended' };
+/** What a virtual server shows of a survey's tools. */
+export interface ShownTools {
+  readonly server: string;
+  readonly tools: readonly ShownTool[];
+  readonly lost: MergedList['lost'];
+  readonly tooLong: MergedList['tooLong'];
+}
+
+export interface ShownTool {
+  /** As clients see it. */
+  readonly name: string;
+  readonly upstream: string;
+  /** In the upstream's words. */
+  readonly description: string | undefined;
+}
 
 /** Somebody else may pin at the same time; whoever loses looks again. */
 const MAX_ATTEMPTS = 10;
@@ -58,13 +71,14 @@ export class Operator {
   }
 
   /** What each virtual server shows of these surveys' tools: merged, with lost claims and names that are too long. */
-  toolsOf(surveys: readonly Survey[]): readonly { readonly server: VirtualServer; readonly tools: MergedList }[] {
+  toolsOf(surveys: readonly Survey[]): readonly ShownTools[] {
     return [...this.#shared.servers.values()].map((server) => {
       const shares = server.upstreams.map((upstream) => ({
         upstream,
         items: surveys.find((survey) => survey.upstream.name === upstream.name)?.lists.tools ?? [],
       }));
-      return { server, tools: mergeLists('tools', shares, server) };
+      const { items, lost, tooLong } = mergeLists('tools', shares, server);
+      return { server: server.name, tools: items.flatMap((item) => shownTool(item, server)), lost, tooLong };
     });
   }
 
@@ -74,7 +88,7 @@ export class Operator {
       this.#upstreams
         .filter(({ config }) => config.pin)
         .map(async (upstream) => {
-          const { pins } = await this.#readPins(upstream);
+          const { pins } = await this.#readPins(upstream.name);
           const found = await this.#keptTools(upstream);
           return found.flatMap(({ revision, tools }) =>
             tools.flatMap((tool) => heldTool(upstream, pins, revision, tool)),
@@ -84,24 +98,11 @@ export class Operator {
     return held.flat();
   }
 
-  /** Accepts the definitions that a tool has now; `name` with the upstream's prefix. */
-  async accept(name: string): Promise<AcceptOutcome> {
-    const upstream = upstreamOfName(name, { name: '', upstreams: this.#upstreams });
-    const toolName = upstream && toUpstreamName(upstream.view.prefix, name);
-    if (upstream === undefined || toolName === undefined) return { kind: 'unknown-tool' };
-    const found = (await this.#keptTools(upstream)).map(({ revision, tools }) => ({
-      revision,
-      tools: tools.filter((tool) => tool.name === toolName),
-    }));
-    if (found.every(({ tools }) => tools.length === 0)) return { kind: 'unknown-tool' };
-    const { pins: store } = this.#work.stores;
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-      const { pins, version } = await this.#readPins(upstream);
-      const accepted = found.reduce((all, { revision, tools }) => pinned(all, revision, tools), pins);
-      const record = { version: this.#work.ports.ids.random(), text: writePins(accepted) };
-      if (await store.write(upstream.name, record, version)) return { kind: 'accepted', tools: [name] };
-    }
-    return { kind: 'contended' };
+  /** Pins exactly what was found of these tools. False when somebody else changed the pins again and again meanwhile. */
+  async accept(held: readonly HeldTool[]): Promise<boolean> {
+    const byUpstream = Map.groupBy(held, ({ upstream }) => upstream);
+    const accepted = await Promise.all([...byUpstream].map(([name, tools]) => this.#pin(name, tools)));
+    return accepted.every(Boolean);
   }
 
   /** Client sessions that have not expired, the one that expires first in front. */
@@ -123,29 +124,65 @@ export class Operator {
     return session;
   }
 
-  async #readPins({ name }: ServerUpstream): Promise<{ readonly pins: Pins; readonly version: string | undefined }> {
-    const record = await this.#work.stores.pins.read(name);
+  async #pin(upstream: string, tools: readonly HeldTool[]): Promise<boolean> {
+    const { pins: store } = this.#work.stores;
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+      const { pins, version } = await this.#readPins(upstream);
+      const accepted = tools.reduce(
+        (all, { revision, upstreamName, found }) => pinned(all, revision, [{ name: upstreamName, definition: found }]),
+        pins,
+      );
+      const record = { version: this.#work.ports.ids.random(), text: writePins(accepted) };
+      if (await store.write(upstream, record, version)) return true;
+    }
+    return false;
+  }
+
+  async #readPins(upstream: string): Promise<{ readonly pins: Pins; readonly version: string | undefined }> {
+    const record = await this.#work.stores.pins.read(upstream);
     const pins = record === undefined ? new Map() : readPins(record.text);
     if (pins === undefined) throw new StoreError('pins.read', 'the record cannot be read', undefined);
     return { pins, version: record?.version };
   }
 
-  /** The definitions that are kept of an upstream, by the revision that it was spoken to in. */
-  async #keptTools(upstream: ServerUpstream) {
+  /**
+   * The definitions that an upstream gave last, by the revision that it was spoken to in. An older list, which is kept
+   * for other callers, has nothing to say of a tool that a newer one knows.
+   */
+  async #keptTools(
+    upstream: ServerUpstream,
+  ): Promise<readonly { revision: string; tools: readonly ToolDefinition[] }[]> {
     const { catalog } = this.#work.stores;
     const kept = await catalog.headsOf(upstreamKey(upstream, this.#work.ports.ids));
-    const lists = kept.filter(({ key }) => key.member === 'tools');
+    const lists = kept
+      .filter(({ key }) => key.member === 'tools')
+      .toSorted((a, b) => a.head.fetchedAt - b.head.fetchedAt);
     const texts = await textsOf(lists, catalog, this.#shared.catalogCache);
-    return lists.map(({ head }, index) => ({
-      revision: head.asked.version,
-      tools: itemsOf(texts[index] ?? '[]').flatMap((item) => readDefinition(item) ?? []),
-    }));
+    const byRevision = new Map<string, Map<string, ToolDefinition>>();
+    for (const [index, { head }] of lists.entries()) {
+      const tools = byRevision.get(head.asked.version) ?? new Map<string, ToolDefinition>();
+      byRevision.set(head.asked.version, tools);
+      for (const item of itemsOf(texts[index] ?? NO_LIST)) {
+        const tool = readDefinition(item);
+        if (tool !== undefined) tools.set(tool.name, tool);
+      }
+    }
+    return [...byRevision].map(([revision, tools]) => ({ revision, tools: [...tools.values()] }));
   }
+}
+
+function shownTool(item: string, server: VirtualServer): ShownTool[] {
+  const tool = parseJson(item);
+  if (!isObject(tool) || typeof tool['name'] !== 'string') return [];
+  const { name, description } = tool;
+  const upstream = upstreamOfName(name, server)?.name;
+  if (upstream === undefined) return [];
+  return [{ name, upstream, description: typeof description === 'string' ? description : undefined }];
 }
 
 function heldTool(upstream: ServerUpstream, pins: Pins, revision: string, tool: ToolDefinition): HeldTool[] {
   const accepted = pins.get(revision)?.get(tool.name);
   if (accepted === undefined || accepted === tool.definition) return [];
   const name = toClientName(upstream.view.prefix, tool.name);
-  return [{ upstream: upstream.name, name, revision, accepted, found: tool.definition }];
+  return [{ upstream: upstream.name, name, upstreamName: tool.name, revision, accepted, found: tool.definition }];
 }

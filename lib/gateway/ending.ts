@@ -3,9 +3,8 @@ import { toWire, type Failure, type UpstreamFault, type UpstreamSite } from '../
 import { StoreError, type Outcome } from '../ports.ts';
 import { responseToClient, type Call, type Reply } from '../protocol/call.ts';
 import { isLegacyVersion, LATEST_LEGACY, type Era } from '../protocol/era.ts';
-import { errorHeadToLegacy, errorHeadToModern } from '../protocol/translation/error.ts';
-import { asksTheClient, listWords, missingCapabilityWords } from '../protocol/translation/questions.ts';
-import { errorText, JSON_RPC, type JsonRpcError, type ResponseMessage } from '../protocol/message.ts';
+import { asksTheClient, listWords, missingCapabilityWords, readResultType } from '../protocol/translation/questions.ts';
+import { errorText, JSON_RPC, parseJson, readMessage, type ResponseMessage } from '../protocol/message.ts';
 import { mayHaveRun, type CallEnd, type UpstreamTally } from '../upstream/fault.ts';
 import type { Errand } from './errand.ts';
 import type { Work } from './work.ts';
@@ -26,12 +25,9 @@ export function unexpectedFailure(work: Work, error: unknown): Failure {
 
 /** The upstream's own final word. */
 export function endingOfResponse(response: ResponseMessage, upstreamEra: Era, errand: Errand): Ending {
-  const { visit, scope, call, upstream, tally } = errand;
-  const asked = scope.era === 'legacy' && upstreamEra === 'modern' ? questionsIn(response) : undefined;
-  if (asked !== undefined) {
-    const site = siteOf(visit, { kind: 'upstream-closed' }, upstream.name, toolOf(call), tally);
-    return endingOfFailure({ kind: 'cannot-ask', asked, site }, call.request.idText);
-  }
+  const { visit, scope, call } = errand;
+  const unfit = scope.era === 'legacy' && upstreamEra === 'modern' ? unfitForLegacy(response, errand) : undefined;
+  if (unfit !== undefined) return endingOfFailure(unfit, call.request.idText);
   const text = responseToClient(call, response, {
     upstreamEra,
     version:
@@ -41,20 +37,38 @@ export function endingOfResponse(response: ResponseMessage, upstreamEra: Era, er
     clientCapabilities: scope.era === 'modern' ? scope.envelope.clientCapabilities : {},
     serverInfo: visit.shared.identity,
   });
-  const { body } = response;
+  // An error may change its code between the eras, or become a question.
+  const retold = 'error' in response.body && upstreamEra !== call.era;
+  const body = retold ? (bodyOf(text) ?? response.body) : response.body;
   if ('error' in body) {
-    const { code } = upstreamEra === call.era ? body.error : translatedHead(call, body.error);
+    const { code } = body.error;
     const status = call.era === 'modern' ? modernStatus(code) : 200;
     return { kind: 'final', text, status, outcome: 'error', errorKind: String(code) };
   }
   const { isError, resultType } = body.result;
   if (isError === true) return { kind: 'final', text, status: 200, outcome: 'tool-error', errorKind: null };
-  const outcome = resultType === 'input_required' ? 'input-required' : 'ok';
-  return { kind: 'final', text, status: 200, outcome, errorKind: null };
+  // To the legacy era a field of that name means nothing.
+  const asks = resultType === 'input_required' && (upstreamEra === 'modern' || retold);
+  return { kind: 'final', text, status: 200, outcome: asks ? 'input-required' : 'ok', errorKind: null };
 }
 
-function translatedHead({ era, request }: Call, error: JsonRpcError) {
-  return era === 'modern' ? errorHeadToModern(error) : errorHeadToLegacy(request.method, error);
+function bodyOf(text: string): ResponseMessage['body'] | undefined {
+  const message = readMessage(parseJson(text) ?? null, text);
+  return message?.kind === 'response' ? message.body : undefined;
+}
+
+/** What of a modern upstream's response cannot be told to a legacy client. */
+function unfitForLegacy(response: ResponseMessage, errand: Errand): Failure | undefined {
+  const { visit, upstream, call, tally } = errand;
+  const { body } = response;
+  const asked = questionsIn(response);
+  if (asked !== undefined) {
+    const site = siteOf(visit, { kind: 'upstream-closed' }, upstream.name, toolOf(call), tally);
+    return { kind: 'cannot-ask', asked, site };
+  }
+  if ('error' in body || readResultType(body.result) !== 'unrecognized') return undefined;
+  // Whoever does not know the type of a result must not use it (2026-07-28, basic, "ResultType").
+  return failureOf({ kind: 'upstream-garbled', reason: 'its result is of an unknown type' }, errand);
 }
 
 /** What a modern upstream wants of a client before it answers, in words; undefined when it has answered. */

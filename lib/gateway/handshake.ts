@@ -21,7 +21,7 @@ import type { UpstreamTally } from '../upstream/fault.ts';
 import { listsOf, type Asker, type Listed } from './catalogs.ts';
 import { closeLater } from './connection-tools.ts';
 import type { ModernScope } from './errand.ts';
-import { freshKeeper } from './upstream-sessions.ts';
+import { freshKeeper, sessionlessClient } from './upstream-sessions.ts';
 import type { Visit } from './visit.ts';
 
 /** An introduction waits this long for an upstream, and then goes on without it. */
@@ -128,7 +128,7 @@ export async function discoverAll(
   request: RequestMessage,
   tally: UpstreamTally,
 ): Promise<Result<string>> {
-  const client = { clientInfo: envelope.clientInfo, clientCapabilities: {}, logLevel: undefined };
+  const client = sessionlessClient(visit, envelope, undefined);
   const asker: Asker = {
     era: 'modern',
     caller,

@@ -3,13 +3,14 @@ import type { ServerUpstream } from '../catalog/plan.ts';
 import { itemsOf } from '../catalog/listing.ts';
 import { toWire, type Failure } from '../errors.ts';
 import { startDeadline } from '../policies/deadline.ts';
-import type { CatalogMember, KnownVersions } from '../ports.ts';
+import type { CatalogMember, KnownVersions, UpstreamSession } from '../ports.ts';
 import { LATEST_LEGACY, LATEST_MODERN, type Era } from '../protocol/era.ts';
 import { isObject, parseJson } from '../protocol/message.ts';
 import type { ListMember } from '../protocol/methods.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { newTally } from '../upstream/fault.ts';
-import { connectionTools, eraTools } from './connection-tools.ts';
+import type { SessionKeeper } from '../upstream/legacy.ts';
+import { closeLater, connectionTools, eraTools } from './connection-tools.ts';
 import { fetchMember, type Fetched } from './fetching.ts';
 import type { Line } from './upstream-call.ts';
 import { freshKeeper } from './upstream-sessions.ts';
@@ -36,24 +37,33 @@ export interface Survey {
   readonly troubles: readonly string[];
 }
 
-/** Speaks to the upstream as for a modern client: in the modern era if it has that. */
+/** Speaks to the upstream as for a modern client: in the modern era if it has that. A legacy one gets one session for all. */
 export async function surveyUpstream(work: Work, upstream: ServerUpstream): Promise<Survey> {
+  const session = new SurveySession(work);
+  try {
+    return await surveyIn(work, upstream, session);
+  } finally {
+    if (session.opened !== undefined) closeLater(work, upstream, session.opened);
+  }
+}
+
+async function surveyIn(work: Work, upstream: ServerUpstream, session: SurveySession): Promise<Survey> {
   const began = work.ports.clock.elapsed();
-  const introduced = await ask(work, upstream, 'introduction');
+  const introduced = await ask(work, upstream, 'introduction', session);
   const latencyMs = work.ports.clock.elapsed() - began;
   const known = work.shared.eraCache.get(upstreamKey(upstream, work.ports.ids));
-  const base = {
-    upstream,
-    versions: known?.versions ?? {},
-    transport: upstream.config.transport ?? known?.transport ?? 'http',
-    latencyMs,
-  };
+  const base = { upstream, transport: upstream.config.transport ?? known?.transport ?? 'http', latencyMs };
+  const versions = known?.versions ?? {};
   if (introduced.kind === 'failed') {
-    return { ...base, era: undefined, capabilities: [], lists: {}, troubles: [wordsOf(introduced.failure)] };
+    return { ...base, versions, era: undefined, capabilities: [], lists: {}, troubles: [wordsOf(introduced.failure)] };
   }
-  const fetched = await Promise.all(LISTS.map(async (member) => ({ member, list: await ask(work, upstream, member) })));
+  const fetched = await Promise.all(
+    LISTS.map(async (member) => ({ member, list: await ask(work, upstream, member, session) })),
+  );
   return {
     ...base,
+    // Nothing is remembered of an upstream whose era is configured; but it has just been spoken to.
+    versions: { [introduced.era]: versionsSpoken(introduced.era, session), ...versions },
     era: introduced.era,
     capabilities: capabilitiesIn(introduced),
     lists: Object.fromEntries(
@@ -65,18 +75,51 @@ export async function surveyUpstream(work: Work, upstream: ServerUpstream): Prom
   };
 }
 
-async function ask(work: Work, upstream: ServerUpstream, member: CatalogMember): Promise<Fetched> {
+/** The upstream session of one survey, opened when it is first needed. */
+class SurveySession {
+  readonly #fresh: SessionKeeper;
+  opened: UpstreamSession | undefined;
+
+  constructor({ shared }: Work) {
+    this.#fresh = freshKeeper({ clientInfo: shared.identity, clientCapabilities: {}, logLevel: undefined });
+  }
+
+  keeper(): SessionKeeper {
+    return {
+      ...this.#fresh,
+      current: async () => this.opened,
+      attach: async (session, replaces) => {
+        const { opened } = this;
+        if (opened !== undefined && opened.generation !== replaces) return { kind: 'lost', winner: opened };
+        this.opened = session;
+        return { kind: 'attached' };
+      },
+      endsWithCall: false,
+    };
+  }
+}
+
+function versionsSpoken(era: Era, { opened }: SurveySession): KnownVersions {
+  if (era === 'modern') return [LATEST_MODERN];
+  return opened === undefined ? [] : [opened.protocolVersion];
+}
+
+async function ask(
+  work: Work,
+  upstream: ServerUpstream,
+  member: CatalogMember,
+  session: SurveySession,
+): Promise<Fetched> {
   const { endsAt } = work.invocation;
   const limits = { totalMs: Math.min(upstream.config.timeoutMs, SURVEY_MS), idleMs: undefined, endsAt };
   const deadline = startDeadline(work.ports.clock, limits);
   const connection = connectionTools(work, deadline, newTally());
-  const client = { clientInfo: work.shared.identity, clientCapabilities: {}, logLevel: undefined };
   const line: Line = {
     work,
     upstream,
     preferred: upstream.config.era === 'legacy' ? 'legacy' : 'modern',
     requestedVersion: upstream.config.era === 'legacy' ? LATEST_LEGACY : LATEST_MODERN,
-    keeper: freshKeeper(client),
+    keeper: session.keeper(),
     deadline,
     connection,
     eras: eraTools(work, connection),

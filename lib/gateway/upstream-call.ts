@@ -136,12 +136,19 @@ async function* inLegacy(
   line: Line,
   request: UpstreamRequest,
 ): AsyncGenerator<CallEvent | CallFailure, NotSpoken | undefined> {
-  const { work, deadline, upstream, eras } = line;
-  const transport = await work.within(deadline, legacyTransport(upstream, eras));
+  const transport = await transportOf(line);
   if (transport === 'sse') return yield* overSse(line, request);
   const refused = yield* overHttp(line, request);
   if (refused === undefined || transport !== undefined) return refused;
   return (yield* overSse(line, request)) === undefined ? undefined : refused;
+}
+
+/** A session in place was opened over Streamable HTTP: those of HTTP+SSE end with their call. */
+async function transportOf({ work, deadline, upstream, preferred, keeper, eras }: Line) {
+  const { transport } = upstream.config;
+  if (transport !== undefined) return transport;
+  const isOpen = preferred === 'legacy' && (await keeper.current()) !== undefined;
+  return isOpen ? 'http' : await work.within(deadline, legacyTransport(upstream, eras));
 }
 
 /** Streamable HTTP. */
@@ -202,7 +209,7 @@ function learningAttach(
   attach: SessionKeeper['attach'],
 ): SessionKeeper['attach'] {
   return async (session, replaces) => {
-    if (upstream.config.era === 'auto') {
+    if (upstream.config.era === 'auto' || upstream.config.transport === undefined) {
       learn(upstream, { versions: { legacy: [session.protocolVersion] }, transport }, eras);
     }
     return attach(session, replaces);

@@ -7,11 +7,14 @@
 import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Deadline } from '../policies/deadline.ts';
-import type { SharedUpstreamSession } from '../ports.ts';
+import type { SharedUpstreamSession, UpstreamSession } from '../ports.ts';
 import { LATEST_LEGACY } from '../protocol/era.ts';
 import type { JsonObject } from '../protocol/message.ts';
+import type { Envelope } from '../protocol/modern/envelope.ts';
+import { isImplementation } from '../protocol/translation/request.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { attachedSession, type SessionKeeper } from '../upstream/legacy.ts';
+import { closeLater } from './connection-tools.ts';
 import type { LegacyScope, Scope } from './errand.ts';
 import type { Work } from './work.ts';
 
@@ -45,8 +48,8 @@ function clientSessionKeeper(
 /** The session that a call of this scope is to use. */
 export function keeperFor(work: Work, scope: Scope, upstream: ServerUpstream, deadline: Deadline): SessionKeeper {
   if (scope.era === 'legacy') return clientSessionKeeper(work, scope, upstream, deadline);
-  const { clientInfo, logLevel } = scope.envelope;
-  return sessionlessKeeper(work, scope.caller, { clientInfo, clientCapabilities: {}, logLevel }, upstream, deadline);
+  const client = sessionlessClient(work, scope.envelope, scope.envelope.logLevel);
+  return sessionlessKeeper(work, scope.caller, client, upstream, deadline);
 }
 
 /** What a call without a client session tells the upstream of its client. */
@@ -55,6 +58,19 @@ export interface SessionlessClient {
   readonly clientCapabilities: JsonObject;
   /** The least severe log messages that the call wants; undefined for none. */
   readonly logLevel: string | undefined;
+}
+
+/**
+ * A modern client need not say who it is (2026-07-28, basic, "Per-request protocol fields"), but `initialize` has to
+ * (2025-11-25, basic/lifecycle): the gateway then names itself.
+ */
+export function sessionlessClient(
+  work: Work,
+  { clientInfo }: Envelope,
+  logLevel: string | undefined,
+): SessionlessClient {
+  const named = isImplementation(clientInfo) ? clientInfo : work.shared.identity;
+  return { clientInfo: named, clientCapabilities: {}, logLevel };
 }
 
 /** The session of a call without a client session. */
@@ -112,12 +128,18 @@ function sharedKeeper(
     session,
     expiresAt: clock.now() + SHARED_SESSION_TTL_MS,
   });
+  /** Nobody closes an expired session that is replaced before it is swept, unless its successor does. */
+  let expired: UpstreamSession | undefined;
   return {
     identity: { clientInfo: work.shared.identity, clientCapabilities, protocolVersion: LATEST_LEGACY },
     current: async () => {
       const kept = await work.within(deadline, upstreamSessions.read(key));
       const now = clock.now();
-      if (kept === undefined || kept.expiresAt <= now) return undefined;
+      if (kept === undefined) return undefined;
+      if (kept.expiresAt <= now) {
+        expired = kept.session;
+        return undefined;
+      }
       if (kept.expiresAt - now < SHARED_SESSION_TTL_MS - EXTEND_AFTER_MS) {
         work.defer(() => upstreamSessions.keep(key, toKeep(kept.session), kept.session.generation, now));
       }
@@ -125,7 +147,9 @@ function sharedKeeper(
     },
     attach: async (session, replaces) => {
       const kept = await work.within(deadline, upstreamSessions.keep(key, toKeep(session), replaces, clock.now()));
-      return kept.kind === 'kept' ? { kind: 'attached' } : kept;
+      if (kept.kind === 'lost') return kept;
+      if (expired !== undefined) closeLater(work, upstream, expired);
+      return { kind: 'attached' };
     },
     logLevel,
     latestLogLevel: async () => logLevel,

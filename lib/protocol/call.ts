@@ -165,7 +165,8 @@ export function responseToClient(call: Call, response: ResponseMessage, reading:
   }
   const written = memberText(text, 'error') ?? '{}';
   const answer = errorToModern(method, body.error, written, reading.clientCapabilities);
-  return editObject(text, { ...id, error: () => undefined }, { id: idText, [answer.kind]: answer.text });
+  const toError: MemberEdit = () => (answer.kind === 'error' ? answer.text : undefined);
+  return editObject(text, { ...id, error: toError }, { id: idText, [answer.kind]: answer.text });
 }
 
 /** A modern result without a type means "complete" to its reader (2026-07-28, basic, "ResultType"): say so. */

@@ -1,6 +1,13 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 
-import type { ClientSession, UpstreamSession } from '../../lib/ports.ts';
+import type {
+  CatalogKey,
+  ClientSession,
+  NewCatalogHead,
+  PinRecord,
+  SharedUpstreamSession,
+  UpstreamSession,
+} from '../../lib/ports.ts';
 
 /** A key that no other test uses. */
 export function freshKey(): string {
@@ -32,4 +39,34 @@ export function upstreamSession(changes: Partial<UpstreamSession> = {}): Upstrea
     attachedAt: 1_780_000_000_001,
     ...changes,
   };
+}
+
+export function sharedSession(changes: Partial<SharedUpstreamSession> = {}): SharedUpstreamSession {
+  return { upstream: 'time', session: upstreamSession(), expiresAt: 1_780_003_600_000, ...changes };
+}
+
+export function catalogKey(changes: Partial<CatalogKey> = {}): CatalogKey {
+  return { upstream: freshKey(), audience: freshKey(), member: 'tools', ...changes };
+}
+
+export function newHead(changes: Partial<NewCatalogHead> = {}): NewCatalogHead {
+  return {
+    version: randomUUID(),
+    changes: 0,
+    fetchedAt: 1_780_000_000_000,
+    freshUntil: 1_780_000_060_000,
+    wantedAt: 1_780_000_000_000,
+    shared: true,
+    asked: { version: '2026-07-28', clientCapabilities: { elicitation: {} } },
+    ...changes,
+  };
+}
+
+export function pinRecord(changes: Partial<PinRecord> = {}): PinRecord {
+  return { version: randomUUID(), text: '{"tools":[]}', ...changes };
+}
+
+/** JSON text of this many characters that cannot be compressed by more than a quarter. */
+export function randomJson(chars: number): string {
+  return JSON.stringify({ text: randomBytes(chars).toString('base64') }).slice(0, chars - 2) + '"}';
 }

@@ -3,48 +3,19 @@
  * dynalite answering refused conditions as DynamoDB does, and on any other emulator that SLUICE_TEST_DYNAMODB_ENDPOINT
  * names.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-import type { ClientSession, Stores, StoreTally, UpstreamSession } from '../../lib/ports.ts';
+import type { ClientSession, UpstreamSession } from '../../lib/ports.ts';
+import { HOSTILE, RACERS, startEnvironments } from './environments.ts';
 import { legs } from './legs.ts';
 import { clientSession, freshKey, upstreamSession } from './samples.ts';
 
-const RACERS = 20;
-
-/** Awkward as keys, as names and as values. */
-const HOSTILE = [
-  '',
-  '#',
-  'a#session',
-  'a.b[0]',
-  ':value',
-  '__proto__',
-  'constructor',
-  'hasOwnProperty',
-  '\u0000\n"\\',
-  '名前🦉é\u202e',
-  'x'.repeat(900),
-];
-
 describe.each(legs)('stores in $name', (leg) => {
-  /** Each call is the store as another environment would hold it. */
-  let environment: (tally?: StoreTally) => Stores;
-  let stop: () => Promise<void>;
-
-  beforeAll(async () => {
-    const started = await leg.start();
-    environment = (tally = { requests: 0 }) => started.open(tally);
-    stop = started.stop;
-  });
-  afterAll(() => stop());
+  const { environment, race } = startEnvironments(leg);
 
   const sessions = () => environment().clientSessions;
   const mailbox = () => environment().mailbox;
   const eras = () => environment().upstreamEras;
-
-  /** Runs `attempt` in several environments at once. */
-  const race = <T>(attempt: (stores: Stores, racer: number) => Promise<T>): Promise<T[]> =>
-    Promise.all(Array.from({ length: RACERS }, (_, racer) => attempt(environment(), racer)));
 
   const created = async (changes: Partial<ClientSession> = {}): Promise<ClientSession> => {
     const session = clientSession(changes);
@@ -384,6 +355,20 @@ describe.each(legs)('stores in $name', (leg) => {
         expect(known).toStrictEqual({ versions, learnedAt: 1000 });
       },
     );
+
+    test.each(['http', 'sse'] as const)('the transport %s is remembered', async (transport) => {
+      const upstream = freshKey();
+      const known = { versions: { legacy: ['2024-11-05'] }, transport, learnedAt: 1000 };
+      await eras().write(upstream, known, 9999);
+      expect(await eras().read(upstream)).toStrictEqual(known);
+    });
+
+    test('a newer memory without a transport leaves nothing of the older one', async () => {
+      const upstream = freshKey();
+      await eras().write(upstream, { versions: {}, transport: 'sse', learnedAt: 1000 }, 9999);
+      await eras().write(upstream, { versions: {}, learnedAt: 1001 }, 9999);
+      expect(await eras().read(upstream)).toStrictEqual({ versions: {}, learnedAt: 1001 });
+    });
 
     test('a newer memory replaces an older one as a whole', async () => {
       const upstream = freshKey();

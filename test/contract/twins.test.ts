@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import type { JsonObject } from '../../lib/protocol/message.ts';
-import type { Stores, StoreTally } from '../../lib/ports.ts';
+import type { CatalogHead, CatalogKey, CatalogStore, Stores, StoreTally } from '../../lib/ports.ts';
 import { databaseLegs } from './legs.ts';
 import { clientSession, freshKey } from './samples.ts';
 
@@ -50,7 +50,118 @@ const session = fc.record({
   expiresAt: time,
 });
 
-const operation: fc.Arbitrary<Operation> = fc.oneof(
+const member = fc.constantFrom('tools', 'introduction');
+const listedUpstream = fc.constantFrom('time', '__proto__');
+const listKey = fc.record({ upstream: listedUpstream, audience: fc.constantFrom('a', 'a#b'), member });
+const moment = fc.record({ changes: fc.nat(1), fetchedAt: fc.integer({ min: 1, max: 3 }) });
+const headFields = fc.record({
+  freshUntil: time,
+  wantedAt: time,
+  shared: fc.boolean(),
+  asked: fc.record({ version: anyText, clientCapabilities: anyJson }),
+});
+/** Around the day by which a text outlives the head that it was written with. */
+const headExpiry = fc.constantFrom(0, 1, 86_399_999, 86_400_000, 86_400_001).map((after) => 1_780_000_000_000 + after);
+
+/** One text for each version, as versions are never used twice. */
+const versionOf = ({ changes, fetchedAt }: { changes: number; fetchedAt: number }) => `${changes}-${fetchedAt}`;
+const textOf = (version: string) => JSON.stringify({ version });
+
+/** Without what differs: the database compresses. */
+function comparable({ bytes, ...head }: CatalogHead): Omit<CatalogHead, 'bytes'> {
+  assert.ok(bytes > 0);
+  return head;
+}
+
+async function headsAndTexts(catalog: CatalogStore, keys: readonly CatalogKey[]): Promise<unknown> {
+  const states = await catalog.heads(keys);
+  const wanted = keys.flatMap((k, index) => {
+    const { head } = states[index]!;
+    return head === undefined ? [] : [{ key: k, head }];
+  });
+  const texts = await catalog.texts(wanted);
+  return [states.map(({ head, changes }) => ({ head: head && comparable(head), changes })), texts];
+}
+
+async function allHeads(catalog: CatalogStore, of: string): Promise<unknown> {
+  const found = await catalog.headsOf(of);
+  const named = found.map(({ key: k, head }) => [JSON.stringify([k.audience, k.member]), comparable(head)] as const);
+  return new Map(named.toSorted(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+/** Those of one run, in an order that does not depend on which of two that expire together comes first. */
+async function ownKeys(prefix: string, keys: Promise<readonly string[]>): Promise<readonly string[]> {
+  return (await keys).filter((k) => k.startsWith(prefix)).toSorted();
+}
+
+const shared = fc.record({ upstream: anyText, session: attachment, expiresAt: time });
+const replaces = fc.option(generation, { nil: undefined });
+const pinVersion = fc.constantFrom('v1', 'v2', 'v3');
+
+const onLists: fc.Arbitrary<Operation> = fc.oneof(
+  fc.tuple(listKey, moment, headFields, headExpiry).map(([k, m, fields, end]): Operation => [
+    'writeList',
+    (at, p) => {
+      const version = versionOf(m);
+      const head = { version, ...m, ...fields };
+      return at.catalog.write({ ...k, upstream: p + k.upstream }, head, textOf(version), end);
+    },
+  ]),
+  fc.tuple(listKey, moment, moment, headFields, headExpiry).map(([k, old, m, fields, end]): Operation => [
+    'renewList',
+    (at, p) => {
+      const head = { version: versionOf(old), ...m, ...fields, bytes: 1 };
+      return at.catalog.renew({ ...k, upstream: p + k.upstream }, head, end);
+    },
+  ]),
+  fc.array(listKey, { maxLength: 4 }).map((keys): Operation => [
+    'lists',
+    (at, p) =>
+      headsAndTexts(
+        at.catalog,
+        keys.map((k) => ({ ...k, upstream: p + k.upstream })),
+      ),
+  ]),
+  listedUpstream.map((u): Operation => ['headsOf', (at, p) => allHeads(at.catalog, p + u)]),
+  fc
+    .tuple(listedUpstream, member)
+    .map(([u, m]): Operation => ['countChange', (at, p) => at.catalog.countChange(p + u, m)]),
+  listedUpstream.map((u): Operation => ['readPins', (at, p) => at.pins.read(p + u)]),
+  fc
+    .tuple(listedUpstream, pinVersion, fc.option(pinVersion, { nil: undefined }))
+    .map(([u, version, old]): Operation => [
+      'writePins',
+      (at, p) => at.pins.write(p + u, { version, text: textOf(version) }, old),
+    ]),
+);
+
+const sweeping: readonly fc.Arbitrary<Operation>[] = [
+  fc
+    .tuple(key, time)
+    .map(([k, now]): Operation => ['terminateExpired', (at, p) => at.clientSessions.terminateExpired(p + k, now)]),
+  fc
+    .tuple(time, time)
+    .map(([from, until]): Operation => [
+      'expiring',
+      (at, p) => ownKeys(p, at.clientSessions.expiringBetween(from, until, 10_000)),
+    ]),
+  key.map((k): Operation => ['readShared', (at, p) => at.upstreamSessions.read(p + k)]),
+  fc
+    .tuple(key, shared, replaces, time)
+    .map(([k, s, g, now]): Operation => ['keep', (at, p) => at.upstreamSessions.keep(p + k, s, g, now)]),
+  fc
+    .tuple(key, time)
+    .map(([k, now]): Operation => ['removeExpired', (at, p) => at.upstreamSessions.removeExpired(p + k, now)]),
+  fc
+    .tuple(time, time)
+    .map(([from, until]): Operation => [
+      'expiringShared',
+      (at, p) => ownKeys(p, at.upstreamSessions.expiringBetween(from, until, 10_000)),
+    ]),
+];
+
+const onSessions: fc.Arbitrary<Operation> = fc.oneof(
+  ...sweeping,
   fc
     .tuple(key, session)
     .map(([k, s]): Operation => ['create', (at, p) => at.clientSessions.create(clientSession({ ...s, key: p + k }))]),
@@ -72,10 +183,16 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   fc.tuple(key, request).map(([k, r]): Operation => ['clear', (at, p) => at.mailbox.clearCancellation(p + k, r)]),
   key.map((k): Operation => ['readEras', (at, p) => at.upstreamEras.read(p + k)]),
   fc
-    .tuple(key, versions, time, time)
-    .map(([k, v, learnedAt, end]): Operation => [
+    .tuple(
+      key,
+      versions,
+      fc.constantFrom({}, { transport: 'http' as const }, { transport: 'sse' as const }),
+      time,
+      time,
+    )
+    .map(([k, v, transport, learnedAt, end]): Operation => [
       'writeEras',
-      (at, p) => at.upstreamEras.write(p + k, { versions: v, learnedAt }, end),
+      (at, p) => at.upstreamEras.write(p + k, { versions: v, ...transport, learnedAt }, end),
     ]),
 );
 
@@ -91,9 +208,12 @@ describe.each(databaseLegs)('$name', (leg) => {
   });
   afterAll(() => stop());
 
-  test('answers any sequence of operations as the memory does', async () => {
+  test.each([
+    ['sessions, mailbox and eras', onSessions],
+    ['lists and pins', onLists],
+  ])('answers any sequence of operations on %s as the memory does', async (_, operation) => {
     await fc.assert(
-      fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 40 }), async (operations) => {
+      fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 50 }), async (operations) => {
         const prefix = freshKey();
         const inMemory = createMemoryStores()({ requests: 0 });
         for (const [name, run] of operations) {

@@ -1,5 +1,3 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-
 import type { ClientSession, ClientSessionStore, UpstreamSession } from '../../ports.ts';
 import {
   GarbledRecord,
@@ -12,8 +10,10 @@ import {
   readText,
   textValue,
 } from './item.ts';
+import { expiringKeys, removeExpired } from './expiring.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
-import { clientSessionKey, CONDITIONS, expiryAttributes, upstreamEntry, upstreamOfEntry } from './table.ts';
+import { clientSessionKey, CONDITIONS, sweptExpiryAttributes, upstreamEntry, upstreamOfEntry } from './table.ts';
+import { decodeUpstreamSession, encodeUpstreamSession } from './upstream-session.ts';
 
 export function createClientSessionStore(records: Records): ClientSessionStore {
   return {
@@ -60,7 +60,7 @@ export function createClientSessionStore(records: Records): ClientSessionStore {
 
     touch: (key, lastSeenAt, expiresAt) =>
       storeOperation('clientSessions.touch', async () => {
-        const expiry = expiryAttributes(expiresAt);
+        const expiry = sweptExpiryAttributes('client-session', expiresAt);
         const update: Expression = {
           text: 'SET #lastSeenAt = :lastSeenAt, #expiresAt = :expiresAt, #ttl = :ttl',
           values: {
@@ -78,6 +78,17 @@ export function createClientSessionStore(records: Records): ClientSessionStore {
         const item = await records.remove(clientSessionKey(key));
         return item && decodeSession(key, item);
       }),
+
+    terminateExpired: (key, now) =>
+      storeOperation('clientSessions.terminateExpired', async () => {
+        const item = await removeExpired(records, clientSessionKey(key), now);
+        return item && decodeSession(key, item);
+      }),
+
+    expiringBetween: (from, until, limit) =>
+      storeOperation('clientSessions.expiringBetween', () =>
+        expiringKeys(records, 'client-session', from, until, limit),
+      ),
   };
 }
 
@@ -89,7 +100,7 @@ function attachable(replaces: string | undefined): Expression {
 function attachedSession(item: Item | undefined, entry: string): UpstreamSession | undefined {
   if (item === undefined) return undefined;
   const attached = readMap(item, 'upstreamSessions')[entry];
-  return attached && decodeUpstreamSession(attached);
+  return attached && decodeUpstreamSession(attached, 'upstreamSessions');
 }
 
 function encodeSession(session: ClientSession): Item & ReturnType<typeof clientSessionKey> {
@@ -107,7 +118,7 @@ function encodeSession(session: ClientSession): Item & ReturnType<typeof clientS
     upstreamSessions: { M: Object.fromEntries(upstreamSessions) },
     createdAt: numberValue(session.createdAt),
     lastSeenAt: numberValue(session.lastSeenAt),
-    ...expiryAttributes(session.expiresAt),
+    ...sweptExpiryAttributes('client-session', session.expiresAt),
   };
 }
 
@@ -133,28 +144,7 @@ function decodeUpstreamSessions(map: Item): Record<string, UpstreamSession> {
   for (const [entry, attached] of Object.entries(map)) {
     const upstream = upstreamOfEntry(entry);
     if (upstream === undefined) throw new GarbledRecord('upstreamSessions');
-    sessions[upstream] = decodeUpstreamSession(attached);
+    sessions[upstream] = decodeUpstreamSession(attached, 'upstreamSessions');
   }
   return sessions;
-}
-
-function encodeUpstreamSession(session: UpstreamSession): AttributeValue {
-  return {
-    M: {
-      generation: textValue(session.generation),
-      ...(session.id !== null && { id: textValue(session.id) }),
-      protocolVersion: textValue(session.protocolVersion),
-      attachedAt: numberValue(session.attachedAt),
-    },
-  };
-}
-
-function decodeUpstreamSession(value: AttributeValue): UpstreamSession {
-  if (value.M === undefined) throw new GarbledRecord('upstreamSessions');
-  return {
-    generation: readText(value.M, 'generation'),
-    id: value.M['id'] ? readText(value.M, 'id') : null,
-    protocolVersion: readText(value.M, 'protocolVersion'),
-    attachedAt: readNumber(value.M, 'attachedAt'),
-  };
 }

@@ -1,17 +1,23 @@
 import type {
+  BatchGetItemCommandInput,
+  BatchGetItemCommandOutput,
   DeleteItemCommandInput,
   DeleteItemCommandOutput,
   GetItemCommandInput,
   GetItemCommandOutput,
   PutItemCommandInput,
   PutItemCommandOutput,
+  QueryCommandInput,
+  QueryCommandOutput,
   UpdateItemCommandInput,
   UpdateItemCommandOutput,
 } from '@aws-sdk/client-dynamodb';
 
-/** The four requests that the stores send. Each rejects with the SDK's exceptions. */
+/** The requests that the stores send. Each rejects with the SDK's exceptions. */
 export interface DynamoClient {
   getItem(input: GetItemCommandInput): Promise<GetItemCommandOutput>;
+  batchGetItem(input: BatchGetItemCommandInput): Promise<BatchGetItemCommandOutput>;
+  query(input: QueryCommandInput): Promise<QueryCommandOutput>;
   putItem(input: PutItemCommandInput): Promise<PutItemCommandOutput>;
   updateItem(input: UpdateItemCommandInput): Promise<UpdateItemCommandOutput>;
   deleteItem(input: DeleteItemCommandInput): Promise<DeleteItemCommandOutput>;

@@ -1,5 +1,6 @@
 import {
   CreateTableCommand,
+  type DescribeTableCommandOutput,
   DynamoDBClient,
   ResourceInUseException,
   waitUntilTableExists,
@@ -7,15 +8,21 @@ import {
 
 import type { DynamoClientOptions } from './client.ts';
 import { clientAddress } from './sdk.ts';
-import { createTableInput } from './table.ts';
+import { createTableInput, EXPIRY_INDEX } from './table.ts';
 
 interface NewTable extends Pick<DynamoClientOptions, 'endpoint' | 'region'> {
   readonly tableName: string;
 }
 
+/** There is a table of this name, made for an earlier layout. */
+class OtherTableLayout extends Error {
+  override readonly name = 'OtherTableLayout';
+  readonly code = 'TABLE_OF_EARLIER_LAYOUT';
+}
+
 /**
  * Creates the table unless it exists, and returns once it can be used; for emulators, where no deployment did it.
- * Rejects with the SDK's exceptions.
+ * Rejects with the SDK's exceptions, and when the table that exists is of an earlier layout.
  */
 export async function createTable({ tableName, ...address }: NewTable): Promise<void> {
   const client = new DynamoDBClient({
@@ -29,6 +36,10 @@ export async function createTable({ tableName, ...address }: NewTable): Promise<
   }
   // Seconds: emulators are ready within milliseconds.
   const patience = { client, maxWaitTime: 60, minDelay: 0.02, maxDelay: 1 };
-  await waitUntilTableExists(patience, { TableName: tableName });
+  const { reason } = await waitUntilTableExists(patience, { TableName: tableName });
   client.destroy();
+  const { Table: table } = reason as DescribeTableCommandOutput;
+  if (!table?.GlobalSecondaryIndexes?.some(({ IndexName }) => IndexName === EXPIRY_INDEX)) {
+    throw new OtherTableLayout(`Table ${tableName} has no index ${EXPIRY_INDEX}`);
+  }
 }

@@ -27,6 +27,18 @@ export function readNumber(item: Item, attribute: string): number {
   return number;
 }
 
+export function readFlag(item: Item, attribute: string): boolean {
+  const flag = item[attribute]?.BOOL;
+  if (flag === undefined) throw new GarbledRecord(attribute);
+  return flag;
+}
+
+export function readBytes(item: Item, attribute: string): Uint8Array {
+  const bytes = item[attribute]?.B;
+  if (bytes === undefined) throw new GarbledRecord(attribute);
+  return bytes;
+}
+
 export function readMap(item: Item, attribute: string): Item {
   const map = item[attribute]?.M;
   if (map === undefined) throw new GarbledRecord(attribute);
@@ -49,7 +61,7 @@ export function readJsonObject(item: Item, attribute: string): JsonObject {
   return value;
 }
 
-function isJsonObject(value: Json | undefined): value is JsonObject {
+export function isJsonObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -59,6 +71,10 @@ export function textValue(text: string): AttributeValue {
 
 export function numberValue(number: number): AttributeValue {
   return { N: String(number) };
+}
+
+export function flagValue(flag: boolean): AttributeValue {
+  return { BOOL: flag };
 }
 
 /**

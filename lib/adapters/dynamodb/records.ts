@@ -1,15 +1,12 @@
 import { type StoreTally, StoreError } from '../../ports.ts';
+import { getAll } from './batch.ts';
 import type { DynamoClient } from './client.ts';
+import { counted } from './counted.ts';
+import { attributesOf, type Expression } from './expression.ts';
 import { GarbledRecord, type Item } from './item.ts';
-import { NAMES, PARTITION_KEY, type RecordKey, SORT_KEY } from './table.ts';
+import { PARTITION_KEY, type RecordKey, SORT_KEY } from './table.ts';
 
-/** A condition of `CONDITIONS`, or an update, with what it needs from its operation. */
-export interface Expression {
-  readonly text: string;
-  readonly values?: Item;
-  /** Names that are not among `NAMES`. */
-  readonly names?: Readonly<Record<string, string>>;
-}
+export type { Expression } from './expression.ts';
 
 export type Written =
   | { readonly kind: 'written' }
@@ -19,10 +16,21 @@ export type Written =
 /** The table, for one HTTP request: every request sent to it is counted on that request's tally. */
 export interface Records {
   get(key: RecordKey, consistency: 'consistent' | 'eventual'): Promise<Item | undefined>;
+  /** In the order of the keys, undefined for what is not there; consistent reads. */
+  batchGet(keys: readonly RecordKey[]): Promise<readonly (Item | undefined)[]>;
+  /** In the order of the sort key; a consistent read, except of an index. */
+  query(question: Question): Promise<readonly Item[]>;
   put(item: Item & RecordKey, condition?: Expression): Promise<Written>;
-  update(key: RecordKey, update: Expression, condition: Expression): Promise<Written>;
-  /** The record that was removed; undefined for everyone but the one who removed it. */
-  remove(key: RecordKey): Promise<Item | undefined>;
+  update(key: RecordKey, update: Expression, condition?: Expression): Promise<Written>;
+  /** The record that was removed; undefined for everyone but the one who removed it, and if the condition refused. */
+  remove(key: RecordKey, condition?: Expression): Promise<Item | undefined>;
+}
+
+/** One of `KEY_CONDITIONS`, for the table itself or for an index of it. */
+export interface Question extends Expression {
+  readonly index?: string;
+  /** The most records that are wanted; all of them when left out. */
+  readonly limit?: number;
 }
 
 /** Runs one method of a store and turns whatever is thrown in it into a `StoreError`. */
@@ -51,7 +59,7 @@ export function openRecords(client: () => Promise<DynamoClient>, tableName: stri
   };
 
   /** Sends a conditional write; a condition that does not hold is one of its two results and no failure. */
-  const write = async (key: RecordKey, send: (dynamo: DynamoClient) => Promise<Answered>): Promise<Written> => {
+  const write = async (key: RecordKey, send: (dynamo: DynamoClient) => Promise<object>): Promise<Written> => {
     const dynamo = await client();
     try {
       await counted(tally, send(dynamo));
@@ -64,23 +72,61 @@ export function openRecords(client: () => Promise<DynamoClient>, tableName: stri
     }
   };
 
+  const query: Records['query'] = async ({ index, limit = Infinity, ...condition }) => {
+    const dynamo = await client();
+    const input = {
+      ...table,
+      ...(index === undefined ? { ConsistentRead: true } : { IndexName: index }),
+      KeyConditionExpression: condition.text,
+      ...attributesOf(condition),
+    };
+    const found: Item[] = [];
+    let next: Item | undefined;
+    do {
+      const page = await counted(
+        tally,
+        dynamo.query({
+          ...input,
+          ...(limit !== Infinity && { Limit: limit - found.length }),
+          ...(next !== undefined && { ExclusiveStartKey: next }),
+        }),
+      );
+      found.push(...(page.Items ?? []));
+      next = page.LastEvaluatedKey;
+    } while (next !== undefined && found.length < limit);
+    return found;
+  };
+
   return {
     get,
+    query,
+    batchGet: async (keys) => {
+      const dynamo = await client();
+      return getAll(keys, tableName, (input) => counted(tally, dynamo.batchGetItem(input)));
+    },
     put: (item, condition) =>
-      write(keyOf(item), (dynamo) => dynamo.putItem({ ...table, Item: item, ...conditional(condition) })),
+      write(keyOf(item), (dynamo) =>
+        dynamo.putItem({ ...table, Item: item, ...conditional(condition), ...attributesOf(condition) }),
+      ),
     update: (key, update, condition) =>
       write(key, (dynamo) =>
         dynamo.updateItem({
           ...table,
           Key: key,
           UpdateExpression: update.text,
-          ...conditional(condition, update),
+          ...conditional(condition),
+          ...attributesOf(update, condition),
         }),
       ),
-    remove: async (key) => {
+    remove: async (key, condition) => {
       const dynamo = await client();
-      const input = { ...table, Key: key, ReturnValues: 'ALL_OLD' } as const;
-      return (await counted(tally, dynamo.deleteItem(input))).Attributes;
+      const input = { ...table, Key: key, ...conditional(condition), ...attributesOf(condition) };
+      try {
+        return (await counted(tally, dynamo.deleteItem({ ...input, ReturnValues: 'ALL_OLD' }))).Attributes;
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        return undefined;
+      }
     },
   };
 }
@@ -89,44 +135,9 @@ function keyOf(item: RecordKey): RecordKey {
   return { [PARTITION_KEY]: item[PARTITION_KEY], [SORT_KEY]: item[SORT_KEY] };
 }
 
-/** The fields of a write with a condition. DynamoDB refuses names and values that no expression of the write uses. */
-function conditional(condition: Expression | undefined, update?: Expression) {
+function conditional(condition: Expression | undefined) {
   if (condition === undefined) return {};
-  const text = `${condition.text} ${update?.text ?? ''}`;
-  const names = { ...NAMES, ...update?.names, ...condition.names };
-  const values = { ...update?.values, ...condition.values };
-  return {
-    ConditionExpression: condition.text,
-    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-    ExpressionAttributeNames: Object.fromEntries(Object.entries(names).filter(([name]) => uses(text, name))),
-    ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
-  } as const;
-}
-
-function uses(text: string, name: string): boolean {
-  return text.match(/#\w+/g)?.includes(name) ?? false;
-}
-
-/** What every answer and every exception of the SDK carries. */
-interface Answered {
-  readonly $metadata?: { readonly attempts?: number | undefined };
-}
-
-/** Counts a request when it is sent, and the SDK's own repetitions of it once they are known. */
-async function counted<T extends Answered>(tally: StoreTally, request: Promise<T>): Promise<T> {
-  tally.requests += 1;
-  try {
-    const answer = await request;
-    tally.requests += repetitions(answer);
-    return answer;
-  } catch (error) {
-    tally.requests += repetitions(error as Answered | undefined);
-    throw error;
-  }
-}
-
-function repetitions(answered: Answered | undefined): number {
-  return (answered?.$metadata?.attempts ?? 1) - 1;
+  return { ConditionExpression: condition.text, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
 }
 
 function isRefusal(error: unknown): error is Error & { readonly Item?: Item } {

@@ -3,11 +3,13 @@
  * that a bundler keeps what is used and puts it in a chunk of its own.
  */
 import {
+  BatchGetItemCommand,
   DeleteItemCommand,
   DynamoDBClient,
   type DynamoDBClientConfig,
   GetItemCommand,
   PutItemCommand,
+  QueryCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 
@@ -33,6 +35,8 @@ export function connect(options: DynamoClientOptions): DynamoClient {
   };
   return {
     getItem: (input) => client.send(new GetItemCommand(input), limited()),
+    batchGetItem: (input) => client.send(new BatchGetItemCommand(input), limited()),
+    query: (input) => client.send(new QueryCommand(input), limited()),
     putItem: (input) => client.send(new PutItemCommand(input), limited()),
     updateItem: (input) => client.send(new UpdateItemCommand(input), limited()),
     deleteItem: (input) => client.send(new DeleteItemCommand(input), limited()),

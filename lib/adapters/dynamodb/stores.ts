@@ -1,9 +1,12 @@
 import type { Stores, StoreTally } from '../../ports.ts';
 import type { DynamoClient } from './client.ts';
+import { createCatalogStore } from './catalog.ts';
 import { createClientSessionStore } from './client-sessions.ts';
 import { createMailboxStore } from './mailbox.ts';
+import { createPinStore } from './pins.ts';
 import { openRecords } from './records.ts';
 import { createUpstreamEraStore } from './upstream-eras.ts';
+import { createUpstreamSessionStore } from './upstream-sessions.ts';
 
 interface DynamoStoresOptions {
   /** Called for each request, so that the environment's client is made when it is first needed. */
@@ -19,6 +22,9 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
       clientSessions: createClientSessionStore(records),
       mailbox: createMailboxStore(records),
       upstreamEras: createUpstreamEraStore(records),
+      upstreamSessions: createUpstreamSessionStore(records),
+      catalog: createCatalogStore(records),
+      pins: createPinStore(records),
     };
   };
 }

@@ -4,10 +4,19 @@
  */
 import type { AttributeValue, CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 
+import type { CatalogKey, CatalogMember } from '../../ports.ts';
+
 export const PARTITION_KEY = 'pk';
 export const SORT_KEY = 'sk';
 /** Whole seconds since the epoch; DynamoDB deletes the record some time after it, up to 48 h later. */
 const TTL_ATTRIBUTE = 'ttl';
+
+/** The index of the sessions by their expiry. Records without `EXPIRY_OF_ATTRIBUTE` are not in it. */
+export const EXPIRY_INDEX = 'expiry';
+const EXPIRY_OF_ATTRIBUTE = 'expiryOf';
+const EXPIRES_AT_ATTRIBUTE = 'expiresAt';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** What `CreateTable` needs. Time to live is a setting of its own in DynamoDB and is not among it. */
 export function createTableInput(tableName: string): CreateTableCommandInput {
@@ -17,10 +26,22 @@ export function createTableInput(tableName: string): CreateTableCommandInput {
     AttributeDefinitions: [
       { AttributeName: PARTITION_KEY, AttributeType: 'S' },
       { AttributeName: SORT_KEY, AttributeType: 'S' },
+      { AttributeName: EXPIRY_OF_ATTRIBUTE, AttributeType: 'S' },
+      { AttributeName: EXPIRES_AT_ATTRIBUTE, AttributeType: 'N' },
     ],
     KeySchema: [
       { AttributeName: PARTITION_KEY, KeyType: 'HASH' },
       { AttributeName: SORT_KEY, KeyType: 'RANGE' },
+    ],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: EXPIRY_INDEX,
+        KeySchema: [
+          { AttributeName: EXPIRY_OF_ATTRIBUTE, KeyType: 'HASH' },
+          { AttributeName: EXPIRES_AT_ATTRIBUTE, KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'KEYS_ONLY' },
+      },
     ],
   };
 }
@@ -28,7 +49,10 @@ export function createTableInput(tableName: string): CreateTableCommandInput {
 /** The whole key of one record. */
 export type RecordKey = Readonly<Record<typeof PARTITION_KEY | typeof SORT_KEY, AttributeValue>>;
 
-/** A fixed word and `#` come first, and there is one variable part to a key attribute: no two records share a key. */
+/**
+ * Fixed words and `#` come first, and there is one variable part to a key attribute, the last: no two records share a
+ * key. (The number of a part and the member of a catalog are as good as fixed: there is no `#` in them.)
+ */
 function recordKey(partition: string, sort: string): RecordKey {
   return { [PARTITION_KEY]: { S: partition }, [SORT_KEY]: { S: sort } };
 }
@@ -44,6 +68,72 @@ export function cancellationKey(session: string, request: string): RecordKey {
 
 export function upstreamErasKey(upstream: string): RecordKey {
   return recordKey(`upstream#${upstream}`, 'eras');
+}
+
+/** A session on an upstream that belongs to no client session. */
+export function sharedUpstreamSessionKey(key: string): RecordKey {
+  return recordKey(`upstream-session#${key}`, 'session');
+}
+
+/** What has an expiry that somebody waits for, and the word before the id in its partition key. */
+const EXPIRING = { 'client-session': 'session#', 'upstream-session': 'upstream-session#' } as const;
+
+export type ExpiringKind = keyof typeof EXPIRING;
+
+/** The id of a record in the index; undefined for a partition key of something else. */
+export function idOfExpiring(kind: ExpiringKind, partition: string): string | undefined {
+  const word = EXPIRING[kind];
+  return partition.startsWith(word) ? partition.slice(word.length) : undefined;
+}
+
+/** The lists of one upstream: what is known of each, the parts of their texts, and how often they have changed. */
+export function catalogPartition(upstream: string): string {
+  return `catalog#${upstream}`;
+}
+
+export function catalogHeadKey({ upstream, audience, member }: CatalogKey): RecordKey {
+  return recordKey(catalogPartition(upstream), `${CATALOG_HEADS}${member}#${audience}`);
+}
+
+/** All sort keys of `catalogHeadKey` begin with this, and no others. */
+export const CATALOG_HEADS = 'head#';
+
+const CATALOG_MEMBERS: Readonly<Record<CatalogMember, true>> = {
+  tools: true,
+  prompts: true,
+  resources: true,
+  resourceTemplates: true,
+  introduction: true,
+};
+
+/** Undoes `catalogHeadKey`; undefined for a sort key that it did not make. */
+export function memberAndAudienceOf(sort: string): Omit<CatalogKey, 'upstream'> | undefined {
+  if (!sort.startsWith(CATALOG_HEADS)) return undefined;
+  const [member = '', ...audience] = sort.slice(CATALOG_HEADS.length).split('#');
+  if (audience.length === 0 || !isCatalogMember(member)) return undefined;
+  return { member, audience: audience.join('#') };
+}
+
+function isCatalogMember(member: string): member is CatalogMember {
+  return Object.hasOwn(CATALOG_MEMBERS, member);
+}
+
+export function catalogChangesKey(upstream: string): RecordKey {
+  return recordKey(catalogPartition(upstream), 'changes');
+}
+
+/** `upstream` is a configured name. */
+export function pinsKey(upstream: string): RecordKey {
+  return recordKey(pinsPartition(upstream), 'pins');
+}
+
+export function pinsPartition(upstream: string): string {
+  return `pins#${upstream}`;
+}
+
+/** One part of a text, counted from 0. */
+export function partKey(partition: string, version: string, part: number): RecordKey {
+  return recordKey(partition, `part#${String(part).padStart(3, '0')}#${version}`);
 }
 
 /**
@@ -65,21 +155,62 @@ export function upstreamOfEntry(entry: string): string | undefined {
  */
 export function expiryAttributes(expiresAt: number) {
   return {
-    expiresAt: { N: String(expiresAt) },
+    [EXPIRES_AT_ATTRIBUTE]: { N: String(expiresAt) },
     [TTL_ATTRIBUTE]: { N: String(Math.ceil(expiresAt / 1000)) },
   };
+}
+
+/**
+ * The expiry of a record that is swept, as it leaves upstream sessions to be closed: in the index, and a day later for
+ * DynamoDB, which would delete the record and tell nobody.
+ *
+ * All records of a kind are in one partition of the index, which takes 1,000 writes a second: a session is written there
+ * when it is opened and, twice, when its expiry moves, once an hour. That is enough for a million sessions at a time.
+ */
+export function sweptExpiryAttributes(kind: ExpiringKind, expiresAt: number) {
+  return {
+    [EXPIRY_OF_ATTRIBUTE]: { S: kind },
+    [EXPIRES_AT_ATTRIBUTE]: { N: String(expiresAt) },
+    [TTL_ATTRIBUTE]: { N: String(Math.ceil((expiresAt + DAY_MS) / 1000)) },
+  };
+}
+
+/**
+ * How long the parts of a catalog's text are kept: a day longer than the head they were written with. As far the head
+ * can be renewed over them, and as long can whoever has just read a head that is being replaced still read its text.
+ */
+export function partsExpiry(headExpiresAt: number): number {
+  return headExpiresAt + DAY_MS;
 }
 
 /** Every attribute that an expression names is named through one of these, since several are reserved words. */
 export const NAMES = {
   '#pk': PARTITION_KEY,
+  '#sk': SORT_KEY,
   '#ttl': TTL_ATTRIBUTE,
-  '#expiresAt': 'expiresAt',
+  '#expiryOf': EXPIRY_OF_ATTRIBUTE,
+  '#expiresAt': EXPIRES_AT_ATTRIBUTE,
+  '#asked': 'asked',
+  '#changes': 'changes',
+  '#fetchedAt': 'fetchedAt',
+  '#freshUntil': 'freshUntil',
   '#generation': 'generation',
   '#lastSeenAt': 'lastSeenAt',
   '#learnedAt': 'learnedAt',
   '#logLevel': 'logLevel',
+  '#partsExpireAt': 'partsExpireAt',
+  '#session': 'session',
+  '#shared': 'shared',
   '#upstreamSessions': 'upstreamSessions',
+  '#version': 'version',
+  '#wantedAt': 'wantedAt',
+} as const;
+
+/** Which records of a partition a query is for. */
+export const KEY_CONDITIONS = {
+  sortKeyBegins: '#pk = :pk AND begins_with(#sk, :begin)',
+  /** In the index; both ends are included. */
+  expiresBetween: '#expiryOf = :kind AND #expiresAt BETWEEN :from AND :to',
 } as const;
 
 /**
@@ -111,4 +242,38 @@ export const CONDITIONS = {
 
   /** Memory against memory: what was learned later stays, whatever the order of arrival. */
   learnedLater: 'attribute_not_exists(#pk) OR #learnedAt < :learnedAt',
+
+  /**
+   * Sweep against use: a session that somebody has used since the index was read lives on. Sweep against sweep, and
+   * against termination: only the one that still finds the session removes it.
+   */
+  stillExpired: '#expiresAt <= :now',
+
+  /** As `nothingAttached`, for a session that no client session holds. One that has expired is as good as none. */
+  nothingKept: 'attribute_not_exists(#pk) OR #expiresAt <= :now',
+
+  /** As `nothingNewerAttached`, likewise. */
+  nothingNewerKept: 'attribute_not_exists(#pk) OR #expiresAt <= :now OR #session.#generation = :replaces',
+
+  /**
+   * List against list: of two answers of an upstream the one that was asked for later stays, whatever the order of
+   * arrival. Later is after more changes of the list, whatever the clocks say, and by the clock after as many.
+   */
+  catalogAdvances:
+    'attribute_not_exists(#pk) OR #changes < :changes OR (#changes = :changes AND #fetchedAt < :fetchedAt)',
+
+  /**
+   * Renewal against list: a head is renewed only while its own text is in place. Renewal against renewal: as
+   * `catalogAdvances`, and the same moment may be written twice. Renewal against expiry: no head outlives the parts of
+   * its text.
+   */
+  catalogHolds:
+    '#version = :version AND #partsExpireAt >= :expiresAt' +
+    ' AND (#changes < :changes OR (#changes = :changes AND #fetchedAt <= :fetchedAt))',
+
+  /** Pinning against pinning: of several that found nothing pinned, the first one stays. */
+  nothingPinned: 'attribute_not_exists(#pk)',
+
+  /** Pinning against pinning: only the one that still finds what it has read replaces it. */
+  pinsUnchanged: '#version = :replaces',
 } as const;

@@ -1,6 +1,15 @@
-import type { KnownVersions, UpstreamEras, UpstreamEraStore } from '../../ports.ts';
+import type { KnownVersions, UpstreamEras, UpstreamEraStore, UpstreamTransportName } from '../../ports.ts';
 import type { Json } from '../../protocol/message.ts';
-import { GarbledRecord, type Item, jsonValue, numberValue, readJsonObject, readNumber } from './item.ts';
+import {
+  GarbledRecord,
+  type Item,
+  jsonValue,
+  numberValue,
+  readJsonObject,
+  readNumber,
+  readText,
+  textValue,
+} from './item.ts';
 import { type Records, storeOperation } from './records.ts';
 import { CONDITIONS, expiryAttributes, upstreamErasKey } from './table.ts';
 
@@ -13,11 +22,12 @@ export function createUpstreamEraStore(records: Records): UpstreamEraStore {
         return item && decodeEras(item);
       }),
 
-    write: (upstream, { versions, learnedAt }, expiresAt) =>
+    write: (upstream, { versions, transport, learnedAt }, expiresAt) =>
       storeOperation('upstreamEras.write', async () => {
         const item = {
           ...upstreamErasKey(upstream),
           versions: jsonValue(versions),
+          ...(transport !== undefined && { transport: textValue(transport) }),
           learnedAt: numberValue(learnedAt),
           ...expiryAttributes(expiresAt),
         };
@@ -36,8 +46,15 @@ function decodeEras(item: Item): UpstreamEras {
       ...(modern !== undefined && { modern: decodeVersions(modern) }),
       ...(legacy !== undefined && { legacy: decodeVersions(legacy) }),
     },
+    ...(item['transport'] && { transport: decodeTransport(item) }),
     learnedAt: readNumber(item, 'learnedAt'),
   };
+}
+
+function decodeTransport(item: Item): UpstreamTransportName {
+  const transport = readText(item, 'transport');
+  if (transport !== 'http' && transport !== 'sse') throw new GarbledRecord('transport');
+  return transport;
 }
 
 function decodeVersions(value: Json): KnownVersions {

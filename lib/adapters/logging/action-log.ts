@@ -2,8 +2,12 @@ import type { Action, ActionLog } from '../../ports.ts';
 import { formatAction } from './action-line.ts';
 import { describeDefect, formatDefect } from './defect.ts';
 import type { LineWriter } from './line-writer.ts';
+import { describeNotice, formatNotice, isTrouble } from './notice.ts';
 
-/** `errors` is `json` for defects and for the actions that ended in an error, and nothing for the others. */
+/**
+ * `errors` is `json` for defects, for notices of trouble and for the actions that ended in an error, and nothing for the
+ * others.
+ */
 export type ActionLogFormat = 'json' | 'pretty' | 'errors';
 
 export interface ActionLogOptions {
@@ -17,6 +21,11 @@ export interface ActionLogOptions {
 export function createActionLog({ format, write, colour = false }: ActionLogOptions): ActionLog {
   const pretty = format === 'pretty';
   return {
+    notice(requestId, notice) {
+      if (format === 'errors' && !isTrouble(notice)) return;
+      const line = describeNotice(requestId, notice);
+      write(pretty ? formatNotice(line, colour) : JSON.stringify(line));
+    },
     write(action: Action) {
       if (format === 'errors' && action.outcome !== 'error') return;
       write(pretty ? formatAction(action, colour) : jsonLine(action));

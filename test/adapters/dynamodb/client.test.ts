@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { build } from 'esbuild';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
@@ -9,6 +10,7 @@ import { createDynamoClient } from '../../../lib/adapters/dynamodb/client.ts';
 import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
 import { clientAddress } from '../../../lib/adapters/dynamodb/sdk.ts';
 import { createSockets } from '../../../lib/adapters/dynamodb/sockets.ts';
+import { createTableInput } from '../../../lib/adapters/dynamodb/table.ts';
 import { startDynalite } from '../../support/dynalite.ts';
 
 describe('the client', () => {
@@ -130,6 +132,20 @@ describe('the table', () => {
     const table = { endpoint: dynalite.endpoint, tableName: 'sluice-table' };
     await Promise.all([createTable(table), createTable(table)]);
     await expect(createTable(table)).resolves.toBeUndefined();
+    await dynalite.close();
+  });
+
+  test('of an earlier layout is not taken for one of this', async () => {
+    const dynalite = await startDynalite();
+    const { endpoint } = dynalite;
+    const { GlobalSecondaryIndexes: _, AttributeDefinitions, ...input } = createTableInput('sluice-table');
+    const database = new DynamoDBClient(clientAddress({ endpoint }));
+    const keys = AttributeDefinitions!.filter(({ AttributeName }) => ['pk', 'sk'].includes(AttributeName!));
+    await database.send(new CreateTableCommand({ ...input, AttributeDefinitions: keys }));
+    await expect(createTable({ endpoint, tableName: 'sluice-table' })).rejects.toMatchObject({
+      code: 'TABLE_OF_EARLIER_LAYOUT',
+    });
+    database.destroy();
     await dynalite.close();
   });
 });

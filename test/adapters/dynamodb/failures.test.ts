@@ -1,14 +1,24 @@
 /** The stores over a database that fails, seen through real connections. */
 import { createServer, type RequestListener } from 'node:http';
+import { json } from 'node:stream/consumers';
 import type { AddressInfo } from 'node:net';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { createDynamoClient, type DynamoLimits } from '../../../lib/adapters/dynamodb/client.ts';
+import { createDynamoClient, type DynamoClient, type DynamoLimits } from '../../../lib/adapters/dynamodb/client.ts';
 import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
 import { createDynamoStores } from '../../../lib/adapters/dynamodb/stores.ts';
 import { type Stores, StoreError } from '../../../lib/ports.ts';
-import { clientSession, freshKey, upstreamSession } from '../../contract/samples.ts';
+import {
+  catalogKey,
+  clientSession,
+  freshKey,
+  newHead,
+  pinRecord,
+  randomJson,
+  sharedSession,
+  upstreamSession,
+} from '../../contract/samples.ts';
 import { type RunningDynalite, startDynalite } from '../../support/dynalite.ts';
 import { type DynamodbProxy, startDynamodbProxy } from '../../support/dynamodb-proxy.ts';
 
@@ -31,6 +41,26 @@ beforeEach(async () => {
   stores = createDynamoStores({ client: createDynamoClient({ endpoint: proxy.endpoint }), tableName })(tally);
 });
 afterEach(() => proxy.close());
+
+/** Stores whose next record with this sort key is written, and the answer lost. */
+function losingAnswerTo(sortKey: string): Stores {
+  const connect = createDynamoClient({ endpoint: proxy.endpoint });
+  let lost = false;
+  const client = async (): Promise<DynamoClient> => {
+    const dynamo = await connect();
+    return {
+      ...dynamo,
+      putItem: (input) => {
+        if (!lost && input.Item?.['sk']?.S === sortKey) {
+          lost = true;
+          proxy.loseNextAnswer();
+        }
+        return dynamo.putItem(input);
+      },
+    };
+  };
+  return createDynamoStores({ client, tableName })(tally);
+}
 
 async function failureOf(work: Promise<unknown>): Promise<StoreError> {
   const error = await work.then(
@@ -77,6 +107,140 @@ describe('an answer that is lost on the way', () => {
     await stores.clientSessions.create(session);
     proxy.loseNextAnswer();
     expect(await stores.clientSessions.touch(session.key, 1, session.expiresAt + 1)).toBe(true);
+  });
+});
+
+describe('an answer about lists, pins and shared sessions that is lost on the way', () => {
+  const EXPIRY = 1_780_000_000_000;
+
+  test('does not make a list lose against itself', async () => {
+    const key = catalogKey({ audience: 'audience' });
+    const head = newHead();
+    const { catalog } = losingAnswerTo('head#tools#audience');
+    expect(await catalog.write(key, head, '[1]', EXPIRY)).toBe(true);
+    expect(proxy.received).toEqual(['PutItem', 'PutItem', 'PutItem']);
+    expect(tally.requests).toBe(3);
+    const [state] = await catalog.heads([key]);
+    expect(state).toMatchObject({ head });
+    expect(await catalog.texts([{ key, head: state!.head! }])).toEqual(['[1]']);
+  });
+
+  test('of a part does no harm', async () => {
+    const key = catalogKey();
+    proxy.loseNextAnswer();
+    expect(await stores.catalog.write(key, newHead(), '[1]', EXPIRY)).toBe(true);
+    const [state] = await stores.catalog.heads([key]);
+    expect(await stores.catalog.texts([{ key, head: state!.head! }])).toEqual(['[1]']);
+  });
+
+  test('does not make a renewal look refused by itself', async () => {
+    const key = catalogKey();
+    await stores.catalog.write(key, newHead(), '[1]', EXPIRY);
+    const { head } = (await stores.catalog.heads([key]))[0]!;
+    proxy.loseNextAnswer();
+    expect(await stores.catalog.renew(key, { ...head!, fetchedAt: head!.fetchedAt + 1 }, EXPIRY)).toBe(true);
+    expect(proxy.received.slice(-2)).toEqual(['UpdateItem', 'UpdateItem']);
+  });
+
+  test('counts a change once more, and never loses one', async () => {
+    const key = catalogKey();
+    proxy.loseNextAnswer();
+    await stores.catalog.countChange(key.upstream, 'tools');
+    expect((await stores.catalog.heads([key]))[0]).toEqual({ head: undefined, changes: 2 });
+  });
+
+  test.each([undefined, 'replaced'])(
+    'does not make a shared session that replaces %s lose against itself',
+    async (replaces) => {
+      const key = freshKey();
+      const old = sharedSession({ session: upstreamSession({ generation: 'replaced' }) });
+      if (replaces !== undefined) await stores.upstreamSessions.keep(key, old, undefined, 1);
+      const shared = sharedSession();
+      proxy.loseNextAnswer();
+      expect(await stores.upstreamSessions.keep(key, shared, replaces, 1)).toEqual({ kind: 'kept' });
+      expect(proxy.received.slice(-2)).toEqual(['PutItem', 'PutItem']);
+      expect(await stores.upstreamSessions.read(key)).toEqual(shared);
+    },
+  );
+
+  test('does not make pins lose against themselves, and leaves nothing of what they replaced', async () => {
+    const upstream = freshKey();
+    const [first, second] = [pinRecord({ text: randomJson(500_000) }), pinRecord({ text: randomJson(500_000) })];
+    expect(await losingAnswerTo('pins').pins.write(upstream, first, undefined)).toBe(true);
+    expect(await stores.pins.read(upstream)).toEqual(first);
+    expect(await losingAnswerTo('pins').pins.write(upstream, second, first.version)).toBe(true);
+    expect(await stores.pins.read(upstream)).toEqual(second);
+    expect(proxy.received.filter((name) => name === 'DeleteItem')).toHaveLength(1);
+  });
+
+  test('leaves a session that was swept gone, though nobody learns what it was', async () => {
+    const session = clientSession({ expiresAt: 5000 });
+    await stores.clientSessions.create(session);
+    proxy.loseNextAnswer();
+    expect(await stores.clientSessions.terminateExpired(session.key, 5000)).toBeUndefined();
+    expect(await stores.clientSessions.read(session.key)).toBeUndefined();
+  });
+});
+
+describe('a list that cannot be written', () => {
+  test('because of one of its parts has no head, and nothing is sent any more', async () => {
+    const key = catalogKey();
+    proxy.refuseNext(400, 'ValidationException');
+    const error = await failureOf(stores.catalog.write(key, newHead(), randomJson(4_000_000), 1));
+    expect(error.message).toBe('catalog.write: ValidationException');
+    const sent = proxy.received.length;
+    expect((await stores.catalog.heads([key]))[0]).toEqual({ head: undefined, changes: 0 });
+    expect(proxy.received.slice(sent)).toEqual(['BatchGetItem']);
+  });
+
+  test('because it is too long is a StoreError, before anything is sent', async () => {
+    const text = 'x'.repeat(64 * 1024 * 1024 + 1);
+    const error = await failureOf(stores.catalog.write(catalogKey(), newHead(), text, 1));
+    expect(error.message).toBe('catalog.write: TextTooLong');
+    expect(proxy.received).toEqual([]);
+  });
+});
+
+describe('a batch that is not processed', () => {
+  type Batch = { readonly RequestItems: Record<string, { readonly Keys: { readonly sk: { readonly S: string } }[] }> };
+
+  /** Stores on a database that answers for the first `processed` keys of a batch, and finds nothing. */
+  async function answering(processed: number): Promise<{ stores: Stores; close: () => Promise<void> }> {
+    const server = createServer((request, response) => {
+      void json(request).then((body) => {
+        const keys = (body as Batch).RequestItems[tableName]!.Keys;
+        const rest = keys.slice(processed);
+        response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' });
+        const UnprocessedKeys = rest.length === 0 ? {} : { [tableName]: { Keys: rest, ConsistentRead: true } };
+        response.end(JSON.stringify({ Responses: { [tableName]: [] }, UnprocessedKeys }));
+      });
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return {
+      stores: createDynamoStores({ client: createDynamoClient({ endpoint }), tableName })(tally),
+      close: () =>
+        new Promise((resolve) => {
+          server.close(() => resolve());
+          server.closeAllConnections();
+        }),
+    };
+  }
+
+  test('at all is a StoreError after a few requests, each of them counted', async () => {
+    const database = await answering(0);
+    const error = await failureOf(database.stores.catalog.heads([catalogKey()]));
+    expect(error.message).toBe('catalog.heads: KeysUnprocessed');
+    expect(tally.requests).toBe(5);
+    await database.close();
+  });
+
+  test('at once is asked for until it is, as long as something comes', async () => {
+    const database = await answering(1);
+    const keys = Array.from({ length: 6 }, () => catalogKey());
+    expect(await database.stores.catalog.heads(keys)).toEqual(keys.map(() => ({ head: undefined, changes: 0 })));
+    expect(tally.requests).toBe(12);
+    await database.close();
   });
 });
 

@@ -1,4 +1,6 @@
 /** Records that this version of the gateway did not write, or that somebody changed. */
+import { gzipSync } from 'node:zlib';
+
 import { type AttributeValue, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -8,12 +10,19 @@ import { clientAddress } from '../../../lib/adapters/dynamodb/sdk.ts';
 import { createDynamoStores } from '../../../lib/adapters/dynamodb/stores.ts';
 import {
   cancellationKey,
+  catalogChangesKey,
+  catalogHeadKey,
+  catalogPartition,
   clientSessionKey,
+  partKey,
+  pinsKey,
+  pinsPartition,
   type RecordKey,
+  sharedUpstreamSessionKey,
   upstreamErasKey,
 } from '../../../lib/adapters/dynamodb/table.ts';
 import type { Stores } from '../../../lib/ports.ts';
-import { freshKey, upstreamSession } from '../../contract/samples.ts';
+import { catalogKey, freshKey, sharedSession, upstreamSession } from '../../contract/samples.ts';
 import { type RunningDynalite, startDynalite } from '../../support/dynalite.ts';
 
 type Attributes = Record<string, AttributeValue>;
@@ -99,7 +108,7 @@ describe('a garbled client session', () => {
     ['attachedAt', withAttached({ attachedAt: { S: secret } })],
     ['createdAt', undefined],
     ['lastSeenAt', { S: '2' }],
-    ['expiresAt', { NULL: true }],
+    ['expiresAt', undefined],
   ])('with %s as %j is a StoreError to its reader and to its terminator', async (attribute, value) => {
     const key = freshKey();
     const changed = session[attribute] === undefined ? 'upstreamSessions' : attribute;
@@ -159,6 +168,8 @@ describe('a garbled memory of eras', () => {
     ['versions', { S: '{"modern":true}' }],
     ['versions', { S: '{"legacy":["2025-11-25",1]}' }],
     ['versions', { S: '{"legacy":null}' }],
+    ['transport', { S: secret }],
+    ['transport', { N: '1' }],
     ['learnedAt', undefined],
   ])('with %s as %j is a StoreError', async (attribute, value) => {
     const key = freshKey();
@@ -166,6 +177,161 @@ describe('a garbled memory of eras', () => {
     await expect(stores.upstreamEras.read(key)).rejects.toMatchObject({
       name: 'StoreError',
       message: `upstreamEras.read: attribute ${attribute} is missing or is not what it should be`,
+    });
+  });
+});
+
+describe('a garbled shared upstream session', () => {
+  const shared: Attributes = { upstream: { S: 'time' }, session: { M: attached }, expiresAt: { N: '3' } };
+
+  test.each<[attribute: string, changed: string, value: AttributeValue | undefined]>([
+    ['upstream', 'upstream', undefined],
+    ['session', 'session', undefined],
+    ['session', 'session', { S: secret }],
+    ['generation', 'session', { M: { ...attached, generation: { N: '1' } } }],
+    ['expiresAt', 'expiresAt', undefined],
+  ])('with %s in %s as %j is a StoreError to its reader', async (attribute, changed, value) => {
+    const key = freshKey();
+    await put(sharedUpstreamSessionKey(key), shared, { [changed]: value });
+    await expect(stores.upstreamSessions.read(key)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: `upstreamSessions.read: attribute ${attribute} is missing or is not what it should be`,
+    });
+  });
+
+  test('gives no way when it cannot be read', async () => {
+    const key = freshKey();
+    await put(sharedUpstreamSessionKey(key), shared, { session: { S: secret }, expiresAt: { N: '99' } });
+    await expect(stores.upstreamSessions.keep(key, sharedSession(), undefined, 1)).rejects.toMatchObject({
+      name: 'StoreError',
+      operation: 'upstreamSessions.keep',
+    });
+  });
+});
+
+describe('a garbled list', () => {
+  const packed = gzipSync('[1]');
+  const head: Attributes = {
+    version: { S: 'v' },
+    changes: { N: '1' },
+    fetchedAt: { N: '2' },
+    freshUntil: { N: '3' },
+    wantedAt: { N: '4' },
+    shared: { BOOL: true },
+    asked: { S: '{"version":"1","clientCapabilities":{}}' },
+    bytes: { N: String(packed.length) },
+  };
+
+  test('is an exception: the same records are read when nothing is wrong with them', async () => {
+    const key = catalogKey();
+    await put(catalogHeadKey(key), head, { unknown: { BOOL: true } });
+    await put(partKey(catalogPartition(key.upstream), 'v', 0), { data: { B: packed } }, {});
+    const [state] = await stores.catalog.heads([key]);
+    expect(await stores.catalog.texts([{ key, head: state!.head! }])).toEqual(['[1]']);
+  });
+
+  test.each<[attribute: string, value: AttributeValue | undefined]>([
+    ['version', undefined],
+    ['changes', { S: '1' }],
+    ['fetchedAt', undefined],
+    ['freshUntil', undefined],
+    ['wantedAt', { S: secret }],
+    ['shared', { S: 'true' }],
+    ['asked', { S: '{}' }],
+    ['asked', { S: '{"version":1,"clientCapabilities":{}}' }],
+    ['asked', { S: '{"version":"1","clientCapabilities":[]}' }],
+    ['asked', { S: secret }],
+    ['bytes', undefined],
+    ['bytes', { N: '0' }],
+    ['bytes', { N: '-1' }],
+    ['bytes', { N: '1.5' }],
+    ['bytes', { N: '1e30' }],
+  ])('with %s as %j is a StoreError', async (attribute, value) => {
+    const key = catalogKey();
+    await put(catalogHeadKey(key), head, { [attribute]: value });
+    const message = `attribute ${attribute} is missing or is not what it should be`;
+    await expect(stores.catalog.heads([key])).rejects.toMatchObject({
+      name: 'StoreError',
+      message: `catalog.heads: ${message}`,
+    });
+    await expect(stores.catalog.headsOf(key.upstream)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: `catalog.headsOf: ${message}`,
+    });
+  });
+
+  test.each(['head#tools', 'head#unknown#audience', 'head#'])('with the sort key %s is a StoreError', async (sk) => {
+    const { upstream } = catalogKey();
+    await put({ pk: { S: catalogPartition(upstream) }, sk: { S: sk } }, head, {});
+    await expect(stores.catalog.headsOf(upstream)).rejects.toMatchObject({
+      message: 'catalog.headsOf: attribute sk is missing or is not what it should be',
+    });
+  });
+
+  test('with changes that were not counted is a StoreError', async () => {
+    const key = catalogKey();
+    await put(catalogChangesKey(key.upstream), { tools: { S: secret } }, {});
+    await expect(stores.catalog.heads([key])).rejects.toMatchObject({
+      message: 'catalog.heads: attribute tools is missing or is not what it should be',
+    });
+  });
+
+  test('of which a part is gone has no text', async () => {
+    const key = catalogKey();
+    const long = { ...head, bytes: { N: '300001' } };
+    await put(catalogHeadKey(key), long, {});
+    await put(partKey(catalogPartition(key.upstream), 'v', 0), { data: { B: Buffer.alloc(300_000) } }, {});
+    const [state] = await stores.catalog.heads([key]);
+    expect(await stores.catalog.texts([{ key, head: state!.head! }])).toEqual([undefined]);
+  });
+
+  const ofZeros = gzipSync(Buffer.alloc(64 * 1024 * 1024 + 1));
+
+  test.each<[what: string, data: AttributeValue | undefined, bytes: number]>([
+    ['no data', undefined, packed.length],
+    ['data of another kind', { S: secret }, packed.length],
+    ['data that was never compressed', { B: Buffer.from(secret) }, secret.length],
+    ['data that is cut off', { B: packed.subarray(0, -1) }, packed.length - 1],
+    ['less data than it should', { B: packed.subarray(0, -1) }, packed.length],
+    ['more data than it should', { B: Buffer.concat([packed, packed]) }, packed.length],
+    ['data that would fill the memory', { B: ofZeros }, ofZeros.length],
+  ])('whose part holds %s is a StoreError', async (_, data, bytes) => {
+    const key = catalogKey();
+    await put(catalogHeadKey(key), head, { bytes: { N: String(bytes) } });
+    await put(partKey(catalogPartition(key.upstream), 'v', 0), {}, { data });
+    const [state] = await stores.catalog.heads([key]);
+    await expect(stores.catalog.texts([{ key, head: state!.head! }])).rejects.toMatchObject({
+      name: 'StoreError',
+      message: 'catalog.texts: attribute data is missing or is not what it should be',
+    });
+  });
+});
+
+describe('garbled pins', () => {
+  const packed = gzipSync('[1]');
+  const pins: Attributes = { version: { S: 'v' }, bytes: { N: String(packed.length) }, data: { B: packed } };
+
+  test.each<[attribute: string, value: AttributeValue | undefined]>([
+    ['version', undefined],
+    ['bytes', { N: '1e30' }],
+    ['bytes', { S: secret }],
+    ['data', undefined],
+    ['data', { B: Buffer.from(secret) }],
+  ])('with %s as %j are a StoreError', async (attribute, value) => {
+    const key = freshKey();
+    await put(pinsKey(key), pins, { [attribute]: value });
+    await expect(stores.pins.read(key)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: `pins.read: attribute ${attribute} is missing or is not what it should be`,
+    });
+  });
+
+  test('of which a part is gone are a StoreError, and a part that belongs to others is not taken for it', async () => {
+    const key = freshKey();
+    await put(pinsKey(key), pins, { bytes: { N: '300001' }, data: { B: Buffer.alloc(300_000) } });
+    await put(partKey(pinsPartition(key), 'another', 1), { data: { B: Buffer.alloc(1) } }, {});
+    await expect(stores.pins.read(key)).rejects.toMatchObject({
+      message: 'pins.read: attribute data is missing or is not what it should be',
     });
   });
 });

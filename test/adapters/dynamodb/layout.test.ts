@@ -1,5 +1,7 @@
 /** What is in the table, as `docs/storage-schema.md` describes it. */
-import { type AttributeValue, DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { gunzipSync } from 'node:zlib';
+
+import { type AttributeValue, DynamoDBClient, paginateScan, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { createDynamoClient } from '../../../lib/adapters/dynamodb/client.ts';
@@ -7,7 +9,16 @@ import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
 import { clientAddress } from '../../../lib/adapters/dynamodb/sdk.ts';
 import { createDynamoStores } from '../../../lib/adapters/dynamodb/stores.ts';
 import type { Stores } from '../../../lib/ports.ts';
-import { clientSession, freshKey, upstreamSession } from '../../contract/samples.ts';
+import {
+  catalogKey,
+  clientSession,
+  freshKey,
+  newHead,
+  pinRecord,
+  randomJson,
+  sharedSession,
+  upstreamSession,
+} from '../../contract/samples.ts';
 import { type RunningDynalite, startDynalite } from '../../support/dynalite.ts';
 
 let dynalite: RunningDynalite;
@@ -30,9 +41,23 @@ beforeEach(async () => {
 afterEach(() => database.destroy());
 
 async function onlyItem(): Promise<Record<string, AttributeValue>> {
-  const { Items } = await database.send(new ScanCommand({ TableName: tableName }));
-  expect(Items).toHaveLength(1);
-  return Items![0]!;
+  const items = await allItems();
+  expect(items).toHaveLength(1);
+  return items[0]!;
+}
+
+/** In the order of their keys. */
+async function allItems(): Promise<Record<string, AttributeValue>[]> {
+  const items: Record<string, AttributeValue>[] = [];
+  for await (const page of paginateScan({ client: database }, { TableName: tableName })) {
+    items.push(...(page.Items ?? []));
+  }
+  const keyOf = (item: Record<string, AttributeValue>) => `${item['pk']?.S} ${item['sk']?.S}`;
+  return items.toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
+}
+
+function plain(data: AttributeValue | undefined): string {
+  return gunzipSync(data!.B!).toString();
 }
 
 test('a client session', async () => {
@@ -67,18 +92,20 @@ test('a client session', async () => {
     },
     createdAt: { N: '1780000000000' },
     lastSeenAt: { N: '1780000000000' },
+    expiryOf: { S: 'client-session' },
     expiresAt: { N: '1780003600001' },
-    ttl: { N: '1780003601' },
+    ttl: { N: '1780090001' },
   });
 });
 
-test('a client session that was touched lives as long for DynamoDB as for the gateway', async () => {
+test('a client session that was touched lives a day longer for DynamoDB than for the gateway', async () => {
   await stores.clientSessions.create(clientSession({ key: 'digest' }));
   await stores.clientSessions.touch('digest', 1_780_000_000_500, 1_780_003_700_001);
   expect(await onlyItem()).toMatchObject({
     lastSeenAt: { N: '1780000000500' },
+    expiryOf: { S: 'client-session' },
     expiresAt: { N: '1780003700001' },
-    ttl: { N: '1780003701' },
+    ttl: { N: '1780090101' },
   });
 });
 
@@ -100,14 +127,155 @@ test('a cancellation', async () => {
 });
 
 test('a memory of eras', async () => {
-  const eras = { versions: { modern: ['2026-07-28'], legacy: [] }, learnedAt: 1_780_000_000_000 };
+  const eras = {
+    versions: { modern: ['2026-07-28'], legacy: [] },
+    transport: 'http',
+    learnedAt: 1_780_000_000_000,
+  } as const;
   await stores.upstreamEras.write('digest', eras, 1_780_000_060_000);
   expect(await onlyItem()).toEqual({
     pk: { S: 'upstream#digest' },
     sk: { S: 'eras' },
     versions: { S: '{"modern":["2026-07-28"],"legacy":[]}' },
+    transport: { S: 'http' },
     learnedAt: { N: '1780000000000' },
     expiresAt: { N: '1780000060000' },
     ttl: { N: '1780000060' },
   });
+});
+
+test('a shared upstream session', async () => {
+  const session = upstreamSession({ generation: 'g', id: 'i' });
+  const shared = sharedSession({ session, expiresAt: 1_780_003_600_001 });
+  await stores.upstreamSessions.keep('digest', shared, undefined, 1_780_000_000_000);
+  expect(await onlyItem()).toEqual({
+    pk: { S: 'upstream-session#digest' },
+    sk: { S: 'session' },
+    upstream: { S: 'time' },
+    session: {
+      M: {
+        generation: { S: 'g' },
+        id: { S: 'i' },
+        protocolVersion: { S: '2025-06-18' },
+        attachedAt: { N: '1780000000001' },
+      },
+    },
+    expiryOf: { S: 'upstream-session' },
+    expiresAt: { N: '1780003600001' },
+    ttl: { N: '1780090001' },
+  });
+});
+
+test('the index, which holds the keys of sessions and nothing else', async () => {
+  await stores.clientSessions.create(clientSession({ key: 'digest', expiresAt: 1_780_003_600_001 }));
+  await stores.upstreamEras.write('digest', { versions: {}, learnedAt: 1 }, 1_780_003_600_001);
+  const { Items } = await database.send(
+    new QueryCommand({
+      TableName: tableName,
+      IndexName: 'expiry',
+      KeyConditionExpression: 'expiryOf = :kind',
+      ExpressionAttributeValues: { ':kind': { S: 'client-session' } },
+    }),
+  );
+  expect(Items).toEqual([
+    {
+      pk: { S: 'session#digest' },
+      sk: { S: 'session' },
+      expiryOf: { S: 'client-session' },
+      expiresAt: { N: '1780003600001' },
+    },
+  ]);
+});
+
+const listKey = catalogKey({ upstream: 'digest', audience: 'audience' });
+
+test('a list and how often it has changed', async () => {
+  const head = newHead({ version: 'v', changes: 1, fetchedAt: 2, freshUntil: 3, wantedAt: 4, shared: false });
+  await stores.catalog.write(listKey, head, '{"tools":[]}', 1_780_000_000_001);
+  await stores.catalog.countChange('digest', 'tools');
+  await stores.catalog.countChange('digest', 'prompts');
+  await stores.catalog.countChange('digest', 'tools');
+  const [changes, written, part, ...others] = await allItems();
+  expect(changes).toEqual({
+    pk: { S: 'catalog#digest' },
+    sk: { S: 'changes' },
+    tools: { N: '2' },
+    prompts: { N: '1' },
+  });
+  expect(written).toEqual({
+    pk: { S: 'catalog#digest' },
+    sk: { S: 'head#tools#audience' },
+    version: { S: 'v' },
+    changes: { N: '1' },
+    fetchedAt: { N: '2' },
+    freshUntil: { N: '3' },
+    wantedAt: { N: '4' },
+    shared: { BOOL: false },
+    asked: { S: '{"version":"2026-07-28","clientCapabilities":{"elicitation":{}}}' },
+    bytes: { N: String(part!['data']!.B!.length) },
+    partsExpireAt: { N: '1780086400001' },
+    expiresAt: { N: '1780000000001' },
+    ttl: { N: '1780000001' },
+  });
+  expect(part).toEqual({
+    pk: { S: 'catalog#digest' },
+    sk: { S: 'part#000#v' },
+    data: { B: expect.any(Uint8Array) },
+    expiresAt: { N: '1780086400001' },
+    ttl: { N: '1780086401' },
+  });
+  expect(plain(part!['data'])).toBe('{"tools":[]}');
+  expect(others).toEqual([]);
+});
+
+test('a renewed head lives longer for DynamoDB too, and its parts are left as they are', async () => {
+  const head = { ...newHead({ version: 'v' }), bytes: 1 };
+  await stores.catalog.write(listKey, head, '[]', 1_780_000_000_001);
+  const [before, part] = await allItems();
+  await stores.catalog.renew(listKey, { ...head, freshUntil: 9, wantedAt: 8 }, 1_780_000_060_000);
+  expect(await allItems()).toEqual([
+    {
+      ...before,
+      freshUntil: { N: '9' },
+      wantedAt: { N: '8' },
+      expiresAt: { N: '1780000060000' },
+      ttl: { N: '1780000060' },
+    },
+    part,
+  ]);
+});
+
+test('a long list is in parts of no more than 300,000 bytes, and those of the list it replaced are left', async () => {
+  await stores.catalog.write(listKey, newHead({ version: 'v1', fetchedAt: 1 }), randomJson(2_000_000), 1000);
+  await stores.catalog.write(listKey, newHead({ version: 'v2', fetchedAt: 2 }), '[]', 1000);
+  const [head, ...parts] = await allItems();
+  expect(head!['version']).toEqual({ S: 'v2' });
+  const sizes = parts.map(({ data }) => data!.B!.length);
+  expect(parts.map(({ sk }) => sk!.S)).toEqual([
+    'part#000#v1',
+    'part#000#v2',
+    ...[1, 2, 3, 4, 5].map((part) => `part#00${part}#v1`),
+  ]);
+  expect(sizes.filter((_, index) => index !== 1 && index !== 6)).toEqual([300_000, 300_000, 300_000, 300_000, 300_000]);
+  expect(sizes[6]).toBeLessThanOrEqual(300_000);
+});
+
+test('pins, of which those that are replaced or refused leave no parts behind', async () => {
+  const first = pinRecord({ version: 'v1', text: randomJson(900_000) });
+  const second = pinRecord({ version: 'v2', text: randomJson(600_000) });
+  expect(await stores.pins.write('time', first, undefined)).toBe(true);
+  expect(await stores.pins.write('time', second, undefined)).toBe(false);
+  expect((await allItems()).map(({ sk }) => sk!.S)).toEqual(['part#001#v1', 'part#002#v1', 'pins']);
+  expect(await stores.pins.write('time', second, 'v1')).toBe(true);
+  const [part, pins, ...others] = await allItems();
+  expect(part).toEqual({ pk: { S: 'pins#time' }, sk: { S: 'part#001#v2' }, data: { B: expect.any(Uint8Array) } });
+  expect(pins).toEqual({
+    pk: { S: 'pins#time' },
+    sk: { S: 'pins' },
+    version: { S: 'v2' },
+    bytes: { N: String(300_000 + part!['data']!.B!.length) },
+    data: { B: expect.any(Uint8Array) },
+  });
+  expect(plain({ B: Buffer.concat([pins!['data']!.B!, part!['data']!.B!]) }) === second.text).toBe(true);
+  expect(others).toEqual([]);
 });

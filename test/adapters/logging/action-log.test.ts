@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createActionLog, type ActionLogFormat } from '../../../lib/adapters/logging/action-log.ts';
 import type { DefectLine } from '../../../lib/adapters/logging/defect.ts';
 import { createLineWriter } from '../../../lib/adapters/logging/line-writer.ts';
-import type { Action } from '../../../lib/ports.ts';
+import type { Action, Notice } from '../../../lib/ports.ts';
 
 const ACTION: Action = {
   time: Date.UTC(2026, 10, 20, 12, 3, 4, 567),
@@ -114,6 +114,90 @@ describe('the action log', () => {
     log.defect('request-5', 'just text');
     log.defect('request-6', undefined);
     expect(lines.map((line) => (JSON.parse(line) as DefectLine).defect)).toEqual(['Error', 'string', 'undefined']);
+  });
+});
+
+const NOTICES: readonly Notice[] = [
+  { kind: 'upstream-unavailable', upstream: 'time', member: 'tools', reason: 'unreachable' },
+  {
+    kind: 'list-changed',
+    upstream: 'time',
+    member: 'tools',
+    added: ['convert', 'now'],
+    changed: [],
+    removed: ['today'],
+  },
+  { kind: 'claim-lost', server: 'default', upstream: 'time', owner: 'clock', name: 'clock://now' },
+  { kind: 'name-too-long', server: 'default', upstream: 'time', name: 'time__convert' },
+  { kind: 'tool-held', upstream: 'time', tool: 'convert' },
+];
+
+describe('a notice', () => {
+  test.for(NOTICES)('of $kind is one JSON object that is neither an action nor a defect', (notice) => {
+    const { lines, log } = open('json');
+    const { kind, ...details } = notice;
+    log.notice('request-7', notice);
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0]!)).toEqual({
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      requestId: 'request-7',
+      notice: kind,
+      ...details,
+    });
+  });
+
+  test.for(NOTICES)('of $kind is one readable line for people, with everything in it', (notice) => {
+    const { lines, log } = open('pretty');
+    log.notice('request-7', notice);
+    expect(lines).toHaveLength(1);
+    for (const part of [...Object.values(notice).flat(), 'request-7']) expect(lines[0]).toContain(part);
+    expect(lines[0]).not.toContain('\u001B');
+  });
+
+  test('for people leaves out what is empty', () => {
+    const { lines, log } = open('pretty');
+    log.notice('request-7', NOTICES[1]!);
+    expect(lines[0]).toContain('member tools, added convert now, removed today');
+  });
+
+  test('is coloured only when asked', () => {
+    const { lines, log } = open('pretty', true);
+    log.notice('request-7', NOTICES[4]!);
+    expect(lines[0]).toContain('\u001B[33mtool-held');
+  });
+
+  test('is shown among errors when it is of trouble, and a changed list is none', () => {
+    const { lines, log } = open('errors');
+    for (const notice of NOTICES) log.notice('request-7', notice);
+    expect(lines.map((line) => (JSON.parse(line) as { notice: string }).notice)).toEqual([
+      'upstream-unavailable',
+      'claim-lost',
+      'name-too-long',
+      'tool-held',
+    ]);
+  });
+
+  test.for(['json', 'pretty', 'errors'] as const)('lets no name of an upstream draw or fill a disk (%s)', (format) => {
+    const { lines, log } = open(format);
+    const name = `a\nb\u001B[2J\u202E\u2028é"\\${'x'.repeat(100_000)}`;
+    log.notice('request-7', { kind: 'tool-held', upstream: name, tool: name });
+    log.notice('request-7', { kind: 'upstream-unavailable', upstream: 'time', member: 'tools', reason: name });
+    const names = Array.from({ length: 1000 }, () => name);
+    log.notice('request-7', {
+      kind: 'list-changed',
+      upstream: 'time',
+      member: 'tools',
+      added: names,
+      changed: names,
+      removed: names,
+    });
+    expect(lines).toHaveLength(format === 'errors' ? 2 : 3);
+    for (const line of lines) {
+      expect(line).toMatch(/^[\x20-\x7e]*$/);
+      expect(line.length).toBeLessThan(10_000);
+      expect(line).toContain('a?b?[2J???');
+      expect(line).not.toContain('x'.repeat(128));
+    }
   });
 });
 

@@ -1,0 +1,35 @@
+import type { SharedUpstreamSession, UpstreamSessionStore } from '../../ports.ts';
+import { expiringIn, takeExpired } from './expiring.ts';
+import type { Request } from './request.ts';
+
+export function upstreamSessionsIn(
+  sessions: Map<string, SharedUpstreamSession>,
+  request: Request,
+): UpstreamSessionStore {
+  return {
+    read: (key) =>
+      request(() => {
+        const shared = sessions.get(key);
+        return shared && copyShared(shared);
+      }),
+
+    keep: (key, shared, replaces, now) =>
+      request(() => {
+        const kept = sessions.get(key);
+        if (kept !== undefined && kept.session.generation !== replaces && kept.expiresAt > now) {
+          if (kept.session.generation === shared.session.generation) return { kind: 'kept' };
+          return { kind: 'lost', winner: { ...kept.session } };
+        }
+        sessions.set(key, copyShared(shared));
+        return { kind: 'kept' };
+      }),
+
+    removeExpired: (key, now) => request(() => takeExpired(sessions, key, now)),
+
+    expiringBetween: (from, until, limit) => request(() => expiringIn(sessions, from, until, limit)),
+  };
+}
+
+function copyShared({ upstream, session, expiresAt }: SharedUpstreamSession): SharedUpstreamSession {
+  return { upstream, session: { ...session }, expiresAt };
+}
