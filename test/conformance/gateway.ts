@@ -4,30 +4,35 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endWithThisProcess, stop, waitForLine } from '../support/child-process.ts';
+import type { Neighbour } from './neighbours.ts';
 
 export interface GatewayInFront {
   readonly url: string;
   /** The execution environments that have served something so far. */
   readonly environments: ReadonlySet<string>;
+  /** What the gateway's operator would want to know: defects, and upstreams or claims that were left out. */
+  readonly troubles: ReadonlySet<string>;
   close(): Promise<void>;
 }
 
 const MAIN = fileURLToPath(new URL('../../lib/local/main.ts', import.meta.url));
 
+/** Enough to judge by. */
+const MOST_TROUBLES = 20;
+
 /**
- * Starts the local gateway as a user does, as a process of its own, in front of one upstream whose names pass through.
- * Environments rotate, which is its default. Aborting ends a gateway that is not ready yet.
+ * Starts the local gateway as a user does, as a process of its own, in front of an upstream whose names pass through and
+ * its neighbours, of which two come before it. Environments rotate, which is its default. Aborting ends a gateway that
+ * is not ready yet.
  */
-export async function startGateway(upstream: string, signal: AbortSignal): Promise<GatewayInFront> {
+export async function startGateway(
+  upstream: string,
+  neighbours: readonly Neighbour[],
+  signal: AbortSignal,
+): Promise<GatewayInFront> {
   const folder = await mkdtemp(join(tmpdir(), 'conformance-gateway-'));
   const config = join(folder, 'gateway.config.json');
-  await writeFile(
-    config,
-    JSON.stringify({
-      upstreams: { conformance: { url: upstream, prefix: '' } },
-      servers: { default: { upstreams: ['conformance'] } },
-    }),
-  );
+  await writeFile(config, JSON.stringify(configurationOf(upstream, neighbours)));
   const child = spawn(process.execPath, [MAIN, '--config', config, '--port', '0'], {
     env: { ...process.env, SLUICE_LOG: 'json' },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -39,15 +44,18 @@ export async function startGateway(upstream: string, signal: AbortSignal): Promi
   };
 
   const environments = new Set<string>();
+  const troubles = new Set<string>();
   const note = (line: string): void => {
-    const environment = environmentOf(line);
-    if (environment !== undefined) environments.add(environment);
+    if (!line.startsWith('{')) return;
+    const entry = JSON.parse(line) as Record<string, unknown>;
+    if (typeof entry['environment'] === 'string') environments.add(entry['environment']);
+    if (troubles.size < MOST_TROUBLES && isTrouble(entry)) troubles.add(describeTrouble(entry));
   };
   const end = (): void => void child.kill();
   signal.addEventListener('abort', end, { once: true });
   try {
     const [, url = ''] = await waitForLine(child, child.stdout, /^ready (http:\/\/\S+)$/, note);
-    return { url, environments, close };
+    return { url, environments, troubles, close };
   } catch (error) {
     await close();
     throw error;
@@ -56,9 +64,23 @@ export async function startGateway(upstream: string, signal: AbortSignal): Promi
   }
 }
 
-/** Undefined for a line that is not from the action log. */
-function environmentOf(line: string): string | undefined {
-  if (!line.startsWith('{')) return undefined;
-  const { environment } = JSON.parse(line) as { environment?: unknown };
-  return typeof environment === 'string' ? environment : undefined;
+function configurationOf(upstream: string, neighbours: readonly Neighbour[]): object {
+  const names = neighbours.map(({ name }) => name);
+  return {
+    upstreams: {
+      ...Object.fromEntries(neighbours.map(({ name, url }) => [name, { url, prefix: name }])),
+      conformance: { url: upstream, prefix: '' },
+    },
+    servers: { default: { upstreams: names.toSpliced(2, 0, 'conformance') } },
+  };
+}
+
+/** Lists change all the time; every other notice is one of trouble, and so is a defect. */
+function isTrouble(entry: Readonly<Record<string, unknown>>): boolean {
+  return 'defect' in entry || ('notice' in entry && entry['notice'] !== 'list-changed');
+}
+
+/** Without what differs from one occurrence to the next. */
+function describeTrouble(entry: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ ...entry, time: undefined, requestId: undefined });
 }

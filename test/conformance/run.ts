@@ -1,16 +1,18 @@
 /**
  * Runs the official MCP conformance suite through the local gateway against this project's own upstreams and prints how
- * each pair of client revision and upstream form scored. Exit status 0 only when nothing unexpected happened.
+ * each pair of client revision and upstream form scored. Three other upstreams are in the same virtual server. Exit
+ * status 0 only when nothing unexpected happened.
  *
- *   --direct       the suite straight at the upstreams, to judge those
+ *   --direct       the suite straight at the upstreams that speak its revision, to judge those
  *   --pair NAME    one pair, by its name or its revision
  *   --extra        also print the scenarios that the suite runs without scoring them
  */
 import { parseArgs } from 'node:util';
-import type { Era } from '../../lib/protocol/era.ts';
 import type { ScenarioResult } from './suite.ts';
-import type { Verdict } from './verdict.ts';
+import type { Service, Verdict } from './verdict.ts';
+import { isModernVersion, type Era } from '../../lib/protocol/era.ts';
 import { startGateway } from './gateway.ts';
+import { findUnreached, startNeighbours, type Neighbour } from './neighbours.ts';
 import { runSuite } from './suite.ts';
 import { startConformanceUpstream } from './upstream.ts';
 import { describeFailures, hasFailed, judge, readExpectedFailures } from './verdict.ts';
@@ -23,14 +25,21 @@ interface Pair {
   readonly scenarios: number;
 }
 
+const REVISIONS = [
+  { revision: '2026-07-28', selection: ['--requirements', '2026-07-28'], scenarios: 37 },
+  { revision: '2025-11-25', selection: ['--requirements', '2025-11-25'], scenarios: 30 },
+] as const;
+
 const PAIRS: readonly Pair[] = [
-  { revision: '2026-07-28', form: 'modern', selection: ['--requirements', '2026-07-28'], scenarios: 37 },
-  { revision: '2025-11-25', form: 'legacy', selection: ['--requirements', '2025-11-25'], scenarios: 30 },
+  ...REVISIONS.flatMap((revision) => [
+    { ...revision, form: 'modern' as const },
+    { ...revision, form: 'legacy' as const },
+  ]),
   { revision: '2025-06-18', form: 'legacy', selection: ['--spec-version', '2025-06-18'], scenarios: 27 },
 ];
 
 /** All pairs together; what is under way when it ends counts as failed. */
-const RUN_LIMIT_MS = 45_000;
+const RUN_LIMIT_MS = 120_000;
 
 const { values: options } = parseArgs({
   options: { direct: { type: 'boolean' }, extra: { type: 'boolean' }, pair: { type: 'string' } },
@@ -41,48 +50,74 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const pairs = PAIRS.filter(
-    (pair) => options.pair === undefined || [pair.revision, nameOf(pair)].includes(options.pair),
-  );
+  const pairs = PAIRS.filter(isWanted);
   if (pairs.length === 0) {
     console.error(`No pair is called ${options.pair}; there are: ${PAIRS.map(nameOf).join(', ')}`);
     return 1;
   }
-  const expected = await readExpectedFailures(new URL('expected-failures.json', import.meta.url));
+  const expected = await readExpectedFailures(new URL('expected-failures.json', import.meta.url), PAIRS.map(nameOf));
   const end = AbortSignal.any([interrupted.signal, AbortSignal.timeout(RUN_LIMIT_MS)]);
+  const neighbours = options.direct === true ? undefined : await startNeighbours();
   const verdicts: Verdict[] = [];
-  for (const pair of pairs) {
-    const { results, environments } = await runPair(pair, end).catch((error: unknown) => {
-      console.error(`${nameOf(pair)} could not be run: ${error instanceof Error ? error.message : String(error)}`);
-      return { results: [], environments: 0 };
-    });
-    verdicts.push(judge(nameOf(pair), pair.scenarios, results, environments, expected[nameOf(pair)] ?? {}));
-    if (options.extra === true) printNotScored(pair, results);
+  try {
+    for (const pair of pairs) {
+      const { results, service } = await runPair(pair, neighbours?.all, end).catch((error: unknown) => {
+        console.error(`${nameOf(pair)} could not be run: ${error instanceof Error ? error.message : String(error)}`);
+        return { results: [], service: undefined };
+      });
+      verdicts.push(judge(nameOf(pair), pair.scenarios, results, service, expected[nameOf(pair)] ?? {}));
+      if (options.extra === true) printNotScored(pair, results);
+    }
+  } finally {
+    await neighbours?.close();
   }
   printTable(verdicts);
   return verdicts.every(({ problems }) => problems.length === 0) ? 0 : 1;
 }
 
+/** An upstream alone is judged by the revisions it speaks. */
+function isWanted(pair: Pair): boolean {
+  if (options.direct === true && eraOf(pair) !== pair.form) return false;
+  return options.pair === undefined || [pair.revision, nameOf(pair)].includes(options.pair);
+}
+
+/** `neighbours` undefined runs the suite straight at the upstream. */
 async function runPair(
-  { form, selection }: Pair,
+  pair: Pair,
+  neighbours: readonly Neighbour[] | undefined,
   end: AbortSignal,
-): Promise<{ results: readonly ScenarioResult[]; environments: number | undefined }> {
+): Promise<{ results: readonly ScenarioResult[]; service: Service | undefined }> {
   end.throwIfAborted();
-  const upstream = await startConformanceUpstream({ form });
+  const upstream = await startConformanceUpstream(pair);
   try {
-    if (options.direct === true) {
-      return { results: await runSuite(upstream.url, selection, end), environments: undefined };
-    }
-    const gateway = await startGateway(upstream.url, end);
-    try {
-      const results = await runSuite(gateway.url, selection, end);
-      return { results, environments: gateway.environments.size };
-    } finally {
-      await gateway.close();
-    }
+    return neighbours === undefined
+      ? { results: await runSuite(upstream.url, pair.selection, end), service: undefined }
+      : await runThroughGateway(pair, upstream.url, neighbours, end);
   } finally {
     await upstream.close();
   }
+}
+
+async function runThroughGateway(
+  pair: Pair,
+  upstream: string,
+  neighbours: readonly Neighbour[],
+  end: AbortSignal,
+): Promise<{ results: readonly ScenarioResult[]; service: Service }> {
+  const gateway = await startGateway(upstream, neighbours, end);
+  try {
+    const results = await runSuite(gateway.url, pair.selection, end);
+    const unreached = await findUnreached(gateway.url, eraOf(pair), neighbours).catch((error) => [String(error)]);
+    const troubles = [...unreached, ...gateway.troubles];
+    return { results, service: { environments: gateway.environments.size, troubles } };
+  } finally {
+    await gateway.close();
+  }
+}
+
+/** Of the client. */
+function eraOf({ revision }: Pair): Era {
+  return isModernVersion(revision) ? 'modern' : 'legacy';
 }
 
 function nameOf({ revision, form }: Pair): string {
@@ -94,10 +129,12 @@ function printTable(verdicts: readonly Verdict[]): void {
     verdict.pair,
     `${verdict.passed}/${verdict.total}`,
     String(verdict.checksPassed),
+    String(verdict.checksFailed),
     String(verdict.checksSkipped),
-    verdict.environments === undefined ? 'direct' : String(verdict.environments),
+    verdict.service === undefined ? 'direct' : String(verdict.service.environments),
   ]);
-  const table = [['client -> upstream', 'scenarios', 'checks passed', 'checks skipped', 'environments'], ...rows];
+  const head = ['client -> upstream', 'scenarios', 'checks passed', 'failed', 'skipped', 'environments'];
+  const table = [head, ...rows];
   const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
   for (const row of table)
     console.log(

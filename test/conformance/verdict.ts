@@ -1,8 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import type { Check, ScenarioResult } from './suite.ts';
 
-/** Scenario names with the reason why each is expected to fail. */
-export type ExpectedFailures = Readonly<Record<string, string>>;
+/** By scenario. */
+export type ExpectedFailures = Readonly<Record<string, ExpectedFailure>>;
+
+/** A scenario that is expected to fail in these checks only: each of them does, and any other counts. */
+export interface ExpectedFailure {
+  readonly checks: readonly string[];
+  /** A sentence about the protocol. */
+  readonly reason: string;
+}
+
+/** What else is known of a gateway that served the suite. */
+export interface Service {
+  /** How many environments served. */
+  readonly environments: number;
+  /** What went wrong beside what the suite sees, one line each. */
+  readonly troubles: readonly string[];
+}
 
 /** One row of the table: what a pair of client revision and upstream form scored. */
 export interface Verdict {
@@ -10,22 +25,27 @@ export interface Verdict {
   readonly passed: number;
   readonly total: number;
   readonly checksPassed: number;
+  readonly checksFailed: number;
   readonly checksSkipped: number;
-  /** How many environments served; undefined when there was no gateway in front. */
-  readonly environments: number | undefined;
+  /** Undefined when there was no gateway in front. */
+  readonly service: Service | undefined;
   /** What makes the run fail, one line each; expected failures that pass included, because the list is then wrong. */
   readonly problems: readonly string[];
   /** Worth reading, but not a reason to fail. */
   readonly remarks: readonly string[];
 }
 
-/** By pair, then by scenario. Throws when a reason is missing. */
-export async function readExpectedFailures(file: URL): Promise<Readonly<Record<string, ExpectedFailures>>> {
+/** By pair, then by scenario. Throws when a pair does not exist, or when a reason or the checks are missing. */
+export async function readExpectedFailures(
+  file: URL,
+  pairNames: readonly string[],
+): Promise<Readonly<Record<string, ExpectedFailures>>> {
   const pairs = JSON.parse(await readFile(file, 'utf8')) as Record<string, ExpectedFailures>;
   for (const [pair, scenarios] of Object.entries(pairs)) {
-    for (const [scenario, reason] of Object.entries(scenarios)) {
-      if (typeof reason === 'string' && reason.trim() !== '') continue;
-      throw new Error(`The expected failure of ${scenario} in ${pair} has no reason`);
+    if (!pairNames.includes(pair)) throw new Error(`Failures are expected of ${pair}, which is not run`);
+    for (const [scenario, { checks, reason }] of Object.entries(scenarios)) {
+      if (reason?.trim() && checks?.length > 0) continue;
+      throw new Error(`The expected failure of ${scenario} in ${pair} has no reason, or names no checks`);
     }
   }
   return pairs;
@@ -36,7 +56,7 @@ export function judge(
   pair: string,
   total: number,
   results: readonly ScenarioResult[],
-  environments: number | undefined,
+  service: Service | undefined,
   expected: ExpectedFailures,
 ): Verdict {
   const scored = results.filter(({ notScored }) => notScored === undefined);
@@ -47,43 +67,64 @@ export function judge(
     passed: scored.length - failed.length,
     total,
     checksPassed: count(checks, 'SUCCESS'),
+    checksFailed: count(checks, 'FAILURE'),
     checksSkipped: count(checks, 'SKIPPED'),
-    environments,
+    service,
     problems: [
-      ...failed.filter(({ scenario }) => expected[scenario] === undefined).flatMap(describeFailures),
-      ...Object.keys(expected)
-        .filter((scenario) => !failed.some((result) => result.scenario === scenario))
-        .map((scenario) => `${scenario} passes or is not run, but is listed as an expected failure`),
+      ...failed.flatMap((result) => describeFailures(result, expected[result.scenario]?.checks)),
+      ...passedUnexpectedly(failed, expected),
       ...(scored.length === total ? [] : [`${scored.length} scenarios were scored instead of ${total}`]),
-      ...(environments === undefined || environments > 1
-        ? []
-        : [`${environments} environments served: nothing has shown that a session may move between them`]),
+      ...(service === undefined ? [] : problemsOf(service)),
     ],
     remarks: [
-      ...failed.flatMap(({ scenario }) =>
-        expected[scenario] === undefined ? [] : [`${scenario} failed as expected: ${expected[scenario]}`],
-      ),
+      ...failed.flatMap(({ scenario }) => {
+        const reason = expected[scenario]?.reason;
+        return reason === undefined ? [] : [`${scenario} failed as expected: ${reason}`];
+      }),
       ...scored.flatMap(describeWarnings),
     ],
   };
+}
+
+function passedUnexpectedly(failed: readonly ScenarioResult[], expected: ExpectedFailures): string[] {
+  const failures = new Set(
+    failed.flatMap(({ scenario, checks }) =>
+      checks.filter(({ status }) => status === 'FAILURE').map(({ id }) => `${scenario}: ${id}`),
+    ),
+  );
+  return Object.entries(expected)
+    .flatMap(([scenario, { checks }]) => checks.map((id) => `${scenario}: ${id}`))
+    .filter((check) => !failures.has(check))
+    .map((check) => `${check} passes or is not run, but is listed as an expected failure`);
+}
+
+function problemsOf({ environments, troubles }: Service): string[] {
+  const moved = environments > 1;
+  return [
+    ...(moved ? [] : [`${environments} environments served: nothing has shown that a session may move between them`]),
+    ...troubles.map((trouble) => `trouble: ${trouble}`),
+  ];
 }
 
 export function hasFailed({ checks }: ScenarioResult): boolean {
   return checks.some(({ status }) => status === 'FAILURE');
 }
 
-export function describeFailures(result: ScenarioResult): string[] {
-  return describe(result, 'FAILURE');
+/** `excused` are ids of checks that are left out. */
+export function describeFailures(result: ScenarioResult, excused: readonly string[] = []): string[] {
+  return describe(
+    result,
+    result.checks.filter(({ id, status }) => status === 'FAILURE' && !excused.includes(id)),
+  );
 }
 
 function describeWarnings(result: ScenarioResult): string[] {
-  return describe(result, 'WARNING').map((line) => `warning: ${line}`);
+  const warnings = result.checks.filter(({ status }) => status === 'WARNING');
+  return describe(result, warnings).map((line) => `warning: ${line}`);
 }
 
-function describe({ scenario, checks }: ScenarioResult, status: Check['status']): string[] {
-  return checks
-    .filter((check) => check.status === status)
-    .map(({ id, errorMessage }) => `${scenario}: ${id}: ${errorMessage ?? 'no message'}`);
+function describe({ scenario }: ScenarioResult, checks: readonly Check[]): string[] {
+  return checks.map(({ id, errorMessage }) => `${scenario}: ${id}: ${errorMessage ?? 'no message'}`);
 }
 
 function count(checks: readonly Check[], status: Check['status']): number {
