@@ -89,9 +89,13 @@ export function forget(link: UpstreamLink, era: Era, tools: EraTools): void {
   keep(key, { ...others, versions: right }, tools);
 }
 
-/** Whatever decides who answers belongs to the key, so that a changed address is probed anew. */
-export function upstreamKey(link: Pick<UpstreamLink, 'config'>, ids: Ids): string {
-  return ids.digest(link.config.url);
+/**
+ * Whatever decides who answers belongs to the key, so that a changed address is asked anew, and nobody gets what another
+ * tenant of the same address was told.
+ */
+export function upstreamKey({ config }: Pick<UpstreamLink, 'config'>, ids: Ids): string {
+  const headers = Object.entries(config.headers).toSorted(([left], [right]) => (left < right ? -1 : 1));
+  return ids.digest(JSON.stringify([config.url, headers]));
 }
 
 function freshlyCached(key: string, tools: EraTools): Lesson {
