@@ -1,7 +1,15 @@
 /** What an operator can look up and decide: upstreams as they are now, tools and their pins, client sessions. */
 import { itemsOf, NO_LIST, textsOf } from './catalog/listing.ts';
 import { mergeLists, type MergedList } from './catalog/merge.ts';
-import { pinned, readDefinition, readPins, writePins, type Pins, type ToolDefinition } from './catalog/pins.ts';
+import {
+  pinned,
+  readDefinition,
+  readPins,
+  rejectedFor,
+  writePins,
+  type Pins,
+  type ToolDefinition,
+} from './catalog/pins.ts';
 import { upstreamOfName, type ServerUpstream, type VirtualServer } from './catalog/plan.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import { sweepSession } from './gateway/sweeping.ts';
@@ -11,6 +19,9 @@ import { StoreError, type ClientSession, type Invocation, type Ports } from './p
 import { isObject, parseJson } from './protocol/message.ts';
 import { toClientName } from './protocol/names.ts';
 import { upstreamKey } from './upstream/eras.ts';
+
+export { MAX_NAME_CHARS } from './catalog/merge.ts';
+export type { Survey } from './gateway/survey.ts';
 
 /** A tool of a pinned upstream whose definition is not the accepted one. */
 export interface HeldTool {
@@ -181,8 +192,8 @@ function shownTool(item: string, server: VirtualServer): ShownTool[] {
 }
 
 function heldTool(upstream: ServerUpstream, pins: Pins, revision: string, tool: ToolDefinition): HeldTool[] {
-  const accepted = pins.get(revision)?.get(tool.name);
-  if (accepted === undefined || accepted === tool.definition) return [];
+  const accepted = rejectedFor(pins, revision, tool);
+  if (accepted === undefined) return [];
   const name = toClientName(upstream.view.prefix, tool.name);
   return [{ upstream: upstream.name, name, upstreamName: tool.name, revision, accepted, found: tool.definition }];
 }

@@ -36,6 +36,7 @@ const TABLE: { readonly [Kind in Failure['kind']]: Expected & { readonly failure
   'method-not-found': { failure: { kind: 'method-not-found', method: 'x', modern: true }, status: 404, code: -32601 },
   'invalid-params': { failure: { kind: 'invalid-params', reason: 'because' }, status: 200, code: -32602 },
   'unknown-name': { failure: { kind: 'unknown-name', what: 'tool', name: 'x' }, status: 200, code: -32602 },
+  'tool-held': { failure: { kind: 'tool-held', upstream: 'time', tool: 'time__now' }, status: 200, code: 1021 },
   'session-required': { failure: { kind: 'session-required' }, status: 400, code: -32600 },
   'session-unknown': { failure: { kind: 'session-unknown' }, status: 404, code: -32600 },
   'session-foreign': { failure: { kind: 'session-foreign' }, status: 404, code: -32600 },
@@ -51,6 +52,7 @@ const TABLE: { readonly [Kind in Failure['kind']]: Expected & { readonly failure
     status: 400,
     code: -32022,
   },
+  'cannot-ask': { failure: { kind: 'cannot-ask', asked: 'sampling', site }, status: 200, code: 1022 },
   'upstream-unreachable': { failure: { kind: 'upstream-unreachable', site }, status: 200, code: 1001 },
   'upstream-connect-timeout': {
     failure: { kind: 'upstream-connect-timeout', limitMs: 3000, site },
@@ -188,6 +190,18 @@ describe('the details of a failure', () => {
     expect(messageOf(failure)).toContain('no revision the gateway knows');
   });
 
+  test('name the tool that is held back, and say that it has not run', () => {
+    const { error } = toWire(TABLE['tool-held'].failure);
+    expect(error.message).toContain('time__now');
+    expect(error.data).toEqual({ upstream: 'time', tool: 'time__now', mayHaveRun: false });
+  });
+
+  test('name what the client cannot be asked for, and by whom', () => {
+    const { error } = toWire(TABLE['cannot-ask'].failure);
+    expect(error.message).toContain('Upstream time asks the client for sampling');
+    expect(error.data).toEqual({ ...site });
+  });
+
   test('hold the status that an upstream answered with', () => {
     expect(toWire(TABLE['upstream-http'].failure).error.data).toMatchObject({ status: 503 });
   });
@@ -223,6 +237,7 @@ describe('the words of a client', () => {
 
   test.each([
     { kind: 'unknown-name', what: 'resource', name: long },
+    { kind: 'tool-held', upstream: 'time', tool: long },
     { kind: 'method-not-found', method: long, modern: false },
     { kind: 'unsupported-version', requested: long, supported: ['2026-07-28'] },
     { kind: 'era-lacking', upstream: 'time', modern: false, requested: long, supported: ['2026-07-28'] },

@@ -7,9 +7,13 @@ import type { CatalogHead, CatalogKey, CatalogMember, CatalogState, CatalogStore
 import { LATEST_MODERN, type Era } from '../protocol/era.ts';
 import { elementTexts } from '../protocol/json-text.ts';
 import type { JsonObject } from '../protocol/message.ts';
+import type { ClientItem } from './merge.ts';
 
 /** Text of a list that the upstream does not have. */
 export const NO_LIST = 'null';
+
+/** Text of a list that the upstream has, with nothing in it. */
+export const EMPTY_LIST = '[]';
 
 /** Those who get the same list of an upstream. */
 export interface Audience {
@@ -57,17 +61,19 @@ export function isVersionOf(version: string, text: string, ids: Ids): boolean {
 
 // ----------------------------------------------------------------------------------------------------------- memory
 
-/** Texts by version, and what was made of them; lost with the environment, and bounded. */
+/** Lost with the environment, and bounded. */
 export interface CatalogCache {
+  /** By version. */
   readonly texts: Map<string, string>;
-  readonly items: Map<string, readonly string[]>;
+  /** What clients see of these texts: by the text, and then by who sees it and how. */
+  readonly seen: Map<string, Map<string, readonly ClientItem[]>>;
 }
 
 /** Enough for several thousand tools, in characters. */
-const MAX_CACHED_CHARS = 16 * 1024 * 1024;
+export const MAX_CACHED_CHARS = 16 * 1024 * 1024;
 
 export function newCatalogCache(): CatalogCache {
-  return { texts: new Map(), items: new Map() };
+  return { texts: new Map(), seen: new Map() };
 }
 
 /** The texts behind these heads; undefined for one that has been replaced meanwhile. */
@@ -86,14 +92,45 @@ export async function textsOf(
 
 export function cacheText(version: string, text: string, cache: CatalogCache): void {
   cache.texts.set(version, text);
+  if (!cache.seen.has(text)) cache.seen.set(text, new Map());
+  evictOldest(cache);
+}
+
+/**
+ * What clients see of a text. `view` stands for everything that decides it beside the text: while the text is in memory,
+ * `make` runs once for each.
+ */
+export function seenThrough(
+  view: string,
+  text: string,
+  cache: CatalogCache,
+  make: () => readonly ClientItem[],
+): readonly ClientItem[] {
+  const known = cache.seen.get(text)?.get(view);
+  if (known !== undefined) return known;
+  const items = make();
+  cache.seen.get(text)?.set(view, items);
+  evictOldest(cache);
+  return items;
+}
+
+function evictOldest(cache: CatalogCache): void {
   let chars = 0;
-  for (const kept of cache.texts.values()) chars += kept.length;
-  for (const [oldest, kept] of cache.texts) {
+  for (const [text, views] of cache.seen) chars += charsOf(text, views);
+  for (const [version, text] of cache.texts) {
     if (chars <= MAX_CACHED_CHARS) break;
-    chars -= kept.length;
-    cache.texts.delete(oldest);
-    cache.items.delete(oldest);
+    cache.texts.delete(version);
+    // Another version may have the same text.
+    if ([...cache.texts.values()].includes(text)) continue;
+    chars -= charsOf(text, cache.seen.get(text));
+    cache.seen.delete(text);
   }
+}
+
+function charsOf(text: string, views: ReadonlyMap<string, readonly ClientItem[]> | undefined): number {
+  let chars = text.length;
+  for (const items of views?.values() ?? []) for (const item of items) chars += item.text.length;
+  return chars;
 }
 
 /** The items of a list, as texts. */

@@ -12,6 +12,21 @@ export interface Share {
   readonly items: readonly string[];
 }
 
+/** An item as clients see it. */
+export interface ClientItem {
+  /** What names it: of tools and prompts with the prefix. */
+  readonly name: string;
+  /** JSON text. */
+  readonly text: string;
+}
+
+/** What one upstream has to add, as clients see it. */
+export interface ClientShare {
+  readonly upstream: ServerUpstream;
+  /** In the upstream's order. */
+  readonly items: readonly ClientItem[];
+}
+
 export interface MergedList {
   /** JSON texts: the upstreams in configured order, each with its items in its own order. */
   readonly items: readonly string[];
@@ -39,23 +54,25 @@ const NAMED_BY: Readonly<Record<ListMember, string>> = {
 };
 
 export function mergeLists(member: ListMember, shares: readonly Share[], server: VirtualServer): MergedList {
+  const seen = shares.map(({ upstream, items }) => ({ upstream, items: toClientItems(member, items, upstream) }));
+  return mergeItems(member, seen, server);
+}
+
+export function mergeItems(member: ListMember, shares: readonly ClientShare[], server: VirtualServer): MergedList {
   const owners = new Map<string, string>();
   const items: string[] = [];
   const lost: LostClaim[] = [];
   const tooLong: { upstream: string; name: string }[] = [];
   for (const { upstream, items: own } of shares) {
-    for (const text of own) {
-      const item = toClientItem(member, text, upstream);
-      if (item === undefined) continue;
-      const owner = owners.get(item.name) ?? rightfulOwner(member, item.name, upstream, server);
-      if (owner !== upstream.name || owners.has(item.name)) {
-        if (owner !== upstream.name) lost.push({ upstream: upstream.name, owner, name: item.name });
+    for (const { name, text } of own) {
+      const owner = owners.get(name) ?? rightfulOwner(member, name, upstream, server);
+      if (owner !== upstream.name || owners.has(name)) {
+        if (owner !== upstream.name) lost.push({ upstream: upstream.name, owner, name });
         continue;
       }
-      owners.set(item.name, upstream.name);
-      items.push(item.text);
-      if (isPrefixed(member) && item.name.length > MAX_NAME_CHARS)
-        tooLong.push({ upstream: upstream.name, name: item.name });
+      owners.set(name, upstream.name);
+      items.push(text);
+      if (isPrefixed(member) && name.length > MAX_NAME_CHARS) tooLong.push({ upstream: upstream.name, name });
     }
   }
   return { items, lost, tooLong };
@@ -70,8 +87,20 @@ function rightfulOwner(member: ListMember, name: string, upstream: ServerUpstrea
   return isPrefixed(member) ? (upstreamOfName(name, server)?.name ?? upstream.name) : upstream.name;
 }
 
-/** Undefined when the item has no name, or the view does not show it. */
-function toClientItem(member: ListMember, text: string, { view }: ServerUpstream) {
+/** Without items that have no name, or that the view does not show. */
+export function toClientItems(
+  member: ListMember,
+  items: readonly string[],
+  upstream: Pick<ServerUpstream, 'view'>,
+): readonly ClientItem[] {
+  return items.flatMap((text) => toClientItem(member, text, upstream) ?? []);
+}
+
+function toClientItem(
+  member: ListMember,
+  text: string,
+  { view }: Pick<ServerUpstream, 'view'>,
+): ClientItem | undefined {
   const name = nameOf(member, text);
   if (name === undefined) return undefined;
   if (!isPrefixed(member)) return { name, text };

@@ -34,31 +34,37 @@ function has(items: readonly string[] | undefined, member: string, test: (value:
   });
 }
 
+/** Longer templates and URIs than these match nothing, in expressions and characters. */
+const MAX_EXPRESSIONS = 50;
+const MAX_URI_CHARS = 8192;
+
 /**
  * Whether a URI can be an expansion of a template (RFC 6570). A simple expression stands for text without `/`, `?` and
- * `#`, which it would have encoded; one with an operator for any text. Each literal is taken where it comes first, so
- * that a hostile template costs no more than a long one.
+ * `#`, which it would have encoded; one with an operator for any text, or none. Looked at part by part, with all the
+ * places where the rest may begin, so that a hostile template costs no more than a long one.
  */
 export function matchesTemplate(template: string, uri: string): boolean {
   const parts = template.split(/\{([^{}]*)\}/);
-  let at = 0;
-  for (let index = 0; index < parts.length; index += 2) {
-    const literal = parts[index] ?? '';
-    const expression = parts[index - 1];
-    const isLast = index === parts.length - 1;
-    const found = isLast && expression !== undefined ? lastPlace(literal, uri, at) : uri.indexOf(literal, at);
-    if (found === -1 || (expression === undefined && found !== at)) return false;
-    if (expression !== undefined && !canExpandTo(expression, uri.slice(at, found))) return false;
-    at = found + literal.length;
+  if (parts.length > 2 * MAX_EXPRESSIONS + 1 || uri.length > MAX_URI_CHARS) return false;
+  let starts = new Set([0]);
+  for (const [index, part] of parts.entries()) {
+    starts = index % 2 === 0 ? afterLiteral(part, uri, starts) : afterExpression(part, uri, starts);
   }
-  return at === uri.length;
+  return starts.has(uri.length);
 }
 
-function lastPlace(literal: string, uri: string, from: number): number {
-  const at = uri.length - literal.length;
-  return at >= from && uri.endsWith(literal) ? at : -1;
+function afterLiteral(literal: string, uri: string, starts: ReadonlySet<number>): Set<number> {
+  return new Set([...starts].filter((at) => uri.startsWith(literal, at)).map((at) => at + literal.length));
 }
 
-function canExpandTo(expression: string, text: string): boolean {
-  return /^[+#./;?&]/.test(expression) || (text !== '' && !/[/?#]/.test(text));
+function afterExpression(expression: string, uri: string, starts: ReadonlySet<number>): Set<number> {
+  const isSimple = !/^[+#./;?&]/.test(expression);
+  const ends = new Set<number>(isSimple ? [] : starts);
+  let open = false;
+  for (let at = 0; at < uri.length; at += 1) {
+    open ||= starts.has(at);
+    if (isSimple && /[/?#]/.test(uri.charAt(at))) open = false;
+    if (open) ends.add(at + 1);
+  }
+  return ends;
 }

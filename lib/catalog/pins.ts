@@ -3,6 +3,7 @@
  * what a model or a person decides by; a tool that says something else than its pin is held back until it is accepted.
  * One upstream may describe a tool differently to different revisions, so each revision has pins of its own.
  */
+import { memberText } from '../protocol/json-text.ts';
 import { isObject, parseJson, type Json, type JsonObject } from '../protocol/message.ts';
 
 /** Definitions by tool, by revision of the protocol. */
@@ -44,20 +45,45 @@ function canonical(value: Json | undefined, levels: number): string | undefined 
 }
 
 export interface Judgement {
-  /** Names of tools whose definition is not the pinned one. */
+  /** Names of tools whose definition is not the accepted one. */
   readonly held: ReadonlySet<string>;
-  /** Tools without a pin. */
+  /** Tools to be pinned: seen for the first time, or for the first time in this revision and no different. */
   readonly unpinned: readonly ToolDefinition[];
 }
 
 export function judge(pins: Pins, revision: string, tools: readonly ToolDefinition[]): Judgement {
-  const pinned = pins.get(revision);
+  const isHeld = (tool: ToolDefinition): boolean => rejectedFor(pins, revision, tool) !== undefined;
   return {
-    held: new Set(
-      tools.filter(({ name, definition }) => (pinned?.get(name) ?? definition) !== definition).map(({ name }) => name),
-    ),
-    unpinned: tools.filter(({ name }) => pinned?.has(name) !== true),
+    held: new Set(tools.filter(isHeld).map(({ name }) => name)),
+    unpinned: tools.filter((tool) => pins.get(revision)?.has(tool.name) !== true && !isHeld(tool)),
   };
+}
+
+/**
+ * The accepted definition that this one is not; undefined when it may be trusted. What is new to a revision is compared
+ * with the others, so that a change is no news only because nobody spoke that revision before.
+ */
+export function rejectedFor(pins: Pins, revision: string, { name, definition }: ToolDefinition): string | undefined {
+  const own = pins.get(revision)?.get(name);
+  if (own !== undefined) return own === definition ? undefined : own;
+  const others = [...pins.values()].flatMap((tools) => tools.get(name) ?? []);
+  return others.some((other) => agree(other, definition)) ? undefined : others[0];
+}
+
+/** A revision may lack a field that another one has; what both have is the same. */
+function agree(left: string, right: string): boolean {
+  if (left === right) return true;
+  const [one, other] = [memberTexts(left), memberTexts(right)];
+  return [...one].every(([key, text]) => !other.has(key) || other.get(key) === text);
+}
+
+function memberTexts(definition: string): ReadonlyMap<string, string | undefined> {
+  return new Map(
+    DEFINING.flatMap((key) => {
+      const text = memberText(definition, key);
+      return text === undefined ? [] : [[key, text] as const];
+    }),
+  );
 }
 
 /** The pins with these definitions in place of what was there. */

@@ -3,16 +3,25 @@
  * failure of its upstream alone; it is never kept as an empty one.
  */
 import type { Caller } from '../auth/caller.ts';
-import { catalogKey, isFresh, itemsOf, modernAudiences, NO_LIST, textsOf, type Audience } from '../catalog/listing.ts';
+import {
+  catalogKey,
+  EMPTY_LIST,
+  isFresh,
+  isVersionOf,
+  itemsOf,
+  modernAudiences,
+  NO_LIST,
+  textsOf,
+  type Audience,
+} from '../catalog/listing.ts';
 import { nameOf } from '../catalog/merge.ts';
 import type { WholeList } from '../catalog/pages.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import { StoreError, type CatalogKey, type CatalogMember, type CatalogState } from '../ports.ts';
+import { StoreError, type CatalogHead, type CatalogKey, type CatalogMember, type CatalogState } from '../ports.ts';
 import { announcedClientCapabilities } from '../protocol/capabilities.ts';
 import { LATEST_LEGACY, LATEST_MODERN, type Era } from '../protocol/era.ts';
-import type { ListMember } from '../protocol/methods.ts';
 import { lacksLegacy, modernVersions, upstreamKey } from '../upstream/eras.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import type { SessionKeeper } from '../upstream/legacy.ts';
@@ -20,7 +29,7 @@ import { connectionTools, eraTools } from './connection-tools.ts';
 import { failureOfEnd } from './ending.ts';
 import type { Scope } from './errand.ts';
 import { fetchMember } from './fetching.ts';
-import { keepList } from './keeping.ts';
+import { keepList, noteChange } from './keeping.ts';
 import type { Line } from './upstream-call.ts';
 import { keeperFor } from './upstream-sessions.ts';
 import type { Work } from './work.ts';
@@ -89,6 +98,11 @@ export interface Reader {
 
 /** In the order of what is wanted. Rejects with what the stores throw. */
 export async function listsOf(reader: Reader, wanted: readonly Wanted[]): Promise<readonly Listed[]> {
+  return Promise.all(await askForLists(reader, wanted));
+}
+
+/** As `listsOf`, one by one as they become known. Each must be waited for, before the invocation ends if not before. */
+export async function askForLists(reader: Reader, wanted: readonly Wanted[]): Promise<readonly Promise<Listed>[]> {
   const { work, asker } = reader;
   const shelves = wanted.map((want) => shelvesFor(work, asker, want));
   const states = await statesOf(
@@ -103,15 +117,21 @@ export async function listsOf(reader: Reader, wanted: readonly Wanted[]): Promis
     chosen.flatMap((shelf) => shelf ?? []),
   );
   let next = 0;
-  return Promise.all(
-    wanted.map((want, index) => {
-      const shelf = chosen[index];
-      const text = shelf === undefined ? undefined : texts[next++];
-      return shelf === undefined || text === undefined
-        ? fetchList(reader, want, filled[index]!)
-        : recalled(work, want.upstream, shelf, text);
-    }),
-  );
+  const asking = new Map<ServerUpstream, Promise<Listed>>();
+  return wanted.map(async (want, index) => {
+    const shelf = chosen[index];
+    const text = shelf === undefined ? undefined : texts[next++];
+    if (shelf !== undefined && text !== undefined) return recalled(work, want.upstream, shelf, text);
+    const listed = fetchAfter(asking.get(want.upstream), () => fetchList(reader, want, filled[index]!));
+    asking.set(want.upstream, listed);
+    return listed;
+  });
+}
+
+/** Lists of one upstream are asked for one after another, in one session; one that fails speaks for those after it. */
+async function fetchAfter(before: Promise<Listed> | undefined, fetch: () => Promise<Listed>): Promise<Listed> {
+  const earlier = await before;
+  return earlier?.kind === 'unavailable' ? earlier : fetch();
 }
 
 /** What is kept saves asking, no more: a store that does not answer costs upstreams a request, and no client its list. */
@@ -242,9 +262,10 @@ async function fetchList(reader: Reader, want: Wanted, shelves: readonly FilledS
     const fetched = await fetchMember(line, member);
     if (fetched.kind === 'failed') return { kind: 'unavailable', upstream, failure: fetched.failure };
     const { era, list } = fetched;
-    const ttlMs = ttlOf(list, era, upstream);
     const shelf = shelves.find(({ audience }) => audience.era === era && suits(audience, list));
-    if (shelf !== undefined) {
+    const isDoubtful = list.text === EMPTY_LIST && hadItems(work, shelf?.state.head);
+    const ttlMs = isDoubtful ? 0 : ttlOf(list, era, upstream);
+    if (shelf !== undefined && !isDoubtful) {
       const { version, clientCapabilities, shared } = shelf.audience;
       const place = { ...want, key: shelf.key, state: shelf.state, shared, asked: { version, clientCapabilities } };
       keepList(work, place, { text: list.text, ttlMs, fetchedAt, wantedAt: fetchedAt });
@@ -268,6 +289,15 @@ async function fetchList(reader: Reader, want: Wanted, shelves: readonly FilledS
   }
 }
 
+/**
+ * A server that has just been restarted may list nothing for a moment. An empty list is passed on, but does not take the
+ * place of one with items while that is kept: the upstream is asked again until it has something, or a day is over.
+ */
+export function hadItems({ ports }: Work, before: CatalogHead | undefined): boolean {
+  if (before === undefined) return false;
+  return ![EMPTY_LIST, NO_LIST].some((text) => isVersionOf(before.version, text, ports.ids));
+}
+
 /** A modern list says how long it is fresh; for one that says nothing, the operator does. */
 export function ttlOf(list: WholeList, era: Era, { config }: ServerUpstream): number {
   return era === 'modern' && list.text !== NO_LIST ? (list.ttlMs ?? 0) : config.listTtlMs;
@@ -285,12 +315,6 @@ function startListing({ work, patienceMs }: Reader, { config }: ServerUpstream) 
     idleMs: config.idleTimeoutMs,
     endsAt: work.invocation.endsAt,
   });
-}
-
-/** Whoever asks next, in whatever environment, asks the upstream. */
-export function noteChange(work: Work, upstream: ServerUpstream, members: readonly ListMember[]): void {
-  const key = upstreamKey(upstream, work.ports.ids);
-  for (const member of members) work.defer(() => work.stores.catalog.countChange(key, member));
 }
 
 /** An upstream does not know a tool: if it is listed, the list is not what it was. */

@@ -5,19 +5,28 @@ import type { Failure } from '../errors.ts';
 import type { CatalogMember } from '../ports.ts';
 import { announcedServerCapabilities } from '../protocol/capabilities.ts';
 import { LATEST_MODERN, type Era } from '../protocol/era.ts';
-import { isObject, JSON_RPC, requestText, type JsonObject } from '../protocol/message.ts';
-import { LIST_METHODS, type ListMember } from '../protocol/methods.ts';
+import { isObject, JSON_RPC, requestText } from '../protocol/message.ts';
+import type { JsonObject, NotificationMessage, RequestMessage } from '../protocol/message.ts';
+import { LIST_METHODS, listsChangedBy, type ListMember } from '../protocol/methods.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import type { CallEnd } from '../upstream/fault.ts';
 import { failureOfEnd } from './ending.ts';
+import { noteChange } from './keeping.ts';
 import { callUpstream, type Line, type UpstreamRequest } from './upstream-call.ts';
+import { forSeveralCalls } from './upstream-sessions.ts';
 
 export type Fetched =
   | { readonly kind: 'fetched'; readonly era: Era; readonly list: WholeList }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
-export function fetchMember(line: Line, member: CatalogMember): Promise<Fetched> {
-  return member === 'introduction' ? readIntroduction(line) : readPages(line, member);
+export async function fetchMember(line: Line, member: CatalogMember): Promise<Fetched> {
+  if (member === 'introduction') return readIntroduction(line);
+  const { keeper, close } = forSeveralCalls(line.work, line.upstream, line.keeper);
+  try {
+    return await readPages({ ...line, keeper }, member);
+  } finally {
+    close();
+  }
 }
 
 /** All pages, one after the other. */
@@ -49,9 +58,16 @@ function ended({ work, upstream, connection }: Line, end: CallEnd): Fetched {
 }
 
 async function lastEvent(line: Line, request: UpstreamRequest) {
-  for await (const event of callUpstream(line, request))
-    if (event.kind !== 'interim' && event.kind !== 'opened') return event;
+  for await (const event of callUpstream(line, request)) {
+    if (event.kind === 'interim') noteAnnouncement(line, event.message);
+    else if (event.kind !== 'opened') return event;
+  }
   return { kind: 'end', end: { kind: 'upstream-closed' } } as const;
+}
+
+/** A change is a change, whatever it is announced beside. */
+function noteAnnouncement({ work, upstream }: Line, message: NotificationMessage | RequestMessage): void {
+  if (message.kind === 'notification') noteChange(work, upstream, listsChangedBy(message.method));
 }
 
 /** How an upstream introduces itself: what it can do, and what to know of it. */
@@ -65,6 +81,7 @@ async function readIntroduction(line: Line): Promise<Fetched> {
   for await (const event of callUpstream(line, discoverRequest(line))) {
     switch (event.kind) {
       case 'interim':
+        noteAnnouncement(line, event.message);
         continue;
       case 'failure':
         return { kind: 'failed', failure: event.failure };

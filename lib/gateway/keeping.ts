@@ -3,6 +3,8 @@ import { cacheText, isVersionOf, itemsOf, textsOf, versionOf } from '../catalog/
 import { compareLists } from '../catalog/merge.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { CatalogHead, CatalogKey, CatalogMember, CatalogState, NewCatalogHead } from '../ports.ts';
+import type { ListMember } from '../protocol/methods.ts';
+import { upstreamKey } from '../upstream/eras.ts';
 import type { Work } from './work.ts';
 
 /** A list that nobody can use any more is kept for a while: to say what changed, and where a URI went. */
@@ -48,8 +50,9 @@ export function keepList(work: Work, place: Place, list: NewList): void {
     shared,
     asked,
   };
-  work.defer(() => writeList(work, place, head, text, isSame ? before : undefined));
+  // Before it is replaced: what was there may not be readable for long.
   if (before !== undefined && !isSame) work.defer(() => tellChange(work, place, before, text));
+  work.defer(() => writeList(work, place, head, text, isSame ? before : undefined));
 }
 
 async function writeList(
@@ -86,4 +89,10 @@ async function tellChange(
     changed: changed.slice(0, MAX_NAMED),
     removed: removed.slice(0, MAX_NAMED),
   });
+}
+
+/** Whoever asks next, in whatever environment, asks the upstream. */
+export function noteChange(work: Work, upstream: ServerUpstream, members: readonly ListMember[]): void {
+  const key = upstreamKey(upstream, work.ports.ids);
+  for (const member of members) work.defer(() => work.stores.catalog.countChange(key, member));
 }

@@ -1,6 +1,6 @@
 /** Lists: all pages of every upstream of a virtual server, as one page. */
-import { itemsOf } from '../catalog/listing.ts';
-import { mergeLists } from '../catalog/merge.ts';
+import { itemsOf, seenThrough } from '../catalog/listing.ts';
+import { mergeItems, toClientItems, type ClientItem } from '../catalog/merge.ts';
 import { toWire } from '../errors.ts';
 import { listItemToClient } from '../protocol/call.ts';
 import type { RequestMessage } from '../protocol/message.ts';
@@ -61,12 +61,10 @@ async function merged(
   const shares = await Promise.all(
     available.map(async (list) => ({
       upstream: list.upstream,
-      items: (member === 'tools' ? await withoutHeldTools(visit, list) : itemsOf(list.text)).flatMap(
-        (item) => listItemToClient(member, item, list.era, scope.era) ?? [],
-      ),
+      items: await itemsToClient(visit, scope, member, list),
     })),
   );
-  const { items, lost, tooLong } = mergeLists(member, shares, server);
+  const { items, lost, tooLong } = mergeItems(member, shares, server);
   if (available.some(({ isNew }) => isNew)) {
     const { requestId } = visit.invocation;
     for (const claim of lost) {
@@ -88,6 +86,24 @@ async function merged(
   ];
   const text = `{"jsonrpc":"2.0","id":${request.idText},"result":{${members.join(',')}}}`;
   return { kind: 'final', text, status: 200, outcome: 'ok', errorKind: null };
+}
+
+/** What pins hold back is decided anew each time. */
+async function itemsToClient(
+  visit: Visit,
+  scope: Scope,
+  member: ListMember,
+  list: Available,
+): Promise<readonly ClientItem[]> {
+  const { upstream, era, text } = list;
+  const translated = (items: readonly string[]): readonly ClientItem[] => {
+    const readable = items.flatMap((item) => listItemToClient(member, item, era, scope.era) ?? []);
+    return toClientItems(member, readable, upstream);
+  };
+  if (member === 'tools' && upstream.config.pin) return translated(await withoutHeldTools(visit, list));
+  const { prefix, tools } = upstream.view;
+  const view = JSON.stringify([member, era, scope.era, prefix, tools ?? null]);
+  return seenThrough(view, text, visit.shared.catalogCache, () => translated(itemsOf(text)));
 }
 
 function toUnavailable({ upstream, failure }: Unavailable) {

@@ -1,17 +1,18 @@
 /** Keeps lists fresh that callers share, on nobody's behalf: whoever asks next finds what the upstream has now. */
+import { EMPTY_LIST } from '../catalog/listing.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import type { CatalogHead, CatalogKey, UpstreamSession } from '../ports.ts';
+import type { CatalogHead, CatalogKey } from '../ports.ts';
 import { isModernVersion } from '../protocol/era.ts';
 import { newTally } from '../upstream/fault.ts';
-import { closeUpstreamSession, type SessionKeeper } from '../upstream/legacy.ts';
+import type { SessionKeeper } from '../upstream/legacy.ts';
 import { upstreamKey } from '../upstream/eras.ts';
-import { ttlOf } from './catalogs.ts';
-import { asAfterword, connectionTools, eraTools } from './connection-tools.ts';
+import { hadItems, ttlOf } from './catalogs.ts';
+import { connectionTools, eraTools } from './connection-tools.ts';
 import { fetchMember } from './fetching.ts';
 import { keepList } from './keeping.ts';
 import type { Line } from './upstream-call.ts';
-import { freshKeeper } from './upstream-sessions.ts';
+import { forSeveralCalls, freshKeeper } from './upstream-sessions.ts';
 import type { Work } from './work.ts';
 
 /** What no client has caused to be asked for this long is not kept fresh, in milliseconds. */
@@ -44,57 +45,37 @@ interface KeptList {
   readonly head: CatalogHead;
 }
 
-/** One audience after another list, in one upstream session. */
+/** One list after another, in one upstream session; an introduction takes one of its own, since it is made by opening. */
 async function refreshAudience(work: Work, upstream: ServerUpstream, lists: readonly KeptList[]): Promise<boolean[]> {
   const { endsAt } = work.invocation;
   const deadline = startDeadline(work.ports.clock, { totalMs: REFRESH_MS, idleMs: undefined, endsAt });
-  const session = new RunSession(lists[0]!.head);
+  const fresh = keeperOfAudience(work, lists[0]!.head);
+  const several = forSeveralCalls(work, upstream, fresh);
   const results: boolean[] = [];
   try {
-    for (const list of lists) results.push(await refreshList(work, upstream, list, session, deadline));
+    for (const list of lists) {
+      const keeper = list.key.member === 'introduction' ? fresh : several.keeper;
+      results.push(await refreshList(work, upstream, list, keeper, deadline));
+    }
     return results;
   } finally {
     deadline.stop();
-    const { opened } = session;
-    if (opened !== undefined) {
-      work.defer(() => asAfterword(work, (tools) => closeUpstreamSession(upstream, opened, tools)));
-    }
+    several.close();
   }
 }
 
-/** The upstream session of one run, opened when it is first needed. */
-class RunSession {
-  readonly #identity: CatalogHead['asked'];
-  opened: UpstreamSession | undefined;
-
-  constructor({ asked }: CatalogHead) {
-    this.#identity = asked;
-  }
-
-  /** An upstream introduces itself only when a session is opened, so that `introduction` takes one of its own. */
-  keeper(work: Work, introduction: boolean): SessionKeeper {
-    const { version, clientCapabilities } = this.#identity;
-    const fresh = freshKeeper({ clientInfo: work.shared.identity, clientCapabilities, logLevel: undefined });
-    const identity = { ...fresh.identity, protocolVersion: version };
-    if (introduction) return { ...fresh, identity };
-    return {
-      ...fresh,
-      identity,
-      current: async () => this.opened,
-      attach: async (session) => {
-        this.opened = session;
-        return { kind: 'attached' };
-      },
-      endsWithCall: false,
-    };
-  }
+/** Tells the upstream what whoever asked first told it. */
+function keeperOfAudience(work: Work, { asked }: CatalogHead): SessionKeeper {
+  const { version, clientCapabilities } = asked;
+  const fresh = freshKeeper({ clientInfo: work.shared.identity, clientCapabilities, logLevel: undefined });
+  return { ...fresh, identity: { ...fresh.identity, protocolVersion: version } };
 }
 
 async function refreshList(
   work: Work,
   upstream: ServerUpstream,
   { key, head }: KeptList,
-  session: RunSession,
+  keeper: SessionKeeper,
   deadline: Deadline,
 ): Promise<boolean> {
   const fetchedAt = work.ports.clock.now();
@@ -105,7 +86,7 @@ async function refreshList(
     upstream,
     preferred: era,
     requestedVersion: head.asked.version,
-    keeper: session.keeper(work, key.member === 'introduction'),
+    keeper,
     deadline,
     connection,
     eras: eraTools(work, connection),
@@ -115,6 +96,7 @@ async function refreshList(
   // What it says in the other era is for another audience, which asks for itself.
   if (fetched.kind === 'failed' || fetched.era !== era || state === undefined) return false;
   const { list } = fetched;
+  if (list.text === EMPTY_LIST && hadItems(work, state.head)) return true;
   const place = { upstream, member: key.member, key, state, shared: head.shared, asked: head.asked };
   const { wantedAt } = head;
   keepList(work, place, { text: list.text, ttlMs: ttlOf(list, era, upstream), fetchedAt, wantedAt });

@@ -6,16 +6,20 @@ import type { Call } from '../protocol/call.ts';
 import { JSON_RPC } from '../protocol/message.ts';
 import { LEGACY_CODES } from '../protocol/translation/error.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
-import { askerOf, LISTING_MS, listsOf, noteChange, type Listed } from './catalogs.ts';
-import { endingOfFailure, type RelayReply } from './ending.ts';
+import { askerOf, askForLists, type Listed } from './catalogs.ts';
+import { endingOfFailure, type Ending, type RelayReply } from './ending.ts';
 import type { Scope } from './errand.ts';
+import { noteChange } from './keeping.ts';
 import { relay } from './relay.ts';
 import type { Visit } from './visit.ts';
+
+/** An upstream that lists more slowly than this does not keep a read waiting, in milliseconds. */
+const ROUTING_MS = 5000;
 
 /** Who has a URI changes more slowly than what is in it: lists this old still say where it is, in milliseconds. */
 const ROUTING_TOLERANCE_MS = 60_000;
 
-/** Asks whoever has the resource; where nobody says so, each upstream with resources until one knows it. */
+/** Asks whoever has the resource; where nobody says so, each upstream with resources until one knows it. A read may be tried elsewhere: it changes nothing. */
 export async function* relayToOwner(
   visit: Visit,
   scope: Scope,
@@ -23,22 +27,31 @@ export async function* relayToOwner(
   uri: string,
   tally: UpstreamTally,
 ): AsyncGenerator<RelayReply, void> {
-  const lists = await resourceLists(visit, scope, tally);
+  const lists = await resourceLists(visit, scope, uri, tally);
   const candidates = candidatesFor(uri, lists);
-  for (const [index, upstream] of candidates.entries()) {
-    const isLast = index === candidates.length - 1;
-    const errand = { visit, scope, call, upstream, targetName: uri, tally: { ...newTally(tally.cost) } };
+  /** Why one that may have had it could not say so. */
+  let failed: Ending | undefined;
+  let unknown: Ending | undefined;
+  for (const upstream of candidates) {
+    const errand = { visit, scope, call, upstream, targetName: uri, tally: newTally(tally.cost) };
     for await (const reply of relay(errand)) {
-      const isUnknown = reply.kind === 'final' && UNKNOWN_RESOURCE.has(reply.errorKind);
-      // Its lists said otherwise: they are old.
-      if (isUnknown && isListed(lists, upstream, uri)) noteChange(visit, upstream, ['resources', 'resourceTemplates']);
-      if (isUnknown && !isLast) continue;
-      Object.assign(tally, errand.tally);
-      yield reply;
-      if (reply.kind === 'final') return;
+      if (reply.kind === 'interim') {
+        yield reply;
+      } else if (UNKNOWN_RESOURCE.has(reply.errorKind)) {
+        // Its lists said otherwise: they are old.
+        if (isListed(lists, upstream, uri)) noteChange(visit, upstream, ['resources', 'resourceTemplates']);
+        unknown = reply;
+      } else if (candidates.length > 1 && reply.errorKind?.startsWith('upstream-') === true) {
+        failed ??= reply;
+      } else {
+        Object.assign(tally, errand.tally);
+        yield reply;
+        return;
+      }
     }
   }
-  yield endingOfFailure(unknownName({ what: 'resource', name: uri }), call.request.idText);
+  const none = unknownName({ what: 'resource', name: uri });
+  yield failed ?? unknown ?? endingOfFailure(none, call.request.idText);
 }
 
 /** In either era's words (server/resources, "Error Handling"), or because the upstream knows no resources at all. */
@@ -56,15 +69,28 @@ function isListed(lists: readonly ResourceLists[], upstream: ServerUpstream, uri
   );
 }
 
-async function resourceLists(visit: Visit, scope: Scope, tally: UpstreamTally): Promise<readonly ResourceLists[]> {
+/** Waits for no more lists than it takes to know who has the URI. */
+async function resourceLists(
+  visit: Visit,
+  scope: Scope,
+  uri: string,
+  tally: UpstreamTally,
+): Promise<readonly ResourceLists[]> {
   const { upstreams } = scope.server;
+  const asker = askerOf(visit, scope);
+  const reader = { work: visit, asker, patienceMs: ROUTING_MS, tally, toleranceMs: ROUTING_TOLERANCE_MS };
   const wanted = upstreams.flatMap((upstream) => [
     { upstream, member: 'resources' as const },
     { upstream, member: 'resourceTemplates' as const },
   ]);
-  const asker = askerOf(visit, scope);
-  const reader = { work: visit, asker, patienceMs: LISTING_MS, tally, toleranceMs: ROUTING_TOLERANCE_MS };
-  const lists = await listsOf(reader, wanted);
+  const asked = await askForLists(reader, wanted);
+  visit.defer(() => Promise.all(asked));
+  for (const [index, upstream] of upstreams.entries()) {
+    const resources = itemsIn(await asked[2 * index]!);
+    const owned: ResourceLists = { upstream, resources, templates: undefined, hasResources: false };
+    if (candidatesFor(uri, [owned]).length > 0) return [owned];
+  }
+  const lists = await Promise.all(asked);
   return upstreams.map((upstream, index) => {
     const [resources, templates] = lists.slice(2 * index, 2 * index + 2) as [Listed, Listed];
     return {

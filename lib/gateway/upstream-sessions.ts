@@ -34,9 +34,12 @@ function clientSessionKeeper(
   const { clientSessions } = work.stores;
   return {
     identity: session,
-    current: async () => attachedSession(session, upstream),
-    attach: (opened, replaces) =>
-      work.within(deadline, clientSessions.attach(session.key, upstream.name, opened, replaces)),
+    current: async () => work.attached.get(upstream.name) ?? attachedSession(session, upstream),
+    attach: async (opened, replaces) => {
+      const outcome = await work.within(deadline, clientSessions.attach(session.key, upstream.name, opened, replaces));
+      if (outcome.kind !== 'gone') work.attached.set(upstream.name, outcome.kind === 'lost' ? outcome.winner : opened);
+      return outcome;
+    },
     logLevel: session.logLevel,
     latestLogLevel: async () => (await work.within(deadline, clientSessions.read(session.key)))?.logLevel,
     levelOfCall: undefined,
@@ -156,5 +159,30 @@ function sharedKeeper(
     levelOfCall: logLevel,
     endsWithCall: false,
     canAsk: false,
+  };
+}
+
+/** A keeper whose session ends with the call, made to serve several calls; whoever made it closes it after the last one. */
+export function forSeveralCalls(
+  work: Work,
+  upstream: ServerUpstream,
+  keeper: SessionKeeper,
+): { readonly keeper: SessionKeeper; readonly close: () => void } {
+  if (!keeper.endsWithCall) return { keeper, close: () => {} };
+  let opened: UpstreamSession | undefined;
+  const shared: SessionKeeper = {
+    ...keeper,
+    current: async () => opened,
+    attach: async (session, replaces) => {
+      opened = session;
+      return keeper.attach(session, replaces);
+    },
+    endsWithCall: false,
+  };
+  return {
+    keeper: shared,
+    close: () => {
+      if (opened !== undefined) closeLater(work, upstream, opened);
+    },
   };
 }

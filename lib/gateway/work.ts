@@ -3,7 +3,7 @@ import { virtualServers, type ServerUpstream, type VirtualServer } from '../cata
 import { newCatalogCache, type CatalogCache } from '../catalog/listing.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { DeadlineExpired, type Deadline } from '../policies/deadline.ts';
-import type { Invocation, Ports, Stores, StoreTally } from '../ports.ts';
+import type { Invocation, Ports, Stores, StoreTally, UpstreamSession } from '../ports.ts';
 import type { JsonObject } from '../protocol/message.ts';
 import type { EraCache } from '../upstream/eras.ts';
 import { SERVER_INFO } from './identity.ts';
@@ -44,6 +44,8 @@ export class Work {
   readonly invocation: Invocation;
   readonly stores: Stores;
   readonly storeTally: StoreTally = { requests: 0 };
+  /** Upstream sessions that were attached to its client session since that was read, by upstream. */
+  readonly attached = new Map<string, UpstreamSession>();
   protected readonly arrivedAt: number;
   protected readonly began: number;
   readonly #deferred = new Set<Promise<void>>();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { planCall, virtualServers, type VirtualServer } from '../../lib/catalog/plan.ts';
+import { planCall, upstreamNamed, upstreamOfName, virtualServers, type VirtualServer } from '../../lib/catalog/plan.ts';
 import { configOf } from '../config/sample.ts';
 import { callOf, requestText } from '../protocol/samples.ts';
 
@@ -7,11 +7,14 @@ const config = configOf({
   upstreams: {
     time: { url: 'http://127.0.0.1:9081/mcp', prefix: 'time' },
     plain: { url: 'http://127.0.0.1:9082/mcp', prefix: '' },
+    files: { url: 'http://127.0.0.1:9083/mcp', prefix: 'fs' },
   },
   servers: {
     default: { upstreams: ['time'] },
     clock: { upstreams: ['time'], tools: ['time__n*'] },
     plain: { upstreams: ['plain'] },
+    many: { upstreams: ['plain', 'time', 'files'] },
+    prefixed: { upstreams: ['files', 'time'], tools: ['time__n*', 'fs__read'] },
   },
 });
 
@@ -27,16 +30,21 @@ const planOf = (method: string, params?: object, name = 'default', era: 'modern'
   planCall(callOf(requestText(method, params), era), server(name));
 
 describe('virtual servers', () => {
-  test('are those of the configuration, each with its upstream and its view', () => {
-    expect([...servers.keys()]).toEqual(['default', 'clock', 'plain']);
+  test('are those of the configuration, each with its upstreams and its view', () => {
+    expect([...servers.keys()]).toEqual(['default', 'clock', 'plain', 'many', 'prefixed']);
     expect(server('clock')).toEqual({
       name: 'clock',
-      upstream: { name: 'time', config: config.upstreams['time'], view: { prefix: 'time', tools: ['time__n*'] } },
+      upstreams: [{ name: 'time', config: config.upstreams['time'], view: { prefix: 'time', tools: ['time__n*'] } }],
     });
   });
 
+  test('have their upstreams in the order of the configuration', () => {
+    expect(server('many').upstreams.map(({ name }) => name)).toEqual(['plain', 'time', 'files']);
+    expect(server('prefixed').upstreams.map(({ name }) => name)).toEqual(['files', 'time']);
+  });
+
   test('show all tools when they name none', () => {
-    expect(server('default').upstream.view).toEqual({ prefix: 'time', tools: undefined });
+    expect(server('default').upstreams.map(({ view }) => view)).toEqual([{ prefix: 'time', tools: undefined }]);
   });
 
   test.each(['__proto__', 'constructor', 'toString', ''])('have none that is called %j', (name) => {
@@ -53,13 +61,21 @@ describe('the plan', () => {
     expect(planOf(method, {}, 'default', era)).toEqual({ ok: true, value: { kind: 'answer' } });
   });
 
-  test.each(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'logging/setLevel'])(
-    'for %s is the upstream, for nothing in particular',
-    (method) => {
-      const { upstream } = server('default');
-      expect(planOf(method)).toEqual({ ok: true, value: { kind: 'one', upstream, targetName: undefined } });
-    },
-  );
+  describe.each(['default', 'many'])('on the virtual server %s', (name) => {
+    test.each([
+      ['tools/list', 'tools'],
+      ['prompts/list', 'prompts'],
+      ['resources/list', 'resources'],
+      ['resources/templates/list', 'resourceTemplates'],
+    ])('for %s is the list of %s', (method, member) => {
+      expect(planOf(method, {}, name)).toEqual({ ok: true, value: { kind: 'list', member } });
+      expect(planOf(method, {}, name, 'modern')).toEqual({ ok: true, value: { kind: 'list', member } });
+    });
+
+    test('for logging/setLevel is that every upstream is told', () => {
+      expect(planOf('logging/setLevel', { level: 'info' }, name)).toEqual({ ok: true, value: { kind: 'all' } });
+    });
+  });
 
   test.each([
     ['tools/call', { name: 'time__now' }, 'now'],
@@ -69,7 +85,8 @@ describe('the plan', () => {
     ['completion/complete', { ref: { type: 'ref/prompt', name: 'time__brief' } }, 'brief'],
     ['completion/complete', { ref: { type: 'ref/resource', uri: 'time://{x}' } }, 'time://{x}'],
   ])('for %s with %j names the target %s', (method, params, targetName) => {
-    expect(planOf(method, params)).toMatchObject({ ok: true, value: { kind: 'one', targetName } });
+    const [upstream] = server('default').upstreams;
+    expect(planOf(method, params)).toEqual({ ok: true, value: { kind: 'one', upstream, targetName } });
   });
 
   test('passes names through where there is no prefix', () => {
@@ -116,5 +133,78 @@ describe('the plan', () => {
 
   test('does not hide prompts by the patterns for tools', () => {
     expect(planOf('prompts/get', { name: 'time__then' }, 'clock')).toMatchObject({ ok: true });
+  });
+});
+
+describe('the plan on several upstreams', () => {
+  const routeOf = (method: string, params: object, name = 'many') => {
+    const plan = planOf(method, params, name);
+    if (!plan.ok) return plan.failure.kind;
+    return plan.value.kind === 'one' ? [plan.value.upstream.name, plan.value.targetName] : plan.value.kind;
+  };
+
+  test.each([
+    ['time__now', ['time', 'now']],
+    ['fs__read', ['files', 'read']],
+    ['fs__time__now', ['files', 'time__now']],
+    ['fs__', ['files', '']],
+    ['now', ['plain', 'now']],
+    ['other__now', ['plain', 'other__now']],
+    ['files__read', ['plain', 'files__read']],
+    ['__now', ['plain', '__now']],
+    ['time_now', ['plain', 'time_now']],
+    ['Time__now', ['plain', 'Time__now']],
+    ['', ['plain', '']],
+  ])('routes the name %j by its prefix alone', (name, route) => {
+    expect(routeOf('tools/call', { name })).toEqual(route);
+    expect(routeOf('prompts/get', { name })).toEqual(route);
+    expect(routeOf('completion/complete', { ref: { type: 'ref/prompt', name } })).toEqual(route);
+  });
+
+  test.each(['other__now', 'now', 'files__read', '__now', 'constructor', ''])(
+    'knows nobody for %j when every upstream has a prefix',
+    (name) => {
+      expect(routeOf('prompts/get', { name }, 'prefixed')).toBe('unknown-name');
+    },
+  );
+
+  test('shows the tools of each upstream that the patterns name', () => {
+    expect(routeOf('tools/call', { name: 'time__now' }, 'prefixed')).toEqual(['time', 'now']);
+    expect(routeOf('tools/call', { name: 'fs__read' }, 'prefixed')).toEqual(['files', 'read']);
+    expect(routeOf('tools/call', { name: 'time__then' }, 'prefixed')).toBe('unknown-name');
+    expect(routeOf('tools/call', { name: 'fs__write' }, 'prefixed')).toBe('unknown-name');
+  });
+
+  test.each(['resources/read', 'resources/subscribe', 'resources/unsubscribe'])(
+    'leaves it to the lists who has the URI of %s, whatever it looks like',
+    (method) => {
+      for (const uri of ['time://x', 'time__now', '']) {
+        expect(planOf(method, { uri }, 'many')).toEqual({ ok: true, value: { kind: 'owner', uri } });
+      }
+    },
+  );
+
+  test('leaves it to the lists who completes a resource', () => {
+    const ref = { type: 'ref/resource', uri: 'time://{x}' };
+    expect(planOf('completion/complete', { ref }, 'many')).toEqual({
+      ok: true,
+      value: { kind: 'owner', uri: 'time://{x}' },
+    });
+  });
+});
+
+describe('an upstream of a virtual server', () => {
+  test('is found by its name, and no other', () => {
+    expect(upstreamNamed(server('many'), 'files')?.name).toBe('files');
+    for (const name of ['fs', 'nobody', '', 'constructor']) {
+      expect(upstreamNamed(server('many'), name)).toBeUndefined();
+    }
+    expect(upstreamNamed(server('default'), 'files')).toBeUndefined();
+  });
+
+  test('owns the names behind its prefix; the one without a prefix owns the rest', () => {
+    expect(upstreamOfName('fs__a', server('many'))?.name).toBe('files');
+    expect(upstreamOfName('nobody__a', server('many'))?.name).toBe('plain');
+    expect(upstreamOfName('nobody__a', server('prefixed'))).toBeUndefined();
   });
 });

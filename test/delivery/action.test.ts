@@ -30,7 +30,7 @@ function record(subject: Partial<ActionSubject> = {}) {
     openStores: createMemoryStores(),
     transport: createMemoryTransport(() => ({ failure: 'unreachable', sent: false })),
     tracer: noopTracer,
-    actionLog: { write: (action) => void lines.push(action), defect: () => {} },
+    actionLog: { write: (action) => void lines.push(action), defect: () => {}, notice: () => {} },
   };
   const invocation = {
     requestId: 'r',

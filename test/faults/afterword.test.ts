@@ -74,7 +74,11 @@ async function giveUp(upstream: SlowUpstream) {
     openStores: createMemoryStores(),
     transport: upstream,
     tracer: noopTracer,
-    actionLog: { write: () => undefined, defect: (_requestId, error) => upstream.called.reject(error) },
+    actionLog: {
+      write: () => undefined,
+      notice: () => undefined,
+      defect: (_requestId, error) => upstream.called.reject(error),
+    },
   });
   const send = (message: object, more: Readonly<Record<string, string>> = {}): Promise<HttpResponse> => {
     const body = JSON.stringify({ jsonrpc: '2.0', ...message });

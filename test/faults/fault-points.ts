@@ -86,6 +86,9 @@ function pointedStores(stores: Stores): Stores {
     clientSessions: pointedStore('clientSessions', stores.clientSessions),
     mailbox: pointedStore('mailbox', stores.mailbox),
     upstreamEras: pointedStore('upstreamEras', stores.upstreamEras),
+    upstreamSessions: pointedStore('upstreamSessions', stores.upstreamSessions),
+    catalog: pointedStore('catalog', stores.catalog),
+    pins: pointedStore('pins', stores.pins),
   };
 }
 

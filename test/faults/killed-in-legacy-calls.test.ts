@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clientSessionKey } from '../../lib/adapters/dynamodb/table.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { TABLE_NAME } from '../../lib/local/dynamodb.ts';
-import { post, send, type LegacySession } from '../support/wire.ts';
+import { openLegacySession, post, send, type LegacySession } from '../support/wire.ts';
 import { expectNobodyStuck, KILLING_MS, type Attempt, type Kind } from './killing.ts';
 import { callInSession, expectServedInSession, legacyCall, openWorld, type World } from './world.ts';
 
@@ -29,17 +29,39 @@ function sayIn({ url }: World, session: LegacySession, tag: string, message: obj
   };
 }
 
+/** The attempt is initialize there, where another client has to be served afterwards. */
+function initializeAt(url: string, tag: string): Attempt {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'wire', version: '1' } };
+  return {
+    send: (mark) => post(url, { jsonrpc: '2.0', id: tag, method: 'initialize', params }, mark),
+    next: async () => expectServedInSession(url, await openLegacySession(url), `after ${tag}`),
+  };
+}
+
 const kinds: Readonly<Record<string, Kind>> = {
-  'within initialize': {
-    least: 11,
-    among: ['POST initialize before', 'POST notifications/initialized after', 'clientSessions.create after'],
-    async prepare({ url, openSession }, tag) {
-      const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'wire', version: '1' } };
-      const initialize = { jsonrpc: '2.0', id: tag, method: 'initialize', params };
-      return {
-        send: (mark) => post(url('legacy'), initialize, mark),
-        next: async () => expectServedInSession(url('legacy'), await openSession(), `after ${tag}`),
-      };
+  'within initialize, while it meets the upstream': {
+    least: 20,
+    among: [
+      'catalog.heads after',
+      'upstreamEras.read after',
+      'POST initialize before',
+      'POST notifications/initialized after',
+      'upstreamEras.write after',
+      'catalog.write before',
+      'catalog.write after',
+      'clientSessions.create after',
+    ],
+    prepare: async ({ strangerUrl }, tag) => initializeAt(strangerUrl('old'), tag),
+  },
+
+  'within initialize, where the upstream is known': {
+    least: 6,
+    among: ['catalog.heads before', 'catalog.heads after', 'clientSessions.create before', 'answer before', 'settled'],
+    async prepare({ strangerUrl, stage }, tag) {
+      const url = strangerUrl('old');
+      const { send } = initializeAt(url, `before ${tag}`);
+      await stage.run(send);
+      return initializeAt(url, tag);
     },
   },
 

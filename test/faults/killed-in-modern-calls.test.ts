@@ -15,6 +15,21 @@ function callAt(url: string, tag: string, tool?: string): Attempt {
   };
 }
 
+/** The attempt is a list of the tools there, and has to be followed by another one. */
+function listAt(url: string, tag: string): Attempt {
+  const list = (mark: Headers = {}) => {
+    const { body, headers } = modernRequest('tools/list', {}, { id: tag });
+    return post(url, body, { ...headers, ...mark });
+  };
+  return {
+    send: list,
+    next: async () => {
+      expect((await list()).messages[0]?.result?.tools).toContainEqual({ name: 'ok', inputSchema: { type: 'object' } });
+      await expectServedModern(url, `after ${tag}`);
+    },
+  };
+}
+
 const kinds: Readonly<Record<string, Kind>> = {
   'within a call': {
     least: 6,
@@ -55,18 +70,41 @@ const kinds: Readonly<Record<string, Kind>> = {
     },
   },
 
-  'while it learns that an upstream lacks the era': {
+  'while it learns that an upstream lacks the era, and calls it in the other': {
     least: 24,
-    among: ['POST server/discover after', 'POST initialize after', 'DELETE before', 'upstreamEras.write after'],
-    async prepare({ strangerUrl }, tag) {
+    among: [
+      'POST server/discover after',
+      'POST initialize after',
+      'POST tools/call before',
+      'DELETE before',
+      'upstreamEras.write after (2)',
+    ],
+    prepare: async ({ strangerUrl }, tag) => callAt(strangerUrl('old'), tag),
+  },
+
+  'in a session of its own': {
+    least: 14,
+    among: ['POST initialize before', 'POST tools/call after', 'DELETE before', 'DELETE after'],
+    async prepare({ stage, strangerUrl }, tag) {
       const url = strangerUrl('old');
-      return {
-        send: (mark) => callModern(url, tag, { mark }),
-        next: async () => {
-          const { status, messages } = await callModern(url, `after ${tag}`);
-          expect([status, messages[0]?.error?.code]).toEqual([400, -32022]);
-        },
-      };
+      await stage.run((mark) => callModern(url, `before ${tag}`, { mark }));
+      return callAt(url, tag);
+    },
+  },
+
+  'within a list': {
+    least: 20,
+    among: ['catalog.heads after', 'POST tools/list after', 'catalog.write before', 'catalog.write after'],
+    prepare: async ({ strangerUrl }, tag) => listAt(strangerUrl('both'), tag),
+  },
+
+  'within a list that is kept': {
+    least: 6,
+    among: ['catalog.heads before', 'catalog.heads after', 'catalog.texts before', 'catalog.texts after'],
+    async prepare({ stage, strangerUrl }, tag) {
+      const url = strangerUrl('old');
+      await stage.run((mark) => listAt(url, `before ${tag}`).send(mark));
+      return listAt(url, tag);
     },
   },
 

@@ -83,6 +83,7 @@ test('so is one that the upstream answers with 400 and a word about the session'
 
 test('a call is sent twice at most when no session lasts, and has not run', async () => {
   const peer = await openPeer(gateway.url('scripted'), 'legacy');
+  await expectServed(peer);
   scripted.onCall(({ response }) => void response.writeHead(404).end());
   const begun = scripted.received.length;
   const { status, messages } = await peer.call('ok', { a: 1 });

@@ -9,6 +9,7 @@ import { clientAddress } from '../../lib/adapters/dynamodb/sdk.ts';
 import { createDynamoStores } from '../../lib/adapters/dynamodb/stores.ts';
 import { startDynamoDb, TABLE_NAME } from '../../lib/local/dynamodb.ts';
 import type { Stores } from '../../lib/ports.ts';
+import { parseJson } from '../../lib/protocol/message.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 import { openGate } from '../support/signal-box.ts';
 import type { Signal } from '../support/signals.ts';
@@ -151,8 +152,17 @@ export interface Records {
   inspect(): Promise<{ readonly faults: readonly string[]; readonly kinds: readonly string[] }>;
 }
 
-/** The longest that any record lives, in milliseconds. */
-const LONGEST_LIFE_MS = 24 * 60 * 60 * 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** What has to be true of the records of one kind (`docs/storage-schema.md`). */
+interface Kind {
+  /** The longest that one lives. */
+  readonly lifeMs: number;
+  /** How much later than it expires DynamoDB may delete it. */
+  readonly graceMs: number;
+  /** Reads it as an environment would. Rejects when it is not whole. */
+  readonly read: () => Promise<unknown>;
+}
 
 type Item = Readonly<Record<string, { readonly S?: string; readonly N?: string }>>;
 
@@ -194,19 +204,34 @@ async function scan(database: DynamoDBClient): Promise<Item[]> {
 }
 
 async function inspectItem(item: Item, stores: Stores): Promise<{ kind: string; fault: string | undefined }> {
-  const [, owner = ''] = (item['pk']?.S ?? '').split('#');
-  const [kind = '', about = ''] = (item['sk']?.S ?? '').split('#');
-  const readers: Readonly<Record<string, () => Promise<unknown>>> = {
-    session: () => stores.clientSessions.read(owner),
-    cancellation: () => stores.mailbox.peekCancellation(owner, about),
-    eras: () => stores.upstreamEras.read(owner),
-  };
+  const [place = '', owner = ''] = (item['pk']?.S ?? '').split('#');
+  const [word = '', about = ''] = (item['sk']?.S ?? '').split('#');
+  const kind = place === 'upstream-session' ? 'shared session' : word;
+  const rules = kindsOf(item, owner, about, stores)[kind];
   const lifeMs = Number(item['expiresAt']?.N) - Date.now();
-  const ttlMs = Number(item['ttl']?.N) * 1000 - Date.now();
-  const read = readers[kind];
-  if (read === undefined) return { kind, fault: 'is of a kind that this test does not know' };
-  if (!(lifeMs > 0 && lifeMs <= LONGEST_LIFE_MS)) return { kind, fault: `expires in ${lifeMs} ms` };
+  const ttlMs = Number(item['ttl']?.N) * 1000 - Date.now() - (rules?.graceMs ?? 0);
+  if (rules === undefined) return { kind, fault: 'is of a kind that this test does not know' };
+  if (!(lifeMs > 0 && lifeMs <= rules.lifeMs)) return { kind, fault: `expires in ${lifeMs} ms` };
   if (!(ttlMs > lifeMs - 1000 && ttlMs < lifeMs + 2000)) return { kind, fault: `is deleted in ${ttlMs} ms` };
   // One that its owner has removed in the meantime is read as nothing, and is in nobody's way.
-  return { kind, fault: await read().then(() => undefined, String) };
+  return { kind, fault: await rules.read().then(() => undefined, String) };
+}
+
+function kindsOf(item: Item, owner: string, about: string, stores: Stores): Readonly<Record<string, Kind>> {
+  return {
+    session: { lifeMs: DAY_MS, graceMs: DAY_MS, read: () => stores.clientSessions.read(owner) },
+    'shared session': { lifeMs: DAY_MS, graceMs: DAY_MS, read: () => stores.upstreamSessions.read(owner) },
+    cancellation: { lifeMs: DAY_MS, graceMs: 0, read: () => stores.mailbox.peekCancellation(owner, about) },
+    eras: { lifeMs: DAY_MS, graceMs: 0, read: () => stores.upstreamEras.read(owner) },
+    head: { lifeMs: DAY_MS, graceMs: 0, read: () => readLists(owner, item['version']?.S, stores) },
+    // It means nothing without its head, which is written after it.
+    part: { lifeMs: 2 * DAY_MS, graceMs: 0, read: async () => undefined },
+  };
+}
+
+/** A head that is in place has the whole of its text. */
+async function readLists(upstream: string, version: string | undefined, { catalog }: Stores): Promise<void> {
+  const heads = (await catalog.headsOf(upstream)).filter(({ head }) => head.version === version);
+  const texts = await catalog.texts(heads);
+  for (const text of texts) if (text === undefined || parseJson(text) === undefined) throw new Error('has no text');
 }

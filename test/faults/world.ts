@@ -36,8 +36,9 @@ export interface World {
   url(server: 'modern' | 'legacy' | 'asking'): string;
   /** Address of a virtual server whose upstream, of both eras or of the legacy one only, the gateway has yet to meet. */
   strangerUrl(eras: 'both' | 'old'): string;
+  /** A session that has called its upstream, and so has an upstream session. */
   openSession(options?: LegacyOptions): Promise<LegacySession>;
-  /** A session whose upstream session could not be opened with it. */
+  /** A session without an upstream session. */
   openLoneSession(): Promise<LegacySession>;
   /** How often an upstream was sent a call with this tag; `stale` is an upstream session in which it ran none. */
   executions(tag: string, stale?: string): number;
@@ -58,13 +59,18 @@ export async function openWorld(): Promise<World> {
   const bystander = await openLegacySession(gateway.url('legacy'));
   let strangers = 0;
   let bystanderCalls = 0;
+  let firstCalls = 0;
 
   return {
     stage,
     upstream,
     url: (server) => gateway.url(server),
     strangerUrl: (eras) => gateway.url(`${eras}-${(strangers += 1)}`),
-    openSession: (options) => openLegacySession(gateway.url('legacy'), options),
+    async openSession(options) {
+      const session = await openLegacySession(gateway.url('legacy'), options);
+      await expectServedInSession(gateway.url('legacy'), session, `first ${(firstCalls += 1)}`);
+      return session;
+    },
     async openLoneSession() {
       upstream.onMethod('initialize', 'http-500');
       const session = await openLegacySession(gateway.url('legacy'));

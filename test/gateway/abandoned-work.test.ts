@@ -29,7 +29,11 @@ test('a store that outlasts the call holds the invocation open until it answers'
     },
     transport: { send: async () => ({ kind: 'failure', cause: 'aborted', sent: false }) },
     tracer: noopTracer,
-    actionLog: { write: () => undefined, defect: (_requestId, error) => reading.reject(error) },
+    actionLog: {
+      write: () => undefined,
+      notice: () => undefined,
+      defect: (_requestId, error) => reading.reject(error),
+    },
   });
   const { body: message, headers: mirrored } = modernRequest('tools/call', { name: 'up__slow', arguments: {} });
   const body = JSON.stringify(message);

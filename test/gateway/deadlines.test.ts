@@ -220,12 +220,13 @@ describe.each(LEGS)('$name', (leg) => {
   test('a call whose session cannot be opened in time has not run', async () => {
     const clock = createManualClock();
     const { gateway, upstream } = await openFaulty('legacy', { leg, clock, upstream: { timeoutMs: 5000 } });
-    await upstream.stop();
+    await gateway.client.connect('2025-11-25');
+    await gateway.settled();
+    // The upstream is known by now, so that this one has no upstream session.
     const peer = await gateway.client.connect('2025-11-25');
-    await upstream.start();
     upstream.onMethod('initialize', 'hang');
     const answer = peer.call('up__ok');
-    await upstream.received(({ method }) => method === 'initialize');
+    await upstream.received(({ method }) => method === 'initialize', 2);
     clock.advance(5000);
     expect((await answer).error).toMatchObject({
       code: 1005,

@@ -6,33 +6,67 @@ import { createManualClock } from '../support/manual-clock.ts';
 import { openScripted } from './fixtures.ts';
 
 describe.each(LEGS)('$name, an upstream that lacks the modern era', (leg) => {
-  test('is asked again after a minute, however many clients were refused meanwhile', async () => {
+  test('is asked again after a minute, however many clients were served in the other meanwhile', async () => {
     const clock = createManualClock();
     const { gateway, upstream } = await openScripted({ leg, clock, environments: 1 });
     upstream.on('server/discover', ({ response }) => void response.writeHead(404).end());
     const peer = await gateway.client.connect('2026-07-28');
-    for (let refusal = 0; refusal < 3; refusal += 1) {
-      expect((await peer.call('up__ok')).error.code).toBe(-32022);
+    for (let call = 0; call < 3; call += 1) {
+      expect((await peer.call('up__ok')).result).toBeDefined();
       await gateway.settled();
       clock.advance(20_000);
     }
+    expect(upstream.of('server/discover')).toHaveLength(1);
+    expect(upstream.of('initialize')).toHaveLength(3);
     upstream.on('server/discover', (incoming) => incoming.answer({ supportedVersions: ['2026-07-28'] }));
     clock.advance(1000);
     expect((await peer.call('up__ok')).result).toBeDefined();
+    expect(upstream.of('server/discover')).toHaveLength(2);
+    expect(upstream.of('initialize')).toHaveLength(3);
   });
 
-  test('is not written down anew for one more client that is refused', async () => {
+  test('is not written down anew for one more client that is served in the other', async () => {
     const { gateway, upstream } = await openScripted({ leg, environments: 1 });
     upstream.on('server/discover', ({ response }) => void response.writeHead(404).end());
-    const remembered = () => gateway.stores.upstreamEras.read(cryptoIds.digest(upstream.url));
+    const remembered = () => gateway.stores.upstreamEras.read(cryptoIds.digest(JSON.stringify([upstream.url, []])));
     const peer = await gateway.client.connect('2026-07-28');
     await peer.call('up__ok');
     await gateway.settled();
     const before = await remembered();
     await peer.call('up__ok');
     await gateway.settled();
-    expect(before?.versions.modern).toEqual([]);
+    expect(before).toMatchObject({ versions: { modern: [], legacy: ['2025-11-25'] }, transport: 'http' });
     expect(await remembered()).toEqual(before);
+  });
+});
+
+describe.each(LEGS)('$name, an upstream that lacks the legacy era', (leg) => {
+  test('is asked for a session again after a minute, however many clients were served in the other meanwhile', async () => {
+    const clock = createManualClock();
+    const { gateway, upstream } = await openScripted({ leg, clock, environments: 1 });
+    upstream.on('initialize', ({ response }) => void response.writeHead(404).end());
+    const peer = await gateway.client.connect('2025-11-25');
+    for (let call = 0; call < 3; call += 1) {
+      expect((await peer.call('up__ok')).result).toBeDefined();
+      await gateway.settled();
+      clock.advance(20_000);
+    }
+    expect(upstream.of('initialize')).toHaveLength(1);
+    upstream.asUsual('initialize');
+    clock.advance(1000);
+    expect((await peer.call('up__ok')).result).toBeDefined();
+    expect(upstream.of('initialize')).toHaveLength(2);
+    expect(upstream.of('tools/call').at(-1)?.sessionId).toBeDefined();
+  });
+
+  test('is not thought to lack it because it was down', async () => {
+    const { gateway, upstream } = await openScripted({ leg, environments: 1 });
+    upstream.on('initialize', ({ response }) => void response.writeHead(503).end());
+    const peer = await gateway.client.connect('2025-11-25');
+    expect((await peer.call('up__ok')).error).toMatchObject({ code: 1009, data: { status: 503 } });
+    upstream.asUsual('initialize');
+    expect((await peer.call('up__ok')).result).toBeDefined();
+    expect(upstream.of('tools/call').map(({ sessionId }) => sessionId)).toEqual([expect.any(String)]);
   });
 });
 

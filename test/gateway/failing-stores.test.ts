@@ -9,7 +9,7 @@ import { StoreError, type Stores } from '../../lib/ports.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { initializeMessage, LEGS, type Harness } from '../support/gateway-harness.ts';
 import type { WireResponse } from '../support/wire.ts';
-import { openFaulty } from './fixtures.ts';
+import { openFaulty, openScripted } from './fixtures.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -30,6 +30,9 @@ function createTrouble() {
       clientSessions: guard('clientSessions', stores.clientSessions),
       mailbox: guard('mailbox', stores.mailbox),
       upstreamEras: guard('upstreamEras', stores.upstreamEras),
+      upstreamSessions: guard('upstreamSessions', stores.upstreamSessions),
+      catalog: guard('catalog', stores.catalog),
+      pins: guard('pins', stores.pins),
     }),
     /** `operation` is the store and its method. */
     fail(operation: string, error: Error = new StoreError(operation, 'TROUBLE in the table', new Error('SECRET'))) {
@@ -184,6 +187,155 @@ describe.each(LEGS)('$name', (leg) => {
       await gateway.settled();
       expect(gateway.takeDefects()).toEqual([expect.any(StoreError)]);
     });
+  });
+
+  describe.each(['2026-07-28', '2025-11-25'])('a database without its catalog, for a %s client', (revision) => {
+    const listed = { tools: [{ name: 'up__a' }] };
+    const openListing = async (...[options]: Parameters<typeof openScripted>) => {
+      const opened = await openScripted({ leg, ...options });
+      const lists: { tools: object[] } = { tools: [{ name: 'a' }] };
+      opened.upstream.on('tools/list', ({ answer, modern }) =>
+        answer({ ...lists, ...(modern ? { ttlMs: 60_000, cacheScope: 'public' } : {}) }),
+      );
+      return { ...opened, lists };
+    };
+
+    test('that tells nothing costs the upstream a request for each list, and the client nothing', async () => {
+      const trouble = createTrouble();
+      const { gateway, upstream } = await openListing(trouble);
+      const peer = await gateway.client.connect(revision);
+      await gateway.settled();
+      trouble.fail('catalog.heads');
+      for (const environment of gateway.environments) {
+        const { status, messages } = await peer.through(environment).request('tools/list');
+        expect([status, messages[0].result]).toMatchObject([200, listed]);
+        expect(gateway.takeDefects()).toEqual([expect.any(StoreError)]);
+      }
+      expect(upstream.of('tools/list')).toHaveLength(2);
+      await gateway.settled();
+    });
+
+    test('that tells nothing still lets a client in', async () => {
+      const trouble = createTrouble();
+      const { gateway, upstream } = await openListing(trouble);
+      upstream.hello = { instructions: 'Be kind.' };
+      trouble.fail('catalog.heads');
+      const peer = await gateway.client.connect(revision);
+      const introduced = peer.initialized ?? (await peer.request('server/discover')).messages[0].result;
+      expect(introduced.instructions).toBe('Be kind.');
+      expect((await peer.call('up__a')).result).toBeDefined();
+      await gateway.settled();
+      expect(gateway.takeDefects()).toEqual([expect.any(StoreError)]);
+    });
+
+    test('that loses the texts of lists has them asked for again', async () => {
+      const trouble = createTrouble();
+      const { gateway, upstream } = await openListing(trouble);
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(revision);
+      await peer.request('tools/list');
+      await gateway.settled();
+      trouble.fail('catalog.texts');
+      // This environment has never seen the text.
+      const { status, messages } = await peer.through(second!).request('tools/list');
+      expect([status, messages[0].result]).toMatchObject([200, listed]);
+      expect(gateway.takeDefects()).toEqual([expect.any(StoreError)]);
+      expect(upstream.of('tools/list')).toHaveLength(2);
+      await gateway.settled();
+    });
+
+    test('that cannot say what a list was before gives the list that it is', async () => {
+      const trouble = createTrouble();
+      const clock = createManualClock();
+      const { gateway, lists } = await openListing({ ...trouble, clock });
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(revision);
+      await peer.request('tools/list');
+      await gateway.settled();
+      clock.advance(60_000);
+      lists.tools = [{ name: 'b' }];
+      trouble.fail('catalog.texts');
+      const { status, messages } = await peer.through(second!).request('tools/list');
+      expect([status, messages[0].result]).toMatchObject([200, { tools: [{ name: 'up__b' }] }]);
+      await gateway.settled();
+      expect(gateway.takeDefects()).toEqual([expect.any(StoreError)]);
+    });
+
+    test.each(['catalog.write', 'catalog.renew', 'catalog.countChange'])(
+      'that fails later, in %s, does no harm to an answer',
+      async (operation) => {
+        const trouble = createTrouble();
+        const clock = createManualClock();
+        const { gateway, upstream } = await openListing({ ...trouble, clock });
+        upstream.onCall(({ say, answer }) => {
+          say({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
+          answer({ content: [] });
+        });
+        const peer = await gateway.client.connect(revision);
+        if (operation === 'catalog.renew') await peer.request('tools/list');
+        await gateway.settled();
+        clock.advance(60_000);
+        trouble.fail(operation);
+        const { status, messages } = await peer.request('tools/list');
+        expect([status, messages[0].result]).toMatchObject([200, listed]);
+        expect((await peer.call('up__x')).result).toMatchObject({ content: [] });
+        await gateway.settled();
+        expect(gateway.takeDefects()).toEqual([expect.any(StoreError)]);
+        trouble.end();
+        for (const environment of gateway.environments) {
+          const again = await peer.through(environment).request('tools/list');
+          expect(again.messages[0].result).toMatchObject(listed);
+        }
+      },
+    );
+  });
+
+  describe('a database that cannot, for calls that share an upstream session,', () => {
+    const shared = { era: 'legacy', isolation: 'shared' };
+
+    test('tell of the session makes the call fail before it is sent', async () => {
+      const trouble = createTrouble();
+      const { gateway, upstream } = await openFaulty('legacy', { leg, upstream: shared, ...trouble });
+      const peer = await gateway.client.connect('2026-07-28');
+      trouble.fail('upstreamSessions.read');
+      expectUnavailable(gateway, await peer.request('tools/call', { name: 'up__ok' }, { id: 1 }), 1);
+      expect(upstream.requests).toEqual([]);
+      trouble.end();
+      expect((await peer.call('up__ok')).result).toBeDefined();
+    });
+
+    test('keep the session makes the call fail before it is sent, and closes what was opened', async () => {
+      const trouble = createTrouble();
+      const { gateway, upstream } = await openFaulty('legacy', { leg, upstream: shared, ...trouble });
+      const peer = await gateway.client.connect('2026-07-28');
+      trouble.fail('upstreamSessions.keep');
+      expectUnavailable(gateway, await peer.request('tools/call', { name: 'up__ok' }, { id: 1 }), 1);
+      await gateway.settled();
+      expect(upstream.calls('ok')).toEqual([]);
+      expect(upstream.sessions).toEqual([]);
+      trouble.end();
+      for (const environment of gateway.environments) {
+        expect((await peer.through(environment).call('up__ok')).result).toBeDefined();
+      }
+      expect(upstream.sessions).toHaveLength(1);
+    });
+  });
+
+  describe.each(['2026-07-28', '2025-11-25'])('a database without its pins, for a %s client', (revision) => {
+    test.each(['pins.read', 'pins.write'])(
+      'lets no tool be seen or called that nobody has judged: %s',
+      async (operation) => {
+        const trouble = createTrouble();
+        const { gateway, upstream } = await openFaulty('both', { leg, upstream: { pin: true }, ...trouble });
+        const peer = await gateway.client.connect(revision);
+        trouble.fail(operation);
+        expectUnavailable(gateway, await peer.request('tools/list', {}, { id: 1 }), 1);
+        expectUnavailable(gateway, await peer.request('tools/call', { name: 'up__ok' }, { id: 2 }), 2);
+        expect(upstream.calls('ok')).toEqual([]);
+        trouble.end();
+        expect((await peer.call('up__ok')).result).toBeDefined();
+      },
+    );
   });
 
   test('a failure in a batch is told to each of its requests', async () => {

@@ -1,7 +1,7 @@
 /** Modern clients: what a request must say about itself, and what comes back. */
 import { describe, expect, test } from 'vitest';
 import { createManualClock } from '../support/manual-clock.ts';
-import { LEGS, messagesOf } from '../support/gateway-harness.ts';
+import { LEGS, messagesOf, REVISIONS } from '../support/gateway-harness.ts';
 import { modernRequest } from '../support/wire.ts';
 import { openFaulty, openScripted } from './fixtures.ts';
 
@@ -423,12 +423,12 @@ describe.each(LEGS)('$name', (leg) => {
       });
     });
 
-    test('names the versions that both the gateway and the upstream speak', async () => {
+    test('names every version that the gateway speaks, whatever the upstream does', async () => {
       const { gateway, upstream } = await openScripted({ leg });
       upstream.hello = { supportedVersions: ['2099-01-01', '2025-06-18', 7, '2026-07-28', '2024-11-05'] };
       const peer = await gateway.client.connect('2026-07-28');
       const { messages } = await peer.request('server/discover');
-      expect(messages[0].result.supportedVersions).toEqual(['2026-07-28', '2025-06-18']);
+      expect(messages[0].result.supportedVersions).toEqual([...REVISIONS]);
     });
 
     test('does not wait longer than two seconds for its upstream', async () => {
@@ -441,7 +441,12 @@ describe.each(LEGS)('$name', (leg) => {
       clock.advance(2000);
       const { status, messages } = await answer;
       expect(status).toBe(200);
-      expect(messages[0].result).toMatchObject({ supportedVersions: ['2026-07-28'], ttlMs: 0, cacheScope: 'private' });
+      expect(messages[0].result).toMatchObject({
+        supportedVersions: [...REVISIONS],
+        capabilities: { tools: {}, prompts: {}, resources: {}, completions: {} },
+        ttlMs: 0,
+        cacheScope: 'private',
+      });
     });
 
     test('answers while its upstream is down', async () => {

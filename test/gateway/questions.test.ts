@@ -97,12 +97,27 @@ describe.each(LEGS)('$name', (leg) => {
       askOnCall(upstream, 1);
       const asked = await gateway.client.connect('2025-11-25', { capabilities: CAPABILITIES });
       const other = await gateway.client.connect('2025-11-25', { capabilities: CAPABILITIES });
+      await other.request('prompts/get', { name: 'up__p' });
       const { question } = await callAndHear(gateway, asked);
       await other.respond(question.id, { result: { stolen: true } });
       const forged = await upstream.receive(({ message }) => message?.result?.stolen === true);
       const [call] = upstream.of('tools/call');
       expect(forged.sessionId).toBeDefined();
       expect(forged.sessionId).not.toBe(call?.sessionId);
+    });
+
+    test('of a client that has called nobody goes nowhere', async () => {
+      const { gateway, upstream } = await openScripted({ leg });
+      askOnCall(upstream, 1);
+      const asked = await gateway.client.connect('2025-11-25', { capabilities: CAPABILITIES });
+      const { question, final } = await callAndHear(gateway, asked);
+      await gateway.environments[0]!.connect('2025-11-25', { capabilities: CAPABILITIES });
+      const other = await gateway.client.connect('2025-11-25', { capabilities: CAPABILITIES });
+      const before = upstream.received.length;
+      expect((await other.respond(question.id, { result: { stolen: true } })).status).toBe(400);
+      expect(upstream.received).toHaveLength(before);
+      await asked.respond(question.id, { result: { ok: true } });
+      expect((await final()).result.heard.result).toEqual({ ok: true });
     });
 
     test.each([

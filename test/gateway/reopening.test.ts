@@ -149,18 +149,27 @@ describe.each(LEGS)('$name', (leg) => {
     expect(upstream.of('tools/call')).toHaveLength(1);
   });
 
-  test('an upstream that has become modern says so to the client it can serve no more', async () => {
+  test('an upstream that has become modern is called in its new era', async () => {
     const { gateway, upstream } = await openScripted({ leg });
     const peer = await gateway.client.connect('2025-11-25');
-    upstream.onCall(({ response }) => void response.writeHead(404).end());
+    upstream.onCall(({ modern, response, answer }) => {
+      if (modern) answer({ content: [] });
+      else response.writeHead(404).end();
+    });
     upstream.on('initialize', ({ fail }) =>
       fail(-32022, 'Unsupported protocol version', { supported: ['2026-07-28'] }),
     );
-    const { error } = await peer.call('up__x');
-    expect(error).toMatchObject({
-      code: -32602,
-      data: { upstream: 'up', requested: '2025-11-25', supported: ['2026-07-28'] },
-    });
+    const before = upstream.received.length;
+    expect((await peer.call('up__x')).result).toEqual({ content: [] });
+    expect(upstream.received.slice(before).map(({ message }): unknown => message.method)).toEqual([
+      'tools/call',
+      'initialize',
+      'server/discover',
+      'tools/call',
+    ]);
+    await gateway.settled();
+    const other = await gateway.client.connect('2025-11-25');
+    expect((await other.call('up__x')).result).toEqual({ content: [] });
   });
 
   test('an upstream that refuses a new session for a reason of its own is quoted', async () => {

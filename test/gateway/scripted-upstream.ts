@@ -125,6 +125,8 @@ export class ScriptedUpstream {
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
     if (httpMethod === 'DELETE') return void response.writeHead(200).end();
+    // It offers no stream beside its answers.
+    if (httpMethod === 'GET') return void response.writeHead(405).end();
     if (message.method === undefined) {
       this.#questions.get(JSON.stringify(message.id))?.(message);
       return this.take(response);

@@ -54,11 +54,13 @@ describe.each(LEGS)('$name', (leg) => {
       expect((await peer.call('up__ok')).result).toBeDefined();
     });
 
-    test('goes down to the revision that its upstream knows', async () => {
+    test('agrees upon the revision of the client, whatever its upstream knows', async () => {
       const { gateway, upstream } = await openScripted({ leg });
       upstream.hello = { protocolVersion: '2025-03-26' };
       const peer = await gateway.client.connect('2025-11-25');
-      expect(peer.initialized.protocolVersion).toBe('2025-03-26');
+      expect(peer.initialized.protocolVersion).toBe('2025-11-25');
+      expect((await peer.call('up__x')).result).toBeDefined();
+      expect(upstream.of('tools/call')[0]?.headers['mcp-protocol-version']).toBe('2025-03-26');
     });
 
     test('tells each side of the other only what can be carried', async () => {
@@ -119,8 +121,53 @@ describe.each(LEGS)('$name', (leg) => {
       expect(sessionId).toMatch(/^[\x21-\x7e]{32,}$/);
       expect(again.headers['mcp-session-id']).toMatch(/^[\x21-\x7e]{32,}$/);
       expect(again.headers['mcp-session-id']).not.toBe(sessionId);
-      expect(upstream.sessions).toHaveLength(2);
+      const second = { 'mcp-session-id': String(again.headers['mcp-session-id']) };
       expect((await first.call('up__ok')).result).toBeDefined();
+      const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'up__ok' } };
+      expect((await gateway.client.post(call, second)).messages[0].result).toBeDefined();
+      expect(new Set(upstream.calls('ok').map(({ sessionId: own }) => own)).size).toBe(2);
+    });
+
+    test('attaches the upstream session that it had to open to be introduced', async () => {
+      const { gateway, upstream } = await openFaulty('legacy', { leg });
+      const peer = await gateway.client.connect('2025-11-25');
+      const opened = upstream.sessions;
+      expect(opened).toHaveLength(1);
+      await peer.call('up__ok');
+      await gateway.settled();
+      expect(upstream.calls('ok').map(({ sessionId }) => sessionId)).toEqual(opened);
+      expect(upstream.sessions).toEqual(opened);
+    });
+
+    test('opens no upstream session where the introduction is known; the first call does', async () => {
+      const { gateway, upstream } = await openFaulty('legacy', { leg });
+      const { initialized } = await gateway.client.connect('2025-11-25');
+      await gateway.settled();
+      const before = upstream.requests.length;
+      for (const environment of gateway.environments) {
+        const peer = await environment.connect('2025-11-25');
+        expect(peer.initialized).toEqual(initialized);
+      }
+      expect(upstream.requests).toHaveLength(before);
+      const peer = await gateway.client.connect('2025-11-25');
+      expect((await peer.call('up__ok')).result).toBeDefined();
+      expect(upstream.requests.slice(before).map(({ method }) => method)).toEqual([
+        'initialize',
+        'notifications/initialized',
+        'tools/call',
+      ]);
+    });
+
+    test('asks for the introduction anew after a minute', async () => {
+      const clock = createManualClock();
+      const { gateway, upstream } = await openScripted({ leg, clock });
+      await gateway.client.connect('2025-11-25');
+      await gateway.settled();
+      upstream.hello = { instructions: 'Be quick.' };
+      clock.advance(59_999);
+      expect((await gateway.client.connect('2025-11-25')).initialized).not.toHaveProperty('instructions');
+      clock.advance(1);
+      expect((await gateway.client.connect('2025-11-25')).initialized.instructions).toBe('Be quick.');
     });
 
     test('does not wait longer than two seconds for its upstream, which is called later', async () => {

@@ -191,22 +191,44 @@ describe.each(LEGS)('$name', (leg) => {
     ]);
   });
 
-  test('lists keep their cursors and everything else that is in them', async () => {
+  test('lists are one page, of all pages of the upstream, with everything that is in their items', async () => {
     const { gateway, upstream } = await openScripted({ leg });
-    upstream.on('tools/list', ({ answer, params }) =>
-      answer({
-        tools: [{ name: 'a', 'x-new': { y: 1 } }, { name: 7 }, 'junk'],
-        nextCursor: `after-${params?.cursor}`,
-        'x-more': [1],
-      }),
-    );
+    const pages: Record<string, object> = {
+      first: { tools: [{ name: 'a', 'x-new': { y: 1 } }, { name: 7 }, {}], nextCursor: 'c1', 'x-more': [1] },
+      c1: { tools: [], nextCursor: '' },
+      '': { tools: [{ name: 'b' }, { name: 'a', title: 'again' }] },
+    };
+    upstream.on('tools/list', ({ answer, params }) => answer(pages[params?.cursor ?? 'first'] ?? {}));
     const peer = await gateway.client.connect('2025-11-25');
-    const { messages } = await peer.request('tools/list', { cursor: 'c1' });
-    expect(messages[0].result).toEqual({
-      tools: [{ name: 'up__a', 'x-new': { y: 1 } }],
-      nextCursor: 'after-c1',
-      'x-more': [1],
-    });
+    const { messages } = await peer.request('tools/list');
+    expect(messages[0].result).toEqual({ tools: [{ name: 'up__a', 'x-new': { y: 1 } }, { name: 'up__b' }] });
+    expect(upstream.of('tools/list').map(({ message }): unknown => message.params)).toEqual([
+      {},
+      { cursor: 'c1' },
+      { cursor: '' },
+    ]);
+  });
+
+  test('a list that holds something that is no item is not taken for a list', async () => {
+    const { gateway, upstream } = await openScripted({ leg });
+    upstream.on('tools/list', ({ answer }) => answer({ tools: [{ name: 'a' }, 'junk'] }));
+    const peer = await gateway.client.connect('2025-11-25');
+    const { messages } = await peer.request('tools/list');
+    expect(messages[0].error).toMatchObject({ code: 1008, data: { upstream: 'up' } });
+    upstream.on('tools/list', ({ answer }) => answer({ tools: [{ name: 'a' }] }));
+    expect((await peer.request('tools/list')).messages[0].result).toEqual({ tools: [{ name: 'up__a' }] });
+  });
+
+  test.each(REVISIONS)('a cursor of a %s client is none that the gateway gave out', async (revision) => {
+    const { gateway, upstream } = await openScripted({ leg });
+    const peer = await gateway.client.connect(revision);
+    const before = upstream.received.length;
+    for (const method of ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']) {
+      const { status, messages } = await peer.request(method, { cursor: 'c1' }, { id: 'l' });
+      expect(status).toBe(200);
+      expect(messages).toMatchObject([{ id: 'l', error: { code: -32602 } }]);
+    }
+    expect(upstream.received).toHaveLength(before);
   });
 
   test('headers that are configured reach the upstream, those of the client do not', async () => {

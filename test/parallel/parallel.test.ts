@@ -164,6 +164,7 @@ function serveCore({ actions, defects }: { readonly actions: Action[]; readonly 
     tracer: noopTracer,
     actionLog: {
       write: (action) => void actions.push(action),
+      notice: () => undefined,
       defect: (_, error) => void defects.push(error),
     },
   });

@@ -2,7 +2,7 @@
  * Through the local gateway, real clients get from `@modelcontextprotocol/server-everything` what they get from it
  * directly. It speaks the legacy era only.
  */
-import { Client, StreamableHTTPClientTransport, UnsupportedProtocolVersionError } from '@modelcontextprotocol/client';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 import { startEverything, type Everything } from '../support/upstreams.ts';
@@ -82,8 +82,11 @@ let gateway: TestGateway;
 beforeAll(async () => {
   everything = await startEverything();
   const config = {
-    upstreams: { every: { url: everything.url, tools: { 'get-roots-list': { timeoutMs: 1000 } } } },
-    servers: { default: { upstreams: ['every'] } },
+    upstreams: {
+      every: { url: everything.url, tools: { 'get-roots-list': { timeoutMs: 1000 } } },
+      shared: { url: everything.url, prefix: 'every', isolation: 'shared' },
+    },
+    servers: { default: { upstreams: ['every'] }, shared: { upstreams: ['shared'] } },
   };
   gateway = await startTestGateway(config, { environments: 24 });
 });
@@ -151,23 +154,62 @@ test('every legacy client cancels a call, which then ends at the gateway as well
   await Promise.all(closings.map((close) => close()));
 });
 
+/** Steps of one era only, among them the calls of a tool that only runs as a task. */
+const OF_ONE_ERA = /^(?:ping|log level|tool simulate-research-query .*)$/;
+
+/** Members that only one era has. */
+const MEMBERS_OF_ONE_ERA = new Set(['ttlMs', 'cacheScope', 'execution', 'io.modelcontextprotocol/serverInfo']);
+
+/** Findings without what cannot be the same in both eras. */
+function inBothEras(findings: unknown): unknown {
+  const { tools, ...steps } = findings as {
+    readonly tools: readonly { readonly execution?: { taskSupport?: string } }[];
+  };
+  const reachable = tools.filter(({ execution }) => execution?.taskSupport !== 'required');
+  const shared = Object.entries(steps).filter(([name]) => !OF_ONE_ERA.test(name));
+  return JSON.parse(
+    JSON.stringify({ tools: reachable, ...Object.fromEntries(shared) }, (key, value: unknown) => {
+      if (MEMBERS_OF_ONE_ERA.has(key)) return undefined;
+      const isBare = key === '_meta' && Object.keys(value as object).every((name) => MEMBERS_OF_ONE_ERA.has(name));
+      return isBare ? undefined : value;
+    }),
+  );
+}
+
 describe('a modern client', () => {
-  test('is told which revision everything speaks', async () => {
-    const refusal: unknown = await PEERS[MODERN_PEER]!(gateway.url()).catch((error: unknown) => error);
-    if (!(refusal instanceof UnsupportedProtocolVersionError)) throw refusal;
-    expect(refusal.message).toBe('Unsupported protocol version: upstream every speaks 2025-11-25');
-    expect(refusal.supported).toEqual(['2025-11-25']);
+  test('gets the same from everything, which speaks the other era, as a legacy client gets from everything itself', async () => {
+    const [ours, theirs] = ['through-modern', 'direct-modern'];
+    const through = await PEERS[MODERN_PEER]!(gateway.url('shared'));
+    const found = await survey(through, everythingPlan(ours), 'every__');
+    await through.close();
+    const direct = await LEGACY_PEERS['SDK v2, 2025-11-25']!(everything.url);
+    const expected = await survey(direct, everythingPlan(theirs));
+    await direct.close();
+    expect(inBothEras(withoutFreshNames(found, ours))).toEqual(inBothEras(withoutFreshNames(expected, theirs)));
   });
 
-  test('falls back by itself when it may, and works', async () => {
+  test('does not find what an earlier call has left in its session, unless everyone shares one', async () => {
+    const leaveAndRead = async (server: string) => {
+      const { peer, close } = await PEERS[MODERN_PEER]!(gateway.url(server));
+      const name = `left-${server}.gz`;
+      const args = { name, data: 'data:text/plain,left', outputType: 'resourceLink' };
+      const left = await peer.callTool({ name: 'every__gzip-file-as-resource', arguments: args });
+      expect(left.content).toMatchObject([{ type: 'resource_link', uri: `demo://resource/session/${name}` }]);
+      const read = peer.readResource({ uri: `demo://resource/session/${name}` });
+      return await read.then(({ contents }) => contents.length, String).finally(close);
+    };
+    expect(await leaveAndRead('default')).toContain('not found');
+    expect(await leaveAndRead('shared')).toBe(1);
+  });
+
+  test('that may choose its era chooses the modern one, and works', async () => {
     const client = new Client({ name: 'auto', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } });
     const transport = new StreamableHTTPClientTransport(new URL(gateway.url()));
     await client.connect(transport);
-    expect(client.getNegotiatedProtocolVersion()).toBe('2025-11-25');
+    expect(client.getNegotiatedProtocolVersion()).toBe('2026-07-28');
     expect((await client.listTools()).tools.length).toBeGreaterThan(10);
     const { content } = await client.callTool({ name: 'every__get-sum', arguments: { a: 1, b: 2 } });
     expect(content).toEqual([{ type: 'text', text: 'The sum of 1 and 2 is 3.' }]);
-    await transport.terminateSession();
     await client.close();
   });
 });

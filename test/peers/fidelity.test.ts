@@ -5,6 +5,7 @@
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { memberText } from '../../lib/protocol/json-text.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 import { seeded } from '../support/property.ts';
 import { startVerbatimUpstream, type Talk, type VerbatimUpstream } from '../support/verbatim-upstream.ts';
@@ -128,8 +129,11 @@ function notification(method: string, params: string): string {
 
 // ------------------------------------------------------------------------------------------------------------- tests
 
+/** Lists are asked for on the gateway's own behalf; everything else is the client's. */
+const RELAYED = Object.keys(REQUESTS).filter((method) => method !== 'tools/list');
+
 describe.each(REVISIONS)('%s', (revision) => {
-  test.each(Object.keys(REQUESTS))('%s arrives upstream as it was sent', async (method) => {
+  test.each(RELAYED)('%s arrives upstream as it was sent', async (method) => {
     const speaker = await connect(revision);
     upstream.on(method, emptyResult);
     const { messages } = await speaker.send(method, speaker.request(method), MIRRORED[method]);
@@ -208,18 +212,19 @@ describe.each(REVISIONS)('%s', (revision) => {
     expect((await speaker.call()).text).toBe(write(CLIENT.id));
   });
 
-  test('lists keep everything of their items but the names', async () => {
+  test('lists keep everything of their items but the names, and are asked for in the gateway’s own words', async () => {
     const speaker = await connect(revision);
-    const write = (name: string): string =>
-      object(
-        '"resultType":"complete"',
-        '"ttlMs":1.0',
-        `"t\\u006fols":[${richTool(name)},${richTool(name)}]`,
-        '"x":[ ]',
-      );
-    upstream.on('tools/list', ({ idText, answer }) => answer(response(idText, write('"to\\u006fl"'))));
+    const list = (first: string, second: string): string => `[${richTool(first)},${richTool(second)}]`;
+    const own = object('"ttlMs":1.0', `"t\\u006fols":${list('"to\\u006fl"', '"\\"é"')}`, '"x":[ ]');
+    upstream.on('tools/list', ({ idText, answer }) => answer(response(idText, own)));
     const { text } = await speaker.send('tools/list', speaker.request('tools/list'));
-    expect(text).toBe(response(CLIENT.id, write('"up__tool"')));
+    expect(memberText(text, 'id')).toBe(CLIENT.id);
+    const result = memberText(text, 'result') ?? '{}';
+    expect(memberText(result, 'tools')).toBe(list('"up__tool"', JSON.stringify('up__"é')));
+    const around = speaker.modern ? ['tools', 'resultType', 'ttlMs', 'cacheScope', '_meta'] : ['tools'];
+    expect(Object.keys(JSON.parse(result) as object)).toEqual(around);
+    const heard = upstream.last('tools/list');
+    expect(heard.text).not.toMatch(/com.example|traceparent|"x"|progressToken/);
   });
 
   test.each(FORMS)('100 KB of every kind of character arrive in both directions, as %s', async (form) => {
@@ -288,6 +293,9 @@ describe.each(REVISIONS.slice(1))('%s', (revision) => {
 
   test('a notification of the client arrives as it was sent', async () => {
     const speaker = await connect(revision);
+    // Its upstream session is opened by the first call.
+    upstream.on('tools/call', emptyResult);
+    await speaker.call();
     const text = notification('roots/list_changed', object(`"_meta":${ODD_OBJECT}`, `"x":${SPACED}`));
     const { status } = await speaker.send('notifications/roots/list_changed', text);
     expect(status).toBe(202);

@@ -81,7 +81,7 @@ export const REQUESTS: Readonly<Record<string, Template>> = {
   },
   'tools/list': ({ id, token }, meta) => {
     const _meta = object(`"progressToken":${token}`, ...meta);
-    const params = object('"cursor":"\\u00e9=="', `"x":${ODD_OBJECT}`, `"_meta":${_meta}`);
+    const params = object(`"x":${ODD_OBJECT}`, `"_meta":${_meta}`);
     return object('"jsonrpc":"2.0"', `"id":${id}`, '"method":"tools/list"', `"params":${params}`);
   },
 };

@@ -2,24 +2,25 @@ import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  callToUpstream,
+  callToLegacy,
+  callToModern,
+  listItemToClient,
   progressToClient,
   progressTokenText,
   readTarget,
   responseToClient,
   upstreamTargetName,
+  type Reading,
   type View,
 } from '../../lib/protocol/call.ts';
 import { memberText } from '../../lib/protocol/json-text.ts';
+import type { Era } from '../../lib/protocol/era.ts';
 import { META } from '../../lib/protocol/modern/envelope.ts';
 import { seeded } from '../support/property.ts';
 import { jsonText, objectText } from './arbitrary-json.ts';
 import { callOf, notificationOf, requestOf, requestText, responseOf } from './samples.ts';
 
 const property = seeded('test/protocol/call');
-
-const ALL: View = { prefix: '', tools: undefined };
-const PREFIXED: View = { prefix: 'time', tools: undefined };
 
 describe('what a call is for', () => {
   test.each([
@@ -73,8 +74,11 @@ describe('the name that the upstream knows', () => {
   });
 });
 
-describe('a request on its way up', () => {
-  const up = (text: string, targetName?: string): string => callToUpstream(callOf(text), 'upstream-id', targetName);
+describe.each(['legacy', 'modern'] as const)('a %s request on its way to an upstream of its era', (era) => {
+  const up = (text: string, targetName?: string): string =>
+    era === 'legacy'
+      ? callToLegacy(callOf(text, era), 'upstream-id', targetName)
+      : callToModern(callOf(text, era), 'upstream-id', targetName, undefined);
 
   test('goes under an id of the gateway', () => {
     expect(up('{"jsonrpc":"2.0","id":7,"method":"tools/list"}')).toBe(
@@ -87,7 +91,9 @@ describe('a request on its way up', () => {
     expect(JSON.parse(up(text, 'now'))).toMatchObject({ params: { name: 'now', arguments: { name: 'time__now' } } });
   });
 
-  test.each(['resources/read', 'resources/subscribe', 'resources/unsubscribe'])('of %s keeps its URI', (method) => {
+  const withUri = ['resources/read', ...(era === 'legacy' ? ['resources/subscribe', 'resources/unsubscribe'] : [])];
+
+  test.each(withUri)('of %s keeps its URI', (method) => {
     const text = requestText(method, { uri: 'time__x://a', name: 'time__y' });
     expect(JSON.parse(up(text, 'time__x://a')).params).toEqual({ uri: 'time__x://a', name: 'time__y' });
   });
@@ -140,7 +146,7 @@ describe('a request on its way up', () => {
     });
   });
 
-  test('is written however deep the capabilities nest that a legacy client put into _meta', () => {
+  test('is written however deep the capabilities in _meta nest', () => {
     const deep = `{"sampling":${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}}`;
     const text = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"${META.clientCapabilities}":${deep}}}}`;
     expect(memberText(up(text), 'method')).toBe('"tools/list"');
@@ -169,6 +175,83 @@ describe('a request on its way up', () => {
       }),
       property,
     );
+  });
+});
+
+const SELF = { clientInfo: { name: 'client', version: '1' }, clientCapabilities: {}, logLevel: 'info' };
+
+describe('a legacy request on its way to a modern upstream', () => {
+  const up = (text: string, targetName?: string): string => callToModern(callOf(text), 'upstream-id', targetName, SELF);
+  const envelope = {
+    [META.protocolVersion]: '2026-07-28',
+    [META.clientInfo]: SELF.clientInfo,
+    [META.clientCapabilities]: {},
+    [META.logLevel]: 'info',
+  };
+
+  test('describes its client, under an id of the gateway and the name that the upstream knows', () => {
+    const text = requestText('tools/call', { name: 'time__now', arguments: { name: 'time__now' } });
+    expect(JSON.parse(up(text, 'now'))).toEqual({
+      jsonrpc: '2.0',
+      id: 'upstream-id',
+      method: 'tools/call',
+      params: { name: 'now', arguments: { name: 'time__now' }, _meta: envelope },
+    });
+  });
+
+  test('asks for progress under the id of the gateway, beside what the client wrote there', () => {
+    const text = requestText('tools/call', { name: 'now', _meta: { progressToken: 'mine', traceparent: 't' } });
+    expect(JSON.parse(up(text, 'now')).params._meta).toEqual({
+      progressToken: 'upstream-id',
+      traceparent: 't',
+      ...envelope,
+    });
+  });
+
+  test('cannot declare by itself what the gateway declares for it', () => {
+    const text = requestText('tools/call', {
+      name: 'now',
+      _meta: { [META.clientCapabilities]: { sampling: {} }, [META.protocolVersion]: '1999-01-01' },
+    });
+    expect(JSON.parse(up(text, 'now')).params._meta).toEqual(envelope);
+  });
+
+  test('of completion names a prompt as the upstream does', () => {
+    const params = { ref: { type: 'ref/prompt', name: 'time__p' }, argument: { name: 'a', value: 'v' } };
+    expect(JSON.parse(up(requestText('completion/complete', params), 'p')).params.ref).toEqual({
+      type: 'ref/prompt',
+      name: 'p',
+    });
+  });
+
+  test('keeps every other byte of what the client wrote', () => {
+    const text = requestText('tools/call', { name: 'time__now' }).replace(
+      '"time__now"',
+      String.raw`"time__now", "arguments" : { "a": 1.0, "b": 12345678901234567890 }`,
+    );
+    expect(memberText(memberText(up(text, 'now'), 'params') ?? '', 'arguments')).toBe(
+      '{ "a": 1.0, "b": 12345678901234567890 }',
+    );
+  });
+});
+
+describe('a modern request on its way to a legacy upstream', () => {
+  const up = (params: object, targetName?: string) =>
+    JSON.parse(callToLegacy(callOf(requestText('tools/call', params), 'modern'), 'upstream-id', targetName));
+  const envelope = { [META.protocolVersion]: '2026-07-28', [META.clientInfo]: {}, [META.clientCapabilities]: {} };
+
+  test('goes without the envelope, under an id of the gateway and the name that the upstream knows', () => {
+    expect(up({ name: 'time__now', arguments: {}, _meta: envelope }, 'now')).toEqual({
+      jsonrpc: '2.0',
+      id: 'upstream-id',
+      method: 'tools/call',
+      params: { name: 'now', arguments: {} },
+    });
+  });
+
+  test('asks for progress under the id of the gateway, beside what else the client wrote there', () => {
+    const _meta = { ...envelope, progressToken: 7, traceparent: 't' };
+    expect(up({ name: 'now', _meta }, 'now').params._meta).toEqual({ progressToken: 'upstream-id', traceparent: 't' });
   });
 });
 
@@ -220,11 +303,16 @@ describe('progress on its way down', () => {
   });
 });
 
+const READING: Reading = {
+  upstreamEra: 'legacy',
+  version: '2025-11-25',
+  clientCapabilities: {},
+  serverInfo: { name: 'sluice', version: '1' },
+};
+
 describe('a response on its way down', () => {
-  const down = (request: string, response: string, view: View = ALL, era: 'modern' | 'legacy' = 'legacy'): string =>
-    responseToClient(callOf(request, era), responseOf(response), view);
-  const tools = requestText('tools/list');
-  const prompts = requestText('prompts/list');
+  const down = (request: string, response: string, era: Era = 'legacy'): string =>
+    responseToClient(callOf(request, era), responseOf(response), { ...READING, upstreamEra: era });
 
   test.each(['7', '"a"', '1.0', '12345678901234567890', String.raw`"\u0061"`])(
     'goes under the id %s of the client',
@@ -240,9 +328,9 @@ describe('a response on its way down', () => {
     );
   });
 
-  test('passes an error on as it was written', () => {
+  test.each(['modern', 'legacy'] as const)('passes an error of the %s era on as it was written', (era) => {
     const error = '{"code": -32002, "message": "no \\u0061", "data": {"x": 1.0}}';
-    expect(down(requestText('tools/call'), `{"jsonrpc":"2.0","id":"up","error":${error}}`, PREFIXED, 'modern')).toBe(
+    expect(down(requestText('tools/call'), `{"jsonrpc":"2.0","id":"up","error":${error}}`, era)).toBe(
       `{"jsonrpc":"2.0","id":1,"error":${error}}`,
     );
   });
@@ -251,10 +339,7 @@ describe('a response on its way down', () => {
     fc.assert(
       fc.property(objectText, ({ text }) => {
         expect(
-          memberText(
-            down(requestText('tools/call'), `{"jsonrpc":"2.0","id":"up","result":${text}}`, PREFIXED),
-            'result',
-          ),
+          memberText(down(requestText('tools/call'), `{"jsonrpc":"2.0","id":"up","result":${text}}`), 'result'),
         ).toBe(text.trim());
       }),
       property,
@@ -262,7 +347,7 @@ describe('a response on its way down', () => {
   });
 
   test('says to a modern client that a result without a type is complete', () => {
-    expect(down(requestText('tools/call'), '{"jsonrpc":"2.0","id":"up","result":{"content":[]}}', ALL, 'modern')).toBe(
+    expect(down(requestText('tools/call'), '{"jsonrpc":"2.0","id":"up","result":{"content":[]}}', 'modern')).toBe(
       '{"jsonrpc":"2.0","id":1,"result":{"content":[],"resultType":"complete"}}',
     );
   });
@@ -271,75 +356,120 @@ describe('a response on its way down', () => {
     'leaves the result type %s alone',
     (type) => {
       const result = `{"resultType":${type}, "requestState":"s"}`;
-      expect(down(requestText('tools/call'), `{"jsonrpc":"2.0","id":"up","result":${result}}`, ALL, 'modern')).toBe(
+      expect(down(requestText('tools/call'), `{"jsonrpc":"2.0","id":"up","result":${result}}`, 'modern')).toBe(
         `{"jsonrpc":"2.0","id":1,"result":${result}}`,
       );
     },
   );
 
-  test.each([
-    ['tools', tools],
-    ['prompts', prompts],
-  ])('lists %s under their prefix, each otherwise as it was written', (member, request) => {
-    const response = `{"jsonrpc":"2.0","id":"up","result":{"${member}":[{"x":1.0,"name":"a"}, {"name":"b\\u0062","annotations":{ }}],"nextCursor":"c"}}`;
-    expect(down(request, response, PREFIXED)).toBe(
-      `{"jsonrpc":"2.0","id":1,"result":{"${member}":[{"x":1.0,"name":"time__a"},{"name":"time__bb","annotations":{ }}],"nextCursor":"c"}}`,
-    );
-  });
-
-  test('leaves out the tools that the virtual server does not show', () => {
-    const response = '{"jsonrpc":"2.0","id":"up","result":{"tools":[{"name":"now"},{"name":"then"},{"name":"never"}]}}';
-    const listed = JSON.parse(down(tools, response, { prefix: 'time', tools: ['time__n*'] }));
-    expect(listed.result.tools).toEqual([{ name: 'time__now' }, { name: 'time__never' }]);
-  });
-
-  test('hides tools of an upstream without a prefix too', () => {
-    const response = '{"jsonrpc":"2.0","id":"up","result":{"tools":[{"name":"now"},{"name":"then"}]}}';
-    expect(JSON.parse(down(tools, response, { prefix: '', tools: ['now'] })).result.tools).toEqual([{ name: 'now' }]);
-  });
-
-  test('shows every prompt, whatever tools are shown', () => {
-    const response = '{"jsonrpc":"2.0","id":"up","result":{"prompts":[{"name":"p"}]}}';
-    expect(JSON.parse(down(prompts, response, { prefix: 'time', tools: [] })).result.prompts).toEqual([
-      { name: 'time__p' },
-    ]);
-  });
-
-  test.each(['1', 'null', '"a"', '{}', '{"name":1}', '[]'])('leaves out %s, which is no tool', (item) => {
-    const response = `{"jsonrpc":"2.0","id":"up","result":{"tools":[${item},{"name":"a"}]}}`;
-    expect(JSON.parse(down(tools, response, PREFIXED)).result.tools).toEqual([{ name: 'time__a' }]);
-  });
-
-  test.each(['{}', 'null', '"a"', '7'])('passes on a list of tools that is %s', (list) => {
-    expect(down(tools, `{"jsonrpc":"2.0","id":"up","result":{"tools":${list}}}`, PREFIXED)).toBe(
-      `{"jsonrpc":"2.0","id":1,"result":{"tools":${list}}}`,
-    );
-  });
-
-  test('keeps the URIs and names of resources', () => {
-    const result = '{"resources":[{"uri":"file:///a","name":"a"}]}';
-    expect(down(requestText('resources/list'), `{"jsonrpc":"2.0","id":"up","result":${result}}`, PREFIXED)).toBe(
+  test('names tools and prompts inside of results as the upstream does', () => {
+    const result = '{"tools":[{"name":"a"}],"prompts":[{"name":"b"}]}';
+    expect(down(requestText('tools/call'), `{"jsonrpc":"2.0","id":"up","result":${result}}`)).toBe(
       `{"jsonrpc":"2.0","id":1,"result":${result}}`,
     );
-  });
-
-  test('names tools inside of other results as the upstream does', () => {
-    const response = '{"jsonrpc":"2.0","id":"up","result":{"tools":[{"name":"a"}]}}';
-    expect(JSON.parse(down(requestText('tools/call'), response, PREFIXED)).result).toEqual({ tools: [{ name: 'a' }] });
   });
 
   test('means what it meant, whatever it holds that nobody knows', () => {
     fc.assert(
       fc.property(objectText, jsonText, ({ text }, other) => {
-        const response = `{"jsonrpc":"2.0","id":"up","result":{"tools":[{"name":"n","own":${other}}],"_meta":${text}},"x":${other}}`;
-        const sent = JSON.parse(down(tools, response, PREFIXED, 'modern'));
+        const response = `{"jsonrpc":"2.0","id":"up","result":{"content":[{"own":${other}}],"_meta":${text}},"x":${other}}`;
+        const sent = JSON.parse(down(requestText('tools/call'), response, 'modern'));
         const expected = JSON.parse(response);
         expected.id = 1;
         expected.result.resultType = 'complete';
-        expected.result.tools[0].name = 'time__n';
         expect(isDeepStrictEqual(sent, expected)).toBe(true);
       }),
       property,
     );
+  });
+});
+
+describe('a response of the other era on its way down', () => {
+  const down = (method: string, response: object, era: Era, reading: Partial<Reading> = {}) =>
+    JSON.parse(
+      responseToClient(
+        callOf(requestText(method, { name: 'x', uri: 'x://y' }), era),
+        responseOf(JSON.stringify({ jsonrpc: '2.0', id: 'up', ...response })),
+        { ...READING, upstreamEra: era === 'modern' ? 'legacy' : 'modern', ...reading },
+      ),
+    );
+
+  test('is complete for a modern client, and names the gateway where it named nobody', () => {
+    expect(down('tools/call', { result: { content: [], resultType: 'input_required' } }, 'modern')).toEqual({
+      jsonrpc: '2.0',
+      id: 1,
+      result: { content: [], resultType: 'complete', _meta: { [META.serverInfo]: READING.serverInfo } },
+    });
+  });
+
+  test('has caching hints for a modern client where the method wants them', () => {
+    expect(down('resources/read', { result: { contents: [] } }, 'modern').result).toMatchObject({
+      ttlMs: 0,
+      cacheScope: 'private',
+    });
+    expect(down('prompts/get', { result: { messages: [] } }, 'modern').result).not.toHaveProperty('ttlMs');
+  });
+
+  test('has nothing for a legacy client that only the modern era knows', () => {
+    const result = {
+      contents: [],
+      resultType: 'complete',
+      ttlMs: 5,
+      cacheScope: 'public',
+      _meta: { [META.serverInfo]: {} },
+    };
+    expect(down('resources/read', { result }, 'legacy')).toEqual({ jsonrpc: '2.0', id: 1, result: { contents: [] } });
+  });
+
+  test('has only the content that the revision of a legacy client knows', () => {
+    const result = { content: [{ type: 'resource_link', uri: 'x://y', name: 'y' }], resultType: 'complete' };
+    expect(down('tools/call', { result }, 'legacy').result).toEqual({ content: result.content });
+    expect(down('tools/call', { result }, 'legacy', { version: '2025-03-26' }).result.content).toMatchObject([
+      { type: 'text' },
+    ]);
+  });
+
+  test('says in the words of the client that a resource is not known', () => {
+    const missing = (code: number) => ({ error: { code, message: 'Resource not found' } });
+    expect(down('resources/read', missing(-32002), 'modern').error.code).toBe(-32602);
+    expect(down('resources/read', missing(-32602), 'legacy').error.code).toBe(-32002);
+  });
+
+  test('goes under the id of the client when the upstream could not tell the request', () => {
+    const text = '{"jsonrpc":"2.0","error":{"code":-32700,"message":"what?"}}';
+    for (const era of ['modern', 'legacy'] as const) {
+      const upstreamEra = era === 'modern' ? 'legacy' : 'modern';
+      const call = callOf(requestText('tools/call', { name: 'x' }, 'mine'), era);
+      const sent = JSON.parse(responseToClient(call, responseOf(text), { ...READING, upstreamEra }));
+      expect([sent.id, sent.error.message]).toEqual(['mine', 'what?']);
+    }
+  });
+});
+
+describe('an item of a list', () => {
+  const TOOL = '{"name":"a", "inputSchema":{"type":"object"},"execution":{"taskSupport":"optional"}, "x":1.0}';
+
+  test.each(['tools', 'prompts', 'resources', 'resourceTemplates'] as const)(
+    'of %s is as it was written for a client of its era',
+    (member) => {
+      for (const era of ['modern', 'legacy'] as const) expect(listItemToClient(member, TOOL, era, era)).toBe(TOOL);
+    },
+  );
+
+  test.each(['prompts', 'resources', 'resourceTemplates'] as const)('of %s is the same in both eras', (member) => {
+    expect(listItemToClient(member, TOOL, 'legacy', 'modern')).toBe(TOOL);
+    expect(listItemToClient(member, TOOL, 'modern', 'legacy')).toBe(TOOL);
+  });
+
+  test('of tools is without what the era of the client does not know', () => {
+    const own = '{"name":"a","inputSchema":{"type":"object"},"x":1.0}';
+    expect(listItemToClient('tools', TOOL, 'legacy', 'modern')).toBe(own);
+    expect(listItemToClient('tools', TOOL, 'modern', 'legacy')).toBe(own);
+  });
+
+  test('of tools is left out when no call of the client could reach it', () => {
+    const task = '{"name":"a","inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}';
+    expect(listItemToClient('tools', task, 'legacy', 'modern')).toBeUndefined();
+    expect(listItemToClient('tools', task, 'legacy', 'legacy')).toBe(task);
   });
 });

@@ -3,6 +3,7 @@ import {
   announcedClientCapabilities,
   announcedServerCapabilities,
   ASSUMED_SERVER_CAPABILITIES,
+  unionOfCapabilities,
 } from '../../lib/protocol/capabilities.ts';
 import { parseJson } from '../../lib/protocol/message.ts';
 
@@ -74,5 +75,32 @@ describe('what servers are told of a client', () => {
     const declared = { tasks: {}, roots: {}, extensions: { [TASKS]: {} } };
     announcedClientCapabilities(declared);
     expect(declared).toEqual({ tasks: {}, roots: {}, extensions: { [TASKS]: {} } });
+  });
+});
+
+describe('what clients are told of several servers', () => {
+  test('is what any of them has', () => {
+    expect(unionOfCapabilities([{ tools: {} }, { prompts: {}, tools: {} }, {}])).toEqual({ tools: {}, prompts: {} });
+  });
+
+  test('is nothing when nobody has anything', () => {
+    expect([unionOfCapabilities([]), unionOfCapabilities([{}, {}])]).toEqual([{}, {}]);
+  });
+
+  test('has the extensions of all, and of one that several have the settings of the first', () => {
+    const first = { tools: {}, extensions: { [UI]: { from: 1 } } };
+    const second = { extensions: { [UI]: { from: 2 }, 'com.example/own': {} } };
+    expect(unionOfCapabilities([{ prompts: {} }, first, second])).toEqual({
+      tools: {},
+      prompts: {},
+      extensions: { [UI]: { from: 1 }, 'com.example/own': {} },
+    });
+  });
+
+  test('does not change what it was given', () => {
+    const first = { extensions: { [UI]: { from: 1 } } };
+    const second = { extensions: { [TASKS]: {} } };
+    unionOfCapabilities([first, second]);
+    expect([first, second]).toEqual([{ extensions: { [UI]: { from: 1 } } }, { extensions: { [TASKS]: {} } }]);
   });
 });

@@ -4,12 +4,13 @@ import { notificationOf, requestOf } from './samples.ts';
 
 const LEGACY: InterimContext = {
   era: 'legacy',
+  upstreamEra: 'legacy',
   upstream: 'time',
   requestId: 'up',
   progressToken: '"mine"',
-  wantsLogs: true,
+  logLevel: 'any',
 };
-const MODERN: InterimContext = { ...LEGACY, era: 'modern' };
+const MODERN: InterimContext = { ...LEGACY, era: 'modern', upstreamEra: 'modern' };
 
 const notify = (method: string, params = '{"x":1.0}'): string =>
   `{"jsonrpc":"2.0","method":"${method}","params":${params}}`;
@@ -23,32 +24,57 @@ describe("a server's question", () => {
     );
   });
 
-  test('never reaches a modern client', () => {
-    expect(interimToClient(question, MODERN)).toBeUndefined();
+  test.each([
+    ['modern', 'modern'],
+    ['modern', 'legacy'],
+    ['legacy', 'modern'],
+  ] as const)('never reaches a %s client from a %s upstream', (era, upstreamEra) => {
+    expect(interimToClient(question, { ...LEGACY, era, upstreamEra })).toBeUndefined();
   });
 });
 
-describe('progress', () => {
-  test('reaches the client under its own token', () => {
+const PAIRS = (['modern', 'legacy'] as const).flatMap((era) =>
+  (['modern', 'legacy'] as const).map((upstreamEra): InterimContext => ({ ...LEGACY, era, upstreamEra })),
+);
+
+describe.each(PAIRS)('to a $era client of a $upstreamEra upstream, progress', (context) => {
+  test('goes under the token of the client', () => {
     const text = notify('notifications/progress', '{"progressToken":"up","progress":1}');
-    expect(interimToClient(notificationOf(text), MODERN)).toBe(text.replace('"up"', '"mine"'));
+    expect(interimToClient(notificationOf(text), context)).toBe(text.replace('"up"', '"mine"'));
   });
 
-  test('of another call does not reach the client', () => {
+  test('of another call does not go', () => {
     const text = notify('notifications/progress', '{"progressToken":"other","progress":1}');
-    expect(interimToClient(notificationOf(text), MODERN)).toBeUndefined();
+    expect(interimToClient(notificationOf(text), context)).toBeUndefined();
   });
 });
 
 describe('a log message', () => {
-  const text = notify('notifications/message', '{"level":"info","data":1.0}');
+  const textAt = (level: string): string => notify('notifications/message', `{"level":${level},"data":1.0}`);
 
-  test('reaches a client that wants it, as it was written', () => {
-    expect(interimToClient(notificationOf(text), MODERN)).toBe(text);
+  test.each(PAIRS)('reaches a $era client of a $upstreamEra upstream that wants all, as it was written', (context) => {
+    const text = textAt('"debug"');
+    expect(interimToClient(notificationOf(text), context)).toBe(text);
   });
 
-  test('does not reach a client that did not ask for it', () => {
-    expect(interimToClient(notificationOf(text), { ...MODERN, wantsLogs: false })).toBeUndefined();
+  test.each(PAIRS)('does not reach a $era client of a $upstreamEra upstream that did not ask for it', (context) => {
+    const silent = { ...context, logLevel: undefined };
+    expect(interimToClient(notificationOf(textAt('"emergency"')), silent)).toBeUndefined();
+  });
+
+  test.each([
+    ['"info"', false],
+    ['"warning"', true],
+    ['"error"', true],
+  ])('of a legacy upstream at %s, as severe as a client wants that asks for warnings: %j', (level, isHeard) => {
+    const text = textAt(level);
+    const context = { ...MODERN, upstreamEra: 'legacy', logLevel: 'warning' } as const;
+    expect(interimToClient(notificationOf(text), context)).toBe(isHeard ? text : undefined);
+  });
+
+  test('of a modern upstream is as severe as it was asked for, whatever it says', () => {
+    const text = textAt('"info"');
+    expect(interimToClient(notificationOf(text), { ...MODERN, logLevel: 'warning' })).toBe(text);
   });
 });
 
@@ -59,8 +85,12 @@ describe('a withdrawn question', () => {
     expect(interimToClient(notificationOf(text), LEGACY)).toBe(text.replace('7', '"time/7"'));
   });
 
-  test('means nothing to a modern client, who was asked nothing', () => {
-    expect(interimToClient(notificationOf(text), MODERN)).toBeUndefined();
+  test.each([
+    ['modern', 'modern'],
+    ['modern', 'legacy'],
+    ['legacy', 'modern'],
+  ] as const)('means nothing to a %s client of a %s upstream, who was asked nothing', (era, upstreamEra) => {
+    expect(interimToClient(notificationOf(text), { ...LEGACY, era, upstreamEra })).toBeUndefined();
   });
 });
 

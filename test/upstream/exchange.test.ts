@@ -89,6 +89,7 @@ describe('a request', () => {
     expect(connection.tally).toEqual({
       phase: 'response',
       sent: true,
+      upstream: 'time',
       attempts: 1,
       cost: { requests: 1, waitedMs: 42 },
     });

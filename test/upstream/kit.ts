@@ -7,7 +7,7 @@ import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { startDeadline, type Deadline, type DeadlineLimits } from '../../lib/policies/deadline.ts';
 import type { UpstreamHttpRequest } from '../../lib/ports.ts';
 import { newTally, type UpstreamTally } from '../../lib/upstream/fault.ts';
-import type { ConnectionTools, UpstreamLink } from '../../lib/upstream/streamable-http.ts';
+import { post, type ConnectionTools, type UpstreamLink } from '../../lib/upstream/streamable-http.ts';
 import { configOf } from '../config/sample.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
 import { createMemoryTransport, type Answer, type MemoryBody } from '../support/memory-transport.ts';
@@ -66,6 +66,7 @@ export function connect(answer: Answerer, options: ConnectionOptions = {}): Conn
     maxMessageBytes,
     limits,
     tally,
+    post,
     defer: (work) => void running.add(runLater(work)),
   });
   const runLater = async (work: (tools: ConnectionTools) => Promise<unknown>): Promise<void> => {

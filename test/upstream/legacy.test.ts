@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import type { ClientSession, UpstreamSession } from '../../lib/ports.ts';
+import { callToLegacy } from '../../lib/protocol/call.ts';
 import { newClientSession } from '../../lib/sessions/client-session.ts';
 import { mayHaveRun } from '../../lib/upstream/fault.ts';
 import {
@@ -210,9 +211,14 @@ async function sessionWith(attached: Record<string, UpstreamSession> = {}, field
     const client = await clientSessions.read('key');
     if (client === undefined) throw new Error('The session is gone');
     return {
-      client,
+      identity: client,
+      current: async () => attachedSession(client, linkOf()),
       attach: (session, replaces) => clientSessions.attach('key', 'time', session, replaces),
-      logLevel: async () => (await clientSessions.read('key'))?.logLevel,
+      logLevel: client.logLevel,
+      latestLogLevel: async () => (await clientSessions.read('key'))?.logLevel,
+      levelOfCall: undefined,
+      endsWithCall: false,
+      canAsk: true,
     };
   };
   return { clientSessions, keeper, attached: async () => (await clientSessions.read('key'))?.upstreamSessions['time'] };
@@ -227,11 +233,12 @@ const upstreamSession = (id: string | null): UpstreamSession => ({
 
 const CALL = callOf(requestText('tools/call', { name: 'time__now', arguments: {} }));
 
-const call = (on: Connection, keeper: SessionKeeper, canAsk = true) =>
-  callLegacy(on.link, CALL, 'now', keeper, canAsk, cryptoIds, on.tools);
+const call = (on: Connection, keeper: SessionKeeper) =>
+  callLegacy(on.link, (id) => callToLegacy(CALL, id, 'now'), keeper, cryptoIds, on.tools);
 
-const run = async (on: Connection, keeper: SessionKeeper, canAsk = true) =>
-  (await collectAll(call(on, keeper, canAsk))).events;
+/** Everything that a call brings forth, the news of a session that was opened for it aside. */
+const run = async (on: Connection, keeper: SessionKeeper) =>
+  (await collectAll(call(on, keeper))).events.filter(({ kind }) => kind !== 'opened');
 
 /** A server on which the session `s1` is open already, and a client session that it is attached to. */
 async function attachedWorld(options?: ConnectionOptions, fields?: Partial<ClientSession>) {
@@ -446,6 +453,182 @@ describe('a call in a client session without one', () => {
   });
 });
 
+describe('a session that is opened for a call', () => {
+  const HELLO = { protocolVersion: '2025-11-25', capabilities: { tools: {} }, instructions: undefined };
+
+  test('is told of, with what the server said, before anything else is', async () => {
+    const on = world();
+    const session = await sessionWith();
+    const { events } = await collectAll(call(on, await session.keeper()));
+    expect(events).toMatchObject([{ kind: 'opened', hello: HELLO }, { kind: 'final' }]);
+  });
+
+  test('is told of when it replaces one that was lost', async () => {
+    const { on, keeper } = await attachedWorld();
+    on.server.sessions.clear();
+    const { events } = await collectAll(call(on, keeper));
+    expect(events.map(({ kind }) => kind)).toEqual(['opened', 'final']);
+  });
+
+  test('is not told of when that of another environment is used', async () => {
+    const on = world();
+    const session = await sessionWith();
+    const keeper = await session.keeper();
+    await on.server.answer({ ...EMPTY_REQUEST, body: '{}' }, { method: 'initialize', id: 0 });
+    await session.clientSessions.attach('key', 'time', upstreamSession('s1'), undefined);
+    const { events } = await collectAll(call(on, keeper));
+    expect(events.map(({ kind }) => kind)).toEqual(['final']);
+  });
+
+  test('is all there is when nothing is to be called', async () => {
+    const on = world();
+    const session = await sessionWith();
+    const keeper = await session.keeper();
+    const { events } = await collectAll(callLegacy(on.link, undefined, keeper, cryptoIds, on.tools));
+    expect(events).toEqual([{ kind: 'opened', hello: HELLO }]);
+    expect(on.story).toEqual(['initialize -', 'notifications/initialized s1']);
+    expect(await session.attached()).toMatchObject({ id: 's1' });
+  });
+
+  test('is not opened when one is attached and nothing is to be called', async () => {
+    const { on, keeper } = await attachedWorld();
+    expect((await collectAll(callLegacy(on.link, undefined, keeper, cryptoIds, on.tools))).events).toEqual([]);
+    expect(on.story).toEqual([]);
+  });
+});
+
+describe('a session that ends with its call', () => {
+  /** As for a client without a session: nothing is kept. */
+  const fresh = (fields: Partial<SessionKeeper> = {}): SessionKeeper => ({
+    identity: CLIENT,
+    current: async () => undefined,
+    attach: async () => ({ kind: 'attached' }),
+    logLevel: undefined,
+    latestLogLevel: async () => undefined,
+    levelOfCall: undefined,
+    endsWithCall: true,
+    canAsk: false,
+    ...fields,
+  });
+
+  test('is closed after the answer', async () => {
+    const on = world();
+    expect(await run(on, fresh())).toMatchObject([{ kind: 'final' }]);
+    await on.settle();
+    expect(on.story).toEqual(['initialize -', 'notifications/initialized s1', 'tools/call s1', 'DELETE s1']);
+  });
+
+  test('is another one for each call', async () => {
+    const on = world();
+    await Promise.all([run(on, fresh()), run(on, fresh())]);
+    await on.settle();
+    expect(on.story.filter((line) => line.startsWith('tools/call')).toSorted()).toEqual([
+      'tools/call s1',
+      'tools/call s2',
+    ]);
+    expect([...on.server.sessions]).toEqual([]);
+  });
+
+  test('is closed after an error', async () => {
+    const on = world();
+    on.server.onCall = () => ({ failure: 'reset', sent: true });
+    expect(await run(on, fresh())).toMatchObject([{ kind: 'end', end: { kind: 'upstream-reset' } }]);
+    await on.settle();
+    expect([...on.server.sessions]).toEqual([]);
+  });
+
+  test('is closed when the client goes away in the middle', async () => {
+    const on = world();
+    const body = new MemoryBody();
+    body.push(eventsText(noteOf('notifications/message', {})));
+    on.server.onCall = () => eventsAnswer(body);
+    const events = call(on, fresh());
+    for (const kind of ['opened', 'interim']) expect((await events.next()).value).toMatchObject({ kind });
+    await events.return();
+    await on.settle();
+    expect(on.story.at(-1)).toBe('DELETE s1');
+    expect([...on.server.sessions]).toEqual([]);
+  });
+
+  test('is closed when nothing was to be called', async () => {
+    const on = world();
+    await collectAll(callLegacy(on.link, undefined, fresh(), cryptoIds, on.tools));
+    await on.settle();
+    expect(on.story).toEqual(['initialize -', 'notifications/initialized s1', 'DELETE s1']);
+  });
+
+  test('is told the level of the call before the call', async () => {
+    const on = world();
+    await run(on, fresh({ logLevel: 'error', latestLogLevel: async () => 'error' }));
+    await on.settle();
+    expect(on.story).toContain('logging/setLevel s1');
+    expect(on.story.indexOf('logging/setLevel s1')).toBeLessThan(on.story.indexOf('tools/call s1'));
+  });
+
+  test('that the server loses at once is replaced once, and none is left', async () => {
+    const on = world();
+    on.server.onCall = (_message, session) => {
+      if (session !== undefined) on.server.sessions.delete(session);
+      return { status: 404 };
+    };
+    expect(await run(on, fresh())).toEqual([{ kind: 'end', end: { kind: 'upstream-session-lost' } }]);
+    expect(on.story.filter((line) => line.startsWith('tools/call'))).toEqual(['tools/call s1', 'tools/call s2']);
+    await on.settle();
+    expect([...on.server.sessions]).toEqual([]);
+  });
+
+  test('is not kept where the client cannot be asked, who is declined for', async () => {
+    const on = world();
+    on.server.onCall = ({ id }) =>
+      eventsAnswer(eventsText({ jsonrpc: '2.0', id: 7, method: 'elicitation/create', params: {} }, resultOf(id)));
+    expect(await run(on, fresh())).toMatchObject([{ kind: 'final' }]);
+    await on.settle();
+    const answers = on.sent().filter(({ method, id }) => method === undefined && id === 7);
+    expect(answers).toMatchObject([{ error: { code: -32601 } }]);
+  });
+});
+
+describe('a session that several calls share', () => {
+  test('is told the level of each call that wants one, before the call', async () => {
+    const { on, keeper } = await attachedWorld();
+    await run(on, { ...keeper, levelOfCall: 'debug' });
+    await run(on, { ...keeper, levelOfCall: 'error' });
+    expect(on.story).toEqual(['logging/setLevel s1', 'tools/call s1', 'logging/setLevel s1', 'tools/call s1']);
+    expect([on.sent()[0]?.params, on.sent()[2]?.params]).toEqual([{ level: 'debug' }, { level: 'error' }]);
+  });
+
+  test('is not told any level by a call that wants none', async () => {
+    const { on, keeper } = await attachedWorld();
+    await run(on, { ...keeper, levelOfCall: undefined });
+    expect(on.story).toEqual(['tools/call s1']);
+  });
+
+  test('is told the level once when it is opened for the call', async () => {
+    const on = world();
+    const session = await sessionWith({}, { logLevel: 'debug' });
+    await run(on, { ...(await session.keeper()), levelOfCall: 'debug' });
+    expect(on.story).toEqual(['initialize -', 'notifications/initialized s1', 'logging/setLevel s1', 'tools/call s1']);
+  });
+
+  test('is told the level of a call that another environment was faster to open it for', async () => {
+    const on = world();
+    const session = await sessionWith({}, { logLevel: 'debug' });
+    const keeper = await session.keeper();
+    await on.server.answer({ ...EMPTY_REQUEST, body: '{}' }, { method: 'initialize', id: 0 });
+    await session.clientSessions.attach('key', 'time', upstreamSession('s1'), undefined);
+    await run(on, { ...keeper, levelOfCall: 'debug' });
+    const inWinner = on.story.filter((line) => line.endsWith(' s1'));
+    expect(inWinner).toEqual(['logging/setLevel s1', 'tools/call s1']);
+  });
+
+  test('is not closed after a call', async () => {
+    const { on, keeper } = await attachedWorld();
+    await run(on, keeper);
+    await on.settle();
+    expect([...on.server.sessions]).toEqual(['s1']);
+  });
+});
+
 /** Work that no answer waits for may come before or after the call. */
 function byStory(left: string, right: string): number {
   const order = ['initialize', 'notifications', 'DELETE', 'tools'];
@@ -557,7 +740,7 @@ describe('a question of the server', () => {
       });
       return eventsAnswer(body);
     };
-    expect(await run(on, keeper, false)).toMatchObject([{ kind: 'final' }]);
+    expect(await run(on, { ...keeper, canAsk: false })).toMatchObject([{ kind: 'final' }]);
     expect(answersIn(on)).toEqual([
       { jsonrpc: '2.0', id: 7, error: { code: -32601, message: 'The client cannot be asked this' } },
     ]);
@@ -578,7 +761,7 @@ describe('a question of the server', () => {
   test('does not keep notifications from a client that cannot be asked', async () => {
     const { on, keeper } = await attachedWorld();
     on.server.onCall = ({ id }) => eventsAnswer(eventsText(noteOf('notifications/message', {}), resultOf(id)));
-    expect(await run(on, keeper, false)).toMatchObject([{ kind: 'interim' }, { kind: 'final' }]);
+    expect(await run(on, { ...keeper, canAsk: false })).toMatchObject([{ kind: 'interim' }, { kind: 'final' }]);
   });
 });
 

@@ -1,32 +1,33 @@
 import { describe, expect, test } from 'vitest';
+import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { META } from '../../lib/protocol/modern/envelope.ts';
-import { callModern, discover, isModernError } from '../../lib/upstream/modern.ts';
-import { callOf, requestText } from '../protocol/samples.ts';
+import { callModern, discover, isModernError, type ModernRequest } from '../../lib/upstream/modern.ts';
+import { requestText } from '../protocol/samples.ts';
 import type { Answer } from '../support/memory-transport.ts';
 import { collectAll, connect, errorOf, jsonAnswer, resultOf, type Connection } from './kit.ts';
 
 const VERSION = '2026-07-28';
-const CLIENT_HEADERS = { 'mcp-param-region': 'us-west1', authorization: 'Bearer client', 'mcp-name': 'time__now' };
-
-function call(connection: Connection, method: string, params: object, targetName?: string) {
-  const asked = callOf(requestText(method, params), 'modern');
-  return collectAll(callModern(connection.link, asked, targetName, CLIENT_HEADERS, 'mine', connection.tools));
+function call(connection: Connection, method: string, params: object, fields: Partial<ModernRequest> = {}) {
+  const body = (id: string): string => requestText(method, params, id);
+  const request = { method, name: undefined, paramHeaders: {}, body, ...fields };
+  return collectAll(callModern(connection.link, request, { ...cryptoIds, random: () => 'mine' }, connection.tools));
 }
 
-const callTool = (connection: Connection) => call(connection, 'tools/call', { name: 'time__now' }, 'now');
+const callTool = (connection: Connection, fields: Partial<ModernRequest> = {}) =>
+  call(connection, 'tools/call', { name: 'now' }, { name: 'now', ...fields });
 
 const answering = (answer: Answer | ((id: unknown) => Answer)): Connection =>
   connect((_request, { id }) => (typeof answer === 'function' ? answer(id) : answer));
 
 describe('a call', () => {
-  test('goes in one request, under the id that it was given', async () => {
+  test('goes in one request, under an id of the gateway', async () => {
     const connection = answering((id) => jsonAnswer(resultOf(id)));
     const { events } = await callTool(connection);
-    expect(connection.sent()).toMatchObject([{ id: 'mine', method: 'tools/call', params: { name: 'now' } }]);
+    expect(connection.sent()).toEqual([{ jsonrpc: '2.0', id: 'mine', method: 'tools/call', params: { name: 'now' } }]);
     expect(events).toMatchObject([{ kind: 'final', response: { idText: '"mine"' } }]);
   });
 
-  test('says in its headers what its body says', async () => {
+  test('says in its headers what it is told of its body', async () => {
     const connection = answering((id) => jsonAnswer(resultOf(id)));
     await callTool(connection);
     expect(connection.transport.requests[0]?.headers).toMatchObject({
@@ -36,33 +37,34 @@ describe('a call', () => {
     });
   });
 
-  test('hands on the headers that mirror parameters, and no others of the client', async () => {
+  test('has the headers that mirror parameters, which cannot stand for its own', async () => {
     const connection = answering((id) => jsonAnswer(resultOf(id)));
-    await callTool(connection);
-    const { headers } = connection.transport.requests[0] ?? {};
-    expect(headers).toMatchObject({ 'mcp-param-region': 'us-west1' });
-    expect(headers).not.toHaveProperty('authorization');
+    const paramHeaders = { 'mcp-param-region': 'us-west1', 'mcp-method': 'ping', 'mcp-name': 'then' };
+    await callTool(connection, { paramHeaders });
+    expect(connection.transport.requests[0]?.headers).toMatchObject({
+      'mcp-param-region': 'us-west1',
+      'mcp-method': 'tools/call',
+      'mcp-name': 'now',
+    });
   });
 
   test('writes a name in Base64 that a header cannot carry', async () => {
     const connection = answering((id) => jsonAnswer(resultOf(id)));
-    await call(connection, 'tools/call', { name: 'time__世界' }, '世界');
+    await callTool(connection, { name: '世界' });
     expect(connection.transport.requests[0]?.headers['mcp-name']).toBe('=?base64?5LiW55WM?=');
   });
 
-  test('names a resource by its URI', async () => {
+  test('has no name in its headers where it names nothing', async () => {
     const connection = answering((id) => jsonAnswer(resultOf(id)));
-    await call(connection, 'resources/read', { uri: 'file:///a' }, 'file:///a');
-    expect(connection.transport.requests[0]?.headers['mcp-name']).toBe('file:///a');
+    await call(connection, 'tools/list', {});
+    expect(connection.transport.requests[0]?.headers).not.toHaveProperty('mcp-name');
   });
 
-  test.each([
-    ['tools/list', {}, undefined],
-    ['completion/complete', { ref: { type: 'ref/prompt', name: 'time__p' }, argument: {} }, 'p'],
-  ] as const)('of %s has no name in its headers', async (method, params, targetName) => {
+  test('counts as an attempt', async () => {
     const connection = answering((id) => jsonAnswer(resultOf(id)));
-    await call(connection, method, params, targetName);
-    expect(connection.transport.requests[0]?.headers).not.toHaveProperty('mcp-name');
+    await callTool(connection);
+    await callTool(connection);
+    expect(connection.tally).toMatchObject({ attempts: 2, sent: true, phase: 'response', upstream: 'time' });
   });
 });
 

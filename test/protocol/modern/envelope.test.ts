@@ -30,17 +30,25 @@ const mismatch = (reason: string) => ({ kind: 'mismatch', reason });
 const invalid = (reason: string) => ({ kind: 'invalid', reason });
 
 describe('a valid envelope', () => {
-  test('gives the version, the capabilities and no log level', () => {
+  test('gives the version, the capabilities, no client info and no log level', () => {
     const clientCapabilities = { elicitation: { form: {} } };
     expect(read({ meta: { [META.clientCapabilities]: clientCapabilities } })).toEqual({
       kind: 'valid',
-      envelope: { version: VERSION, clientCapabilities, logLevel: undefined },
+      envelope: { version: VERSION, clientInfo: {}, clientCapabilities, logLevel: undefined },
     });
   });
 
   test('gives the log level that was asked for', () => {
     const outcome = read({ meta: { [META.logLevel]: 'warning' } });
     expect(outcome).toMatchObject({ kind: 'valid', envelope: { logLevel: 'warning' } });
+  });
+
+  test('gives the client info as the client wrote it', () => {
+    const clientInfo = { name: 'client', version: '1', 'x-own': [1] };
+    expect(read({ meta: { [META.clientInfo]: clientInfo } })).toMatchObject({
+      kind: 'valid',
+      envelope: { clientInfo },
+    });
   });
 
   test('needs no client info', () => {
