@@ -20,16 +20,33 @@ export class ConfigurationError extends Error {}
 /** From the named file; without a name from the usual one, and without that from the demo. */
 export async function openConfiguration(name: string | undefined): Promise<Configuration> {
   const file = name ?? USUAL_FILE;
-  const text = await readText(file);
-  if (text === undefined && name === undefined) return openDemo();
-  if (text === undefined) throw new ConfigurationError(`${file}: there is no such file`);
-  return { config: valid(parseConfig(text), file), file, close: async () => undefined };
+  const result = await parseFile(file);
+  if (result === undefined && name === undefined) return openDemo();
+  if (result === undefined) throw missing(file);
+  return { config: valid(result, file), file, close: async () => undefined };
+}
+
+/** From a file that must exist; `path` is where it is when it is not at its name. */
+export async function readConfiguration(name: string, path: string = name): Promise<GatewayConfig> {
+  const result = await parseFile(name, path);
+  if (result === undefined) throw missing(name);
+  return valid(result, name);
 }
 
 /** Undefined when there is no such file. */
-async function readText(file: string): Promise<string | undefined> {
+export async function parseFile(name: string, path: string = name): Promise<ConfigResult | undefined> {
+  const text = await readText(name, path);
+  return text === undefined ? undefined : parseConfig(text);
+}
+
+function missing(file: string): ConfigurationError {
+  return new ConfigurationError(`${file}: there is no such file`);
+}
+
+/** Undefined when there is no such file. */
+async function readText(file: string, path: string): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
@@ -40,12 +57,17 @@ async function readText(file: string): Promise<string | undefined> {
 /** Two upstreams of the gateway's own, so that the first run answers real calls. */
 async function openDemo(): Promise<Configuration> {
   const { startDemoUpstreams } = await import('./demo/start.ts');
-  const upstreams = await startDemoUpstreams();
-  const config = {
-    upstreams: { time: { url: upstreams.time }, test: { url: upstreams.test } },
+  const { time, test, close } = await startDemoUpstreams();
+  return { config: demoConfig({ time, test }), file: undefined, close };
+}
+
+/** Of the demo's upstreams, by their addresses. */
+export function demoConfig({ time, test }: Readonly<Record<string, string>>): GatewayConfig {
+  const file = {
+    upstreams: { time: { url: time }, test: { url: test } },
     servers: { default: { upstreams: ['time', 'test'] }, time: { upstreams: ['time'] } },
   };
-  return { config: valid(resolveConfig(config), 'demo'), file: undefined, close: () => upstreams.close() };
+  return valid(resolveConfig(file), 'demo');
 }
 
 function valid(result: ConfigResult, file: string): GatewayConfig {

@@ -41,6 +41,10 @@ export interface LocalGateway {
   /** Without a path. */
   readonly origin: string;
   readonly emulator: Emulator;
+  /** What its environments run with: a URL in place of each command that it hosts. */
+  readonly config: GatewayConfig;
+  /** Where its state is. */
+  readonly dynamodb: { readonly endpoint: string; readonly table: string };
   /** Ends everything that was started. What is under way is broken off. */
   close(): Promise<void>;
 }
@@ -87,8 +91,9 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   };
   try {
     const running = await emulator;
+    const [{ config }, { endpoint }] = await Promise.all([hosting, dynamodb]);
     front.serve((request, response) => running.handle(request, response));
-    return { origin: front.origin, emulator: running, close };
+    return { origin: front.origin, emulator: running, config, dynamodb: { endpoint, table: TABLE_NAME }, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,9 +1,15 @@
 /** The command behind `npm start`: the local gateway, from its options to its end. */
+import { resolve } from 'node:path';
 import { stop as stopBuilding } from 'esbuild';
+import type { ActionLogFormat } from '../adapters/logging/action-log.ts';
+import type { UpstreamConfig } from '../config/schema.ts';
 import { ConfigurationError, openConfiguration, type Configuration } from './configuration.ts';
 import { StateError } from './dynamodb.ts';
-import { startLocalGateway } from './gateway.ts';
+import { startLocalGateway, type LocalGateway } from './gateway.ts';
+import { startLocalHousekeeping } from './housekeeping.ts';
 import { endWithSignalsAndParent } from './lifetime.ts';
+import { digestOf } from './operator/place.ts';
+import { announceGateway } from './operator/running-gateway.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
 import { welcome } from './welcome.ts';
 
@@ -40,12 +46,14 @@ async function start(options: Options): Promise<void> {
   const gateway = await closedAtEnd(startGateway(options, configuration));
   await stopBuilding();
   if (ending) return;
+  announce(configuration, gateway);
+  startHousekeeping(options, gateway);
   if (!options.quiet) print(welcome(configuration, gateway.origin));
   print(`ready ${gateway.origin}/mcp`);
 }
 
 function startGateway(options: Options, { config }: Configuration) {
-  const { port, environments, affinity, stateDirectory, quiet, log } = options;
+  const { port, environments, affinity, stateDirectory, quiet } = options;
   return startLocalGateway({
     config,
     port,
@@ -53,11 +61,49 @@ function startGateway(options: Options, { config }: Configuration) {
     affinity,
     stateDirectory,
     dynamodbEndpoint: process.env['SLUICE_DYNAMODB_ENDPOINT'] || undefined,
-    log: log ?? (process.stdout.isTTY ? 'pretty' : 'json'),
+    log: logFormat(options),
     report: complain,
     // Most of what servers write there is no error.
     ...(quiet && { onStderr: () => undefined }),
   });
+}
+
+function logFormat({ log }: Options): ActionLogFormat {
+  return log ?? (process.stdout.isTTY ? 'pretty' : 'json');
+}
+
+/** So that the operator's command finds it. A folder that cannot be written to is no reason not to run. */
+function announce({ config, file }: Configuration, { origin, dynamodb, config: hosted }: LocalGateway): void {
+  const isOwn = ([name, { url }]: [string, UpstreamConfig]) =>
+    file === undefined || url !== config.upstreams[name]?.url;
+  const urls = Object.entries(hosted.upstreams)
+    .filter(isOwn)
+    .map(([name, { url }]) => [name, url]);
+  try {
+    const remove = announceGateway(process.cwd(), {
+      pid: process.pid,
+      origin,
+      dynamodbEndpoint: dynamodb.endpoint,
+      table: dynamodb.table,
+      configFile: file === undefined ? null : resolve(file),
+      configDigest: digestOf(config),
+      urls: Object.fromEntries(urls),
+    });
+    closers.push(async () => remove());
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    complain(`The command sluice will not find this gateway: .sluice/local.json cannot be written (${code})`);
+  }
+}
+
+function startHousekeeping(options: Options, { config, dynamodb }: LocalGateway): void {
+  const schedule = startLocalHousekeeping({
+    config,
+    state: dynamodb,
+    log: logFormat(options),
+    ...(!options.quiet && { report: complain }),
+  });
+  closers.push(() => schedule.close());
 }
 
 /** What to say of an error that the user can mend; undefined for any other. */

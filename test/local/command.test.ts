@@ -84,22 +84,29 @@ async function emptyFolder(): Promise<string> {
   return folder;
 }
 
-const call = async (url: string): Promise<unknown> =>
-  (await postModern(url, 'tools/call', { name: 'get_system_time', arguments: {} })).status;
+/** The status of the answer; undefined when the tool has not answered. */
+async function call(url: string): Promise<number | undefined> {
+  const { status, messages } = await postModern(url, 'tools/call', { name: 'time__get_system_time', arguments: {} });
+  return messages.at(-1)?.result?.content === undefined ? undefined : status;
+}
 
 describe('npm start', () => {
   test('serves a demo in both eras without a configuration file, and says how to connect', async () => {
     const command = await throughNpm([]);
     const url = await command.ready;
     expect(await call(url)).toBe(200);
-    const session = await openLegacySession(`${url}/fast-test`);
-    const echo = await session.request('tools/call', { name: 'echo', arguments: { message: 'hello' } });
+    const session = await openLegacySession(url);
+    const echo = await session.request('tools/call', { name: 'test__echo', arguments: { message: 'hello' } });
     expect(echo.messages[0].result.content[0].text).toContain('hello');
+    const { messages } = await postModern(`${url}/time`, 'tools/list');
+    const names = messages[0].result.tools.map(({ name }: { name: string }) => name);
+    expect(names).toContain('time__get_system_time');
+    expect(names).not.toContain('test__echo');
     command.child.kill('SIGTERM');
     const { stdout } = await command.ended;
-    expect(stdout).toContain(`${url}/fast-test`);
+    expect(stdout).toContain(`${url}/time`);
     expect(stdout).toContain('claude mcp add');
-    expect(stdout.split('\n').filter((line) => line.startsWith('{"time"'))).toHaveLength(4);
+    expect(stdout.split('\n').filter((line) => line.startsWith('{"time"'))).toHaveLength(5);
   });
 
   test('prints nothing of its own but the ready line with --quiet', async () => {
@@ -152,8 +159,8 @@ describe('the command', () => {
   test('ends cleanly while a call is under way', async () => {
     const command = await direct(['--quiet']);
     const url = await command.ready;
-    const params = { name: 'echo', arguments: { message: 'late', delay: 30_000 } };
-    const call = postModern(`${url}/fast-test`, 'tools/call', params, { progressToken: 1 });
+    const params = { name: 'test__echo', arguments: { message: 'late', delay: 30_000 } };
+    const call = postModern(url, 'tools/call', params, { progressToken: 1 });
     const broken = call.then(
       () => 'answered',
       () => 'broken off',
@@ -214,7 +221,9 @@ describe('the command', () => {
     await writeFile(join(cwd, 'my.json'), JSON.stringify(config));
     const command = await direct(['--quiet', '--config', 'my.json'], { cwd });
     const listed = await postModern(await command.ready, 'tools/list');
-    expect(listed.messages[0].result.tools).toContainEqual(expect.objectContaining({ name: 'demo__get_system_time' }));
+    expect(listed.messages[0].result.tools).toContainEqual(
+      expect.objectContaining({ name: 'demo__time__get_system_time' }),
+    );
   });
 
   test('says which port is in use', async () => {
@@ -253,7 +262,7 @@ describe('the command', () => {
     await call(await command.ready);
     command.child.kill('SIGTERM');
     const { stdout } = await command.ended;
-    expect(stdout).toMatch(/ok.* tools\/call .*get_system_time/);
+    expect(stdout).toMatch(/ok.* tools\/call .*time__get_system_time/);
     expect(stdout).not.toContain('{"time"');
   });
 

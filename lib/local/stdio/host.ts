@@ -92,7 +92,8 @@ function hostUpstream(
   });
 }
 
-function withUrls(config: GatewayConfig, urlOf: (name: string) => string | undefined): GatewayConfig {
+/** The configuration with a URL in place of each command that has one. */
+export function withUrls(config: GatewayConfig, urlOf: (name: string) => string | undefined): GatewayConfig {
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]): [string, UpstreamConfig] => {
     const url = urlOf(name);
     if (url === undefined) return [name, upstream];

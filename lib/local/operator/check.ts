@@ -1,0 +1,175 @@
+/** `sluice check`: what is wrong with a configuration, and what its upstreams are when they are asked now. */
+import { resolve } from 'node:path';
+import { createMemoryStores } from '../../adapters/memory/stores.ts';
+import { deploymentProblems } from '../../config/deployment.ts';
+import { formatProblems, type Problem } from '../../config/problems.ts';
+import type { GatewayConfig } from '../../config/schema.ts';
+import type { ShownTools, Survey } from '../../operator.ts';
+import { parseFile, USUAL_FILE } from '../configuration.ts';
+import { hostStdioUpstreams } from '../stdio/host.ts';
+import { operate } from './operate.ts';
+import type { Command } from './options.ts';
+import type { Output } from './output.ts';
+import { OperatorError } from './place.ts';
+import { count, printable, table, visibleJson } from './text.ts';
+import { describeWarnings } from './warnings.ts';
+
+type CheckCommand = Extract<Command, { kind: 'check' }>;
+
+/** What was found out; as `--json` prints it. */
+interface Finding {
+  readonly file: string;
+  /** Whether nothing is wrong; warnings do not count. */
+  readonly ok: boolean;
+  readonly problems: readonly Problem[];
+  readonly upstreams: readonly UpstreamFinding[];
+  readonly servers: readonly ServerFinding[];
+  /** Upstreams that no virtual server shows: they are not asked. */
+  readonly unused: readonly string[];
+}
+
+interface UpstreamFinding extends Pick<Survey, 'versions' | 'capabilities' | 'troubles'> {
+  readonly name: string;
+  /** Null when it could not be heard. */
+  readonly era: Survey['era'] | null;
+  readonly transport: Survey['transport'] | 'stdio';
+  /** How many; null when they could not be had. */
+  readonly tools: number | null;
+  /** Until it had introduced itself, in milliseconds. */
+  readonly latencyMs: number;
+  /** The last lines of a command that is in trouble. */
+  readonly said: readonly string[];
+}
+
+interface ServerFinding extends Pick<ShownTools, 'lost' | 'tooLong'> {
+  readonly name: string;
+  readonly tools: number;
+}
+
+/** No more lines of a command than these are shown. */
+const MOST_SAID = 5;
+const STACK_FRAME = / says: at /;
+
+/** Resolves with the exit status. */
+export async function check(command: CheckCommand, folder: string, output: Output): Promise<number> {
+  const finding = await find(command, folder);
+  if (command.asJson) output.print(visibleJson(finding));
+  else output.print(describe(finding).join('\n'));
+  return finding.ok ? 0 : 1;
+}
+
+async function find({ configFile, isDeployed }: CheckCommand, folder: string): Promise<Finding> {
+  const file = configFile ?? USUAL_FILE;
+  const result = await parseFile(file, resolve(folder, file));
+  if (result === undefined) {
+    throw new OperatorError(`${file}: there is no such file; name the configuration with --config FILE`);
+  }
+  if (!result.ok) {
+    return { file, ok: false, problems: result.problems, upstreams: [], servers: [], unused: [] };
+  }
+  const { config } = result;
+  const problems = isDeployed ? deploymentProblems(config) : [];
+  const { upstreams, servers } = await probe(config);
+  const ok = problems.length === 0 && upstreams.every(({ troubles }) => troubles.length === 0);
+  const asked = new Set(upstreams.map(({ name }) => name));
+  const unused = Object.keys(config.upstreams).filter((name) => !asked.has(name));
+  return { file, ok, problems, upstreams, servers, unused };
+}
+
+/** Asks every upstream. Needs no state, and leaves none; commands run for as long as it takes. */
+async function probe(config: GatewayConfig): Promise<Pick<Finding, 'upstreams' | 'servers'>> {
+  const said: string[] = [];
+  const host = await hostStdioUpstreams(config, { report: (line) => said.push(line) });
+  try {
+    return await operate(host.config, createMemoryStores(), async (operator) => {
+      const surveys = await operator.survey();
+      return {
+        upstreams: surveys.map((survey) => toUpstreamFinding(survey, config, said)),
+        servers: operator
+          .toolsOf(surveys)
+          .map(({ server, tools, lost, tooLong }) => ({ name: server, tools: tools.length, lost, tooLong })),
+      };
+    });
+  } finally {
+    await host.close();
+  }
+}
+
+function toUpstreamFinding(survey: Survey, config: GatewayConfig, said: readonly string[]): UpstreamFinding {
+  const { upstream, era, versions, transport, capabilities, lists, latencyMs, troubles } = survey;
+  const { name } = upstream;
+  const own = said.filter(
+    (line) => line.startsWith(`upstream ${name}: `) || line.startsWith(`upstream ${name} says: `),
+  );
+  return {
+    name,
+    era: era ?? null,
+    versions,
+    transport: config.upstreams[name]?.stdio === undefined ? transport : 'stdio',
+    capabilities,
+    tools: lists.tools?.length ?? null,
+    latencyMs: Math.round(latencyMs),
+    troubles,
+    said: troubles.length === 0 ? [] : own.filter((line) => !STACK_FRAME.test(line)).slice(-MOST_SAID),
+  };
+}
+
+// ------------------------------------------------------------------------------------------------------------- text
+
+function describe({ file, ok, problems, upstreams, servers, unused }: Finding): string[] {
+  if (upstreams.length === 0) return [formatProblems(problems, file)];
+  const heading = problems.length === 0 ? `${file}: nothing is wrong with it` : formatProblems(problems, file);
+  const warnings = [
+    ...servers.flatMap(({ name, lost, tooLong }) => describeWarnings({ server: name, lost, tooLong })),
+    ...unused.map((name) => `upstream ${name}: no virtual server shows it, so it was not asked`),
+  ];
+  return [
+    heading,
+    '',
+    ...describeUpstreams(upstreams),
+    '',
+    ...table([['VIRTUAL SERVER', 'TOOLS'], ...servers.map(({ name, tools }) => [name, String(tools)])]),
+    ...(warnings.length === 0 ? [] : ['', ...warnings.map((line) => `warning: ${line}`)]),
+    '',
+    summary(ok, upstreams, warnings.length),
+  ];
+}
+
+const COLUMNS = ['UPSTREAM', 'ERA', 'REVISIONS', 'TRANSPORT', 'CAPABILITIES', 'TOOLS', 'LATENCY', 'WRONG'];
+
+/** What is wrong has lines of its own where it is more than one thing. */
+function describeUpstreams(upstreams: readonly UpstreamFinding[]): string[] {
+  const rows = upstreams.flatMap((finding): string[][] => {
+    const { name, era, versions, transport, capabilities, tools, latencyMs, troubles, said } = finding;
+    const revisions = [...new Set([...(versions.modern ?? []), ...(versions.legacy ?? [])])];
+    const [wrong = '', ...more] = [...troubles, ...said].map((line) => printable(line));
+    return [
+      [
+        name,
+        era ?? '-',
+        wordsOf(revisions),
+        era === null && transport !== 'stdio' ? '-' : transport,
+        wordsOf(capabilities),
+        tools === null ? '-' : String(tools),
+        `${latencyMs} ms`,
+        wrong,
+      ],
+      ...more.map((line) => ['', '', '', '', '', '', '', line]),
+    ];
+  });
+  return table([COLUMNS, ...rows]);
+}
+
+const MOST_WORDS = 8;
+
+function wordsOf(words: readonly string[]): string {
+  const shown = words.slice(0, MOST_WORDS).map((word) => printable(word, 24));
+  return words.length === 0 ? '-' : [...shown, ...(words.length > MOST_WORDS ? ['...'] : [])].join(' ');
+}
+
+function summary(ok: boolean, upstreams: readonly UpstreamFinding[], warnings: number): string {
+  const failing = upstreams.filter(({ troubles }) => troubles.length > 0).length;
+  const warned = warnings === 0 ? '' : `, ${count(warnings, 'warning')}`;
+  if (failing > 0) return `${failing} of ${count(upstreams.length, 'upstream')} in trouble${warned}`;
+  return ok ? `All is well${warned}` : `The configuration cannot be deployed as it is${warned}`;
+}

@@ -1,0 +1,46 @@
+import { systemClock } from '../../adapters/node/clock.ts';
+import { cryptoIds } from '../../adapters/node/ids.ts';
+import type { GatewayConfig } from '../../config/schema.ts';
+import { Operator } from '../../operator.ts';
+import { StoreError, type ActionLog } from '../../ports.ts';
+import { createLocalPorts, type OpenStores } from '../ports.ts';
+
+/**
+ * `work` gets an operator, and everything that it leaves to do in the background is done in the end. Rejects with what
+ * went wrong there, too.
+ */
+export async function operate<T>(
+  config: GatewayConfig,
+  openStores: OpenStores,
+  work: (operator: Operator) => Promise<T>,
+): Promise<T> {
+  const defects: unknown[] = [];
+  const actionLog: ActionLog = {
+    notice: () => undefined,
+    write: () => undefined,
+    defect: (_requestId, error) => defects.push(error),
+  };
+  const operator = new Operator(config, createLocalPorts(openStores, actionLog), {
+    requestId: cryptoIds.random(),
+    traceId: undefined,
+    environment: 'operator',
+    cold: true,
+    arrivedAt: systemClock.now(),
+    endsAt: Infinity,
+  });
+  const outcome = await work(operator).then(
+    (result) => () => result,
+    (error: unknown) => () => {
+      throw error;
+    },
+  );
+  await operator.settle();
+  const result = outcome();
+  if (defects.length > 0) throw worst(defects);
+  return result;
+}
+
+/** What nobody expected, before a store that did not answer. */
+function worst(defects: readonly unknown[]): unknown {
+  return defects.find((defect) => !(defect instanceof StoreError)) ?? defects[0];
+}

@@ -1,0 +1,111 @@
+/** `sluice tools`: what clients see, and what is held back from them until the operator accepts it. */
+import type { HeldTool, ShownTools } from '../../operator.ts';
+import { hostStdioUpstreams } from '../stdio/host.ts';
+import { diffDefinitions } from './definition-diff.ts';
+import { operate } from './operate.ts';
+import type { Command } from './options.ts';
+import type { Output } from './output.ts';
+import { findPlace, findUpstreams, OperatorError, type Surroundings } from './place.ts';
+import { count, printable, table } from './text.ts';
+
+type ListCommand = Extract<Command, { kind: 'list-tools' }>;
+type DiffCommand = Extract<Command, { kind: 'diff-tools' }>;
+type AcceptCommand = Extract<Command, { kind: 'accept-tools' }>;
+
+const MOST_NAME_CHARS = 100;
+const MOST_DESCRIPTION_CHARS = 80;
+
+/** Asks the upstreams. Status 1 when one of them is missing in the list. */
+export async function listTools(command: ListCommand, surroundings: Surroundings, output: Output): Promise<number> {
+  const { config, openStores, hasState, remarks } = await findUpstreams(command.place, surroundings);
+  const servers = Object.keys(config.servers);
+  if (command.server !== undefined && !servers.includes(command.server)) {
+    throw new OperatorError(`There is no virtual server ${printable(command.server)}; there is ${servers.join(', ')}`);
+  }
+  for (const remark of remarks) output.complain(remark);
+  const host = await hostStdioUpstreams(config, { report: output.complain, onStderr: () => undefined });
+  try {
+    return await operate(host.config, openStores, async (operator) => {
+      const surveys = await operator.survey();
+      const held = new Set(hasState ? (await operator.heldTools()).map(keyOf) : []);
+      const shown = operator
+        .toolsOf(surveys)
+        .filter(({ server }) => command.server === undefined || server === command.server);
+      output.print(shown.map((one) => describeServer(one, held).join('\n')).join('\n\n'));
+      const troubles = surveys.flatMap(({ upstream, troubles: own }) =>
+        own.map((trouble) => `upstream ${upstream.name}: ${printable(trouble)}`),
+      );
+      for (const trouble of troubles) output.complain(trouble);
+      return troubles.length === 0 ? 0 : 1;
+    });
+  } finally {
+    await host.close();
+  }
+}
+
+function describeServer({ server, tools }: ShownTools, held: ReadonlySet<string>): string[] {
+  const rows = tools.map((tool) => {
+    const note = held.has(keyOf(tool)) ? '(held back) ' : '';
+    const [firstLine = ''] = (tool.description ?? '').trimStart().split(/[\r\n]/, 1);
+    return [printable(tool.name, MOST_NAME_CHARS), tool.upstream, note + printable(firstLine, MOST_DESCRIPTION_CHARS)];
+  });
+  const heading = `virtual server ${server}: ${count(tools.length, 'tool')}`;
+  return rows.length === 0 ? [heading] : [heading, ...table([['TOOL', 'UPSTREAM', 'DESCRIPTION'], ...rows])];
+}
+
+function keyOf({ upstream, name }: { readonly upstream: string; readonly name: string }): string {
+  return `${upstream} ${name}`;
+}
+
+export async function diffTools({ place }: DiffCommand, surroundings: Surroundings, output: Output): Promise<number> {
+  const { config, openStores, remarks } = await findPlace(place, surroundings);
+  for (const remark of remarks) output.complain(remark);
+  return await operate(config, openStores, async (operator) => {
+    const held = await operator.heldTools();
+    if (held.length === 0) output.print('No tool is held back');
+    else output.print(held.map((tool) => describeHeld(tool).join('\n')).join('\n\n'));
+    return 0;
+  });
+}
+
+function describeHeld({ name, upstream, revision, accepted, found }: HeldTool): string[] {
+  return [
+    `${printable(name)} of upstream ${upstream}, in revision ${printable(revision)}`,
+    '--- accepted',
+    '+++ found',
+    ...diffDefinitions(accepted, found),
+  ];
+}
+
+/** All of the tools that are named, or none. */
+export async function acceptTools(command: AcceptCommand, surroundings: Surroundings, output: Output): Promise<number> {
+  const { names, place } = command;
+  const { config, openStores, remarks } = await findPlace(place, surroundings);
+  for (const remark of remarks) output.complain(remark);
+  return await operate(config, openStores, async (operator) => {
+    const held = await operator.heldTools();
+    const strange = names === 'all' ? [] : names.filter((name) => held.every((tool) => tool.name !== name));
+    if (strange.length > 0) throw notHeld(strange, held);
+    if (held.length === 0) {
+      output.print('No tool is held back');
+      return 0;
+    }
+    const chosen = held.filter(({ name }) => names === 'all' || names.includes(name));
+    if (!(await operator.accept(chosen))) {
+      throw new OperatorError('Somebody else is accepting tools at the same time; try again');
+    }
+    for (const { name, upstream, revision } of chosen) {
+      output.print(`accepted ${printable(name)} of upstream ${upstream}, in revision ${printable(revision)}`);
+    }
+    return 0;
+  });
+}
+
+function notHeld(names: readonly string[], held: readonly HeldTool[]): OperatorError {
+  const heldNames = [...new Set(held.map(({ name }) => name))];
+  const listed = heldNames.length === 0 ? 'no tool is' : heldNames.map((name) => printable(name)).join(', ');
+  return new OperatorError(
+    `Nothing was accepted, because not held back: ${names.map((name) => printable(name)).join(', ')}. ` +
+      `Held back: ${listed}`,
+  );
+}

@@ -1,0 +1,30 @@
+/** What the core needs from outside when it runs in this process, rather than in an environment of the function. */
+import { createDynamoClient } from '../adapters/dynamodb/client.ts';
+import { createDynamoStores } from '../adapters/dynamodb/stores.ts';
+import { systemClock } from '../adapters/node/clock.ts';
+import { createHttpTransport } from '../adapters/node/http-transport.ts';
+import { cryptoIds } from '../adapters/node/ids.ts';
+import { noopTracer } from '../adapters/xray/tracer.ts';
+import type { ActionLog, Ports, UpstreamTransport } from '../ports.ts';
+
+export type OpenStores = Ports['openStores'];
+
+/** A DynamoDB table. What is left out of its address is found by the AWS SDK. */
+export interface TableAddress {
+  readonly table: string;
+  readonly endpoint?: string | undefined;
+  readonly region?: string | undefined;
+}
+
+/** Nothing is sent before the first request to a store. */
+export function openTable({ table, endpoint, region }: TableAddress): OpenStores {
+  return createDynamoStores({ client: createDynamoClient({ endpoint, region }), tableName: table });
+}
+
+export function createLocalPorts(
+  openStores: OpenStores,
+  actionLog: ActionLog,
+  transport: UpstreamTransport = createHttpTransport(),
+): Ports {
+  return { clock: systemClock, ids: cryptoIds, openStores, transport, tracer: noopTracer, actionLog };
+}
