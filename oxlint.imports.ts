@@ -51,7 +51,16 @@ const journey = {
   packages: [],
 } as const;
 
-const composed = ['lib/gateway.ts', 'lib/housekeeping.ts', 'lib/operator.ts', 'lib/config', 'lib/adapters', 'lib/protocol', 'lib/ports.ts', 'lib/errors.ts'];
+const composed = [
+  'lib/gateway.ts',
+  'lib/housekeeping.ts',
+  'lib/operator.ts',
+  'lib/config',
+  'lib/adapters',
+  'lib/protocol',
+  'lib/ports.ts',
+  'lib/errors.ts',
+];
 
 const adapter = { imports: ['lib/protocol', 'lib/ports.ts', 'lib/errors.ts'], packages: 'any' } as const;
 

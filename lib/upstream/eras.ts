@@ -160,6 +160,6 @@ function onlyModern(versions: unknown): KnownVersions {
 }
 
 /** A probe costs the call requests and time, but says nothing of how far the call itself has come. */
-export function forProbe(connection: ConnectionTools): ConnectionTools {
+function forProbe(connection: ConnectionTools): ConnectionTools {
   return { ...connection, tally: newTally(connection.tally.cost) };
 }

@@ -191,7 +191,7 @@ export class ListingUpstream {
 
   /** Names of the tools that were called, in order. */
   get called(): readonly string[] {
-    return this.of('tools/call').map(({ message }): string => message.params.name);
+    return this.of('tools/call').map(({ message }) => message.params.name as string);
   }
 
   /** Resolves with the `count`th message of a method, as soon as it is there. */
