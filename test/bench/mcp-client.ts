@@ -8,6 +8,8 @@ export interface Place {
   readonly url: string;
   /** What is to go before tool names there, `__` included; may be empty. */
   readonly prefix: string;
+  /** Sent with every request, if any. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Answer {
@@ -52,12 +54,34 @@ export class McpClient {
 
   /** The whole call, as it goes over the wire. */
   message(tool: Tool): { readonly headers: Record<string, string>; readonly body: string } {
-    const { era, place } = this.#connected;
+    const { place } = this.#connected;
     const name = place.prefix + tool;
+    return this.#request('tools/call', { name, arguments: { text: 'ping' } }, name);
+  }
+
+  /** The whole of any request; `name` is what it is for, if it is for something. */
+  #request(method: string, given: object, name?: string): { headers: Record<string, string>; body: string } {
     this.#calls += 1;
-    const params = { name, arguments: { text: 'ping' }, ...(era === 'modern' && { _meta: META }) };
-    const body = JSON.stringify({ jsonrpc: '2.0', id: this.#calls, method: 'tools/call', params });
-    return { headers: this.#headers(name), body };
+    const params = { ...given, ...(this.#connected.era === 'modern' && { _meta: META }) };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: this.#calls, method, params });
+    return { headers: this.#headers(method, name), body };
+  }
+
+  /** All tools there are, as they came. Rejects when there is no result. */
+  async listTools(): Promise<Answer> {
+    return await this.#ask('tools/list', {});
+  }
+
+  /** Rejects when there is no result. */
+  async readResource(uri: string): Promise<Answer> {
+    return await this.#ask('resources/read', { uri }, uri);
+  }
+
+  async #ask(method: string, params: object, name?: string): Promise<Answer> {
+    const { headers, body } = this.#request(method, params, name);
+    const { status, text } = await this.#post(body, headers);
+    if (status === 200 && text.includes('"result":{')) return { status, text };
+    throw new Error(`${this.#connected.place.url} answered ${method} with ${status} ${text.slice(0, 500)}`);
   }
 
   /** Whatever the answer is. */
@@ -97,13 +121,15 @@ export class McpClient {
     throw new Error(`${this.#connected.place.url} gave no session: ${status} ${text.slice(0, 500)}`);
   }
 
-  #headers(name?: string): Record<string, string> {
-    const { era, session } = this.#connected;
+  #headers(method?: string, name?: string): Record<string, string> {
+    const { era, session, place } = this.#connected;
     return {
+      ...place.headers,
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
       ...(era === 'modern' || session !== undefined ? { 'mcp-protocol-version': VERSIONS[era] } : {}),
-      ...(era === 'modern' && name !== undefined && { 'mcp-method': 'tools/call', 'mcp-name': name }),
+      ...(era === 'modern' && method !== undefined && { 'mcp-method': method }),
+      ...(era === 'modern' && name !== undefined && { 'mcp-name': name }),
       ...(session !== undefined && { 'mcp-session-id': session }),
     };
   }

@@ -1,9 +1,8 @@
 /** What a call costs in requests to the upstream and to DynamoDB, for each kind of client, counted where they arrive. */
-import { setTimeout } from 'node:timers/promises';
 import type { Era } from '../../lib/protocol/era.ts';
 import type { Aim } from './aim.ts';
+import { costOf, divide, type Cost } from './cost.ts';
 import { McpClient, type Answer } from './mcp-client.ts';
-import type { Counts } from './programs/program.ts';
 import type { Route, Stage, UpstreamForm } from './stage.ts';
 import { formatTable } from './table.ts';
 
@@ -13,13 +12,6 @@ interface Kind {
   readonly form: UpstreamForm;
   /** Whether it has a session, and the aim is for it. */
   readonly session: boolean;
-}
-
-interface Cost {
-  readonly upstream: number;
-  readonly dynamodb: number;
-  /** What was sent, by method or operation. */
-  readonly detail: Counts;
 }
 
 interface KindRequests {
@@ -39,12 +31,13 @@ const KINDS: readonly Kind[] = [
   { client: 'modern, upstream of both eras', era: 'modern', form: 'both', session: false },
   { client: 'modern, upstream configured as modern', era: 'modern', form: 'modern', session: false },
   { client: 'modern and anonymous, legacy upstream with sessions', era: 'modern', form: 'legacy', session: false },
+  { client: 'modern, legacy upstream with one session for all', era: 'modern', form: 'shared', session: false },
+  { client: 'legacy, upstream configured as modern', era: 'legacy', form: 'modern', session: true },
+  { client: 'modern, HTTP+SSE upstream', era: 'modern', form: 'sse', session: false },
+  { client: 'legacy, HTTP+SSE upstream', era: 'legacy', form: 'sse', session: false },
 ];
 
 const ROUTES: readonly Route[] = ['core, DynamoDB', 'emulator'];
-
-/** Between two looks at what has arrived, in milliseconds. */
-const SETTLE_MS = 25;
 
 /** Calls `calls` times until every environment has served and remembers what it may, and as often again to count. */
 export async function measureRequests(stage: Stage, calls: number): Promise<RequestFigures> {
@@ -71,49 +64,6 @@ async function measureKind(stage: Stage, kind: Kind, route: Route, calls: number
   });
   connected.close();
   return { kind, route, connect, steadyCall: divide(all, calls), answer: describeAnswer(answer!) };
-}
-
-async function costOf(stage: Stage, work: () => Promise<void>): Promise<Cost> {
-  const before = await settledCounts(stage);
-  await work();
-  const after = await settledCounts(stage);
-  const upstream = difference(before.upstream, after.upstream);
-  const dynamodb = difference(before.dynamodb, after.dynamodb);
-  return { upstream: sum(upstream), dynamodb: sum(dynamodb), detail: { ...upstream, ...dynamodb } };
-}
-
-interface StageCounts {
-  readonly upstream: Counts;
-  readonly dynamodb: Counts;
-}
-
-/** Some work outlives its answer; it is over when two looks see the same. */
-async function settledCounts(stage: Stage): Promise<StageCounts> {
-  let counts = await countsOf(stage);
-  for (;;) {
-    await setTimeout(SETTLE_MS);
-    const again = await countsOf(stage);
-    if (sum(again.upstream) === sum(counts.upstream) && sum(again.dynamodb) === sum(counts.dynamodb)) return again;
-    counts = again;
-  }
-}
-
-async function countsOf({ upstream, dynamodb }: Stage): Promise<StageCounts> {
-  return { upstream: await upstream.counts(), dynamodb: await dynamodb.counts() };
-}
-
-function difference(before: Counts, after: Counts): Counts {
-  const changed = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
-  return Object.fromEntries(changed.filter(([, count]) => count !== 0));
-}
-
-function sum(counts: Counts): number {
-  return Object.values(counts).reduce((total, count) => total + count, 0);
-}
-
-function divide({ upstream, dynamodb, detail }: Cost, calls: number): Cost {
-  const shares = Object.entries(detail).map(([name, count]) => [name, count / calls] as const);
-  return { upstream: upstream / calls, dynamodb: dynamodb / calls, detail: Object.fromEntries(shares) };
 }
 
 interface JsonRpc {

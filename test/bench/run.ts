@@ -1,6 +1,7 @@
 /**
  * Measures what the gateway adds, in one run, and prints it beside the aims: latency on each route, calls at once,
- * requests per call, cold start, size. Exit status 0 whether or not the aims are met, unless something failed to run.
+ * requests per call, calls between the eras, many upstreams, cold start, size. Exit status 0 whether or not the aims are
+ * met, unless something failed to run, or a call sends more requests because there are many upstreams.
  *
  *   --quick       a rough look in about ten seconds
  *   --json FILE   also writes every figure to a file
@@ -11,7 +12,9 @@ import { parseArgs } from 'node:util';
 import { formatAims } from './aim.ts';
 import { formatBundle } from './bundle-size.ts';
 import { coldStartAims, formatColdStart, measureColdStart } from './cold-start.ts';
+import { formatCrossEra, measureCrossEra } from './cross-era.ts';
 import { formatLatency, latencyAims, measureLatency } from './latency.ts';
+import { fleetAims, formatFleet, measureFleet, requireEqualCosts } from './many-upstreams.ts';
 import { formatParallel, measureParallel } from './parallel.ts';
 import { formatRequests, measureRequests, requestAims } from './requests.ts';
 import { openStage, SHARING, type Stage } from './stage.ts';
@@ -30,6 +33,8 @@ const extent = options.quick
       eras: ['legacy'] as const,
       repetitions: 1,
       coldStarts: 1,
+      crossEra: { rounds: 2, calls: 10 },
+      fleet: { lists: 2, rounds: 2, calls: 20 },
     }
   : {
       calls: 60,
@@ -40,6 +45,8 @@ const extent = options.quick
       eras: ['modern', 'legacy'] as const,
       repetitions: 3,
       coldStarts: 9,
+      crossEra: { rounds: 5, calls: 60 },
+      fleet: { lists: 7, rounds: 5, calls: 60 },
     };
 
 function print(heading: string, text: string): void {
@@ -59,10 +66,15 @@ async function measure(stage: Stage) {
   print('Latency', formatLatency(latency));
   const parallel = await measureParallel(stage, extent.eras, extent.repetitions);
   print('Calls at once', formatParallel(parallel));
+  const crossEra = await measureCrossEra(stage, extent.crossEra);
+  print('Calls between the eras', formatCrossEra(crossEra));
+  const fleet = await measureFleet(stage, extent.fleet);
+  print('Many upstreams', formatFleet(fleet));
+  requireEqualCosts(fleet);
   const { coldStart, bundle } = await measureColdStart(stage, extent.coldStarts);
   print('Cold start', formatColdStart(coldStart));
   print('Size of the function', formatBundle(bundle));
-  return { requests, latency, parallel, coldStart, bundle };
+  return { requests, latency, parallel, crossEra, fleet, coldStart, bundle };
 }
 
 const machine = describeMachine();
@@ -70,7 +82,12 @@ console.log([machine, ...SHARING].join('\n'));
 const stage = await openStage();
 try {
   const figures = await measure(stage);
-  const aims = [...latencyAims(figures.latency), ...requestAims(figures.requests), ...coldStartAims(figures.coldStart)];
+  const aims = [
+    ...latencyAims(figures.latency),
+    ...requestAims(figures.requests),
+    ...fleetAims(figures.fleet),
+    ...coldStartAims(figures.coldStart),
+  ];
   print('Aims', formatAims(aims));
   console.log(
     `\nLoad at the end: ${loadavg()

@@ -1,6 +1,7 @@
 /** Everything that takes part in the bench, each in a process of its own. */
 import type { Era } from '../../lib/protocol/era.ts';
 import type { Place } from './mcp-client.ts';
+import type { Counted } from './cost.ts';
 import { startProgram, type Program } from './programs/program.ts';
 import { PREFIX } from './workload.ts';
 
@@ -8,11 +9,9 @@ import { PREFIX } from './workload.ts';
 export type Route = 'direct' | 'proxy' | 'core, memory' | 'core, DynamoDB' | 'emulator';
 
 /** Which form of the upstream is meant. */
-export type UpstreamForm = 'both' | 'modern' | 'legacy';
+export type UpstreamForm = 'both' | 'modern' | 'legacy' | 'shared' | 'sse';
 
-export interface Stage {
-  readonly upstream: Program;
-  readonly dynamodb: Program;
+export interface Stage extends Counted {
   readonly tableName: string;
   /** Where a client finds the upstream by this route. */
   place(route: Route, form?: UpstreamForm): Place;
@@ -64,7 +63,8 @@ export async function openStage(): Promise<Stage> {
       if (route === 'direct' || route === 'proxy') return { url: `${origin}/${form}`, prefix: '' };
       return { url: form === 'both' ? `${origin}/mcp` : `${origin}/mcp/${form}`, prefix: `${PREFIX}__` };
     };
-    return { upstream, dynamodb, tableName: TABLE_NAME, place, close };
+    const counted = [gateways['core, memory'], gateways['core, DynamoDB']];
+    return { upstream, dynamodb, gateways: counted, tableName: TABLE_NAME, place, close };
   } catch (error) {
     await close();
     throw error;

@@ -6,6 +6,8 @@ export const VERSIONS: Readonly<Record<Era, string>> = { modern: LATEST_MODERN, 
 
 export type Tool = 'small' | 'large' | 'slow';
 
+export const SMALL: Tool = 'small';
+
 /** What the upstream's `large` tool says, in characters of one byte. */
 export const LARGE_CHARS = 100 * 1024;
 
@@ -22,11 +24,15 @@ export function benchConfiguration(origin: string) {
       both: { url: `${origin}/both`, prefix: PREFIX },
       modern: { url: `${origin}/modern`, prefix: PREFIX, era: 'modern' },
       legacy: { url: `${origin}/legacy`, prefix: PREFIX },
+      shared: { url: `${origin}/legacy?isolation=shared`, prefix: PREFIX, isolation: 'shared' },
+      sse: { url: `${origin}/sse`, prefix: PREFIX, transport: 'sse' },
     },
     servers: {
       default: { upstreams: ['both'] },
       modern: { upstreams: ['modern'] },
       legacy: { upstreams: ['legacy'] },
+      shared: { upstreams: ['shared'] },
+      sse: { upstreams: ['sse'] },
     },
   };
 }

@@ -60,7 +60,7 @@ describe('a merged list', () => {
     const own = (...uris: string[]) => uris.map((uri) => ({ [naming]: uri, name: 'same' }));
     const shares = sharesOf(server, own('x://1'), own('x://2', 'x://1'), own('x://2', 'x://3'));
     const { items, lost } = mergeLists(member, shares, server);
-    expect(items.map((text) => JSON.parse(text)[naming])).toEqual(['x://1', 'x://2', 'x://3']);
+    expect(items.map((text) => nameOf(member, text))).toEqual(['x://1', 'x://2', 'x://3']);
     expect(lost).toEqual([
       { upstream: 'two', owner: 'one', name: 'x://1' },
       { upstream: 'three', owner: 'two', name: 'x://2' },

@@ -93,7 +93,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 
   'within a list': {
-    least: 20,
+    least: 18,
     among: ['catalog.heads after', 'POST tools/list after', 'catalog.write before', 'catalog.write after'],
     prepare: async ({ strangerUrl }, tag) => listAt(strangerUrl('both'), tag),
   },

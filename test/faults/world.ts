@@ -17,7 +17,7 @@ import { startStage, type Stage } from './stage.ts';
 type AnyJson = any;
 
 /** Virtual servers whose upstream has never been called; each can be met for the first time once. */
-const STRANGERS = 100;
+const STRANGERS = 200;
 
 /** The limit of the tool `slow`, in milliseconds. */
 const SLOW_MS = 150;

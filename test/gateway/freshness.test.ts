@@ -16,7 +16,18 @@ import {
   type ListName,
   type ListingUpstream,
 } from '../support/listing-upstream.ts';
-import { callTool, LEGACY, listOf, MODERN, namesIn, openListing, PAIRS, UNAVAILABLE } from './listing-fixtures.ts';
+import {
+  callTool,
+  LEGACY,
+  listOf,
+  membersOf,
+  MODERN,
+  namesIn,
+  namesOf,
+  openListing,
+  PAIRS,
+  UNAVAILABLE,
+} from './listing-fixtures.ts';
 
 const TTL_MS = 30_000;
 
@@ -34,17 +45,14 @@ const CHANGES: readonly (readonly [what: string, after: readonly object[], seen:
 
 /** What tells the lists before and after a change apart. */
 async function seenBy(peer: Parameters<typeof listOf>[0]) {
-  const { tools: listed } = await listOf(peer);
-  return {
-    names: listed.map(({ name }: any): string => name),
-    descriptions: listed.map(({ description }: any): string => description),
-  };
+  const result = await listOf(peer);
+  return { names: namesOf(result), descriptions: membersOf(result, 'tools', 'description') };
 }
 
 const BEFORE = { names: ['one__a', 'one__b', 'two__a'], descriptions: ['Does a', 'Does b', 'Does a'] };
 
 function after(seen: readonly string[], list: readonly object[]) {
-  return { names: seen, descriptions: [...list.map((one: any): string => one.description), 'Does a'] };
+  return { names: seen, descriptions: [...membersOf({ tools: list }, 'tools', 'description'), 'Does a'] };
 }
 
 function requestsOf(...upstreams: ListingUpstream[]): number {
@@ -131,7 +139,7 @@ describe.each(LEGS)('$name', (leg) => {
       await upstreams.one.start();
       clock.advance(TTL_MS);
       const empty = await listOf(peer);
-      expect(empty.tools.map(({ name }: any): string => name)).toEqual(['two__a']);
+      expect(namesOf(empty)).toEqual(['two__a']);
       expect(empty._meta ?? {}).not.toHaveProperty(UNAVAILABLE);
       await gateway.settled();
       upstreams.one.lists = { tools: tools('a', 'b') };
@@ -173,7 +181,7 @@ describe.each(LEGS)('$name', (leg) => {
       clock.advance(1);
       expect((await seenBy(peer.through(second!))).names).toEqual(BEFORE.names);
       goOn.resolve();
-      expect((await slow).tools.map(({ name }: any): string => name)).toEqual(['one__old', 'two__a']);
+      expect(namesOf(await slow)).toEqual(['one__old', 'two__a']);
       await gateway.settled();
       for (const environment of [third!, first!]) {
         expect((await seenBy(peer.through(environment))).names).toEqual(BEFORE.names);

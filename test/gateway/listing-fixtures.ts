@@ -67,14 +67,24 @@ const NAMED_BY: Readonly<Record<ListName, string>> = {
   resourceTemplates: 'uriTemplate',
 };
 
+/** The names of the items in the result of a list. */
+export function namesOf(result: AnyJson, list: ListName = 'tools'): string[] {
+  return membersOf(result, list, NAMED_BY[list]);
+}
+
+/** One member of each item in the result of a list; it is a text. */
+export function membersOf(result: AnyJson, list: ListName, member: string): string[] {
+  const items = result[list] as readonly Readonly<Record<string, string>>[];
+  return items.map((item) => item[member] ?? `no ${member}`);
+}
+
 /** The names in a list. */
 export async function namesIn(peer: Peer, list: ListName = 'tools'): Promise<string[]> {
-  const result = await listOf(peer, list);
-  return result[list].map((item: AnyJson): string => item[NAMED_BY[list]]);
+  return namesOf(await listOf(peer, list), list);
 }
 
 /** Who answered, and under which name it was asked; or the error. */
-export async function answerOf(peer: Peer, method: string, params: object): Promise<string | AnyJson> {
+export async function answerOf(peer: Peer, method: string, params: object): Promise<AnyJson> {
   const { messages } = await peer.request(method, params);
   const { result, error } = messages.at(-1) ?? {};
   if (result === undefined) return error;
@@ -82,19 +92,19 @@ export async function answerOf(peer: Peer, method: string, params: object): Prom
   return (content?.[0] ?? prompted?.[0].content ?? contents?.[0])?.text ?? completion?.values[0];
 }
 
-export function callTool(peer: Peer, name: string): Promise<string | AnyJson> {
+export function callTool(peer: Peer, name: string): Promise<AnyJson> {
   return answerOf(peer, 'tools/call', { name, arguments: {} });
 }
 
-export function getPrompt(peer: Peer, name: string): Promise<string | AnyJson> {
+export function getPrompt(peer: Peer, name: string): Promise<AnyJson> {
   return answerOf(peer, 'prompts/get', { name });
 }
 
-export function readResource(peer: Peer, uri: string): Promise<string | AnyJson> {
+export function readResource(peer: Peer, uri: string): Promise<AnyJson> {
   return answerOf(peer, 'resources/read', { uri });
 }
 
-export function complete(peer: Peer, ref: object): Promise<string | AnyJson> {
+export function complete(peer: Peer, ref: object): Promise<AnyJson> {
   return answerOf(peer, 'completion/complete', { ref, argument: { name: 'a', value: 'b' } });
 }
 

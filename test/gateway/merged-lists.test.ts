@@ -9,8 +9,10 @@ import {
   LEGACY,
   listOf,
   LOST,
+  membersOf,
   MODERN,
   namesIn,
+  namesOf,
   openListing,
   PAIRS,
   UNAVAILABLE,
@@ -116,11 +118,8 @@ describe.each(LEGS)('$name', (leg) => {
     const list = [tool('a', { description: 'first' }), tool('a', { description: 'second' }), tool('b')];
     const { gateway } = await openListing({ one: { tools: list }, two: { tools: tools('a') } }, { leg });
     const result = await listOf(await gateway.client.connect(MODERN));
-    expect(result.tools.map(({ name, description }: any) => [name, description])).toEqual([
-      ['one__a', 'first'],
-      ['one__b', 'Does b'],
-      ['two__a', 'Does a'],
-    ]);
+    expect(namesOf(result)).toEqual(['one__a', 'one__b', 'two__a']);
+    expect(membersOf(result, 'tools', 'description')).toEqual(['first', 'Does b', 'Does a']);
     expect(result._meta).not.toHaveProperty(LOST);
   });
 
@@ -163,13 +162,7 @@ describe.each(LEGS)('$name', (leg) => {
       test('sees each name of which a call would reach it', async () => {
         const { gateway } = await openListing(specs, { leg });
         const result = await listOf(await gateway.client.connect(revision));
-        expect(result.tools.map(({ name }: any): string => name)).toEqual([
-          'now',
-          'other__y',
-          '__z',
-          'time__now',
-          'time__x',
-        ]);
+        expect(namesOf(result)).toEqual(['now', 'other__y', '__z', 'time__now', 'time__x']);
         expect(result._meta[LOST]).toEqual([{ upstream: 'plain', owner: 'time', name: 'time__x' }]);
       });
 

@@ -3,7 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { LEGS } from '../support/gateway-harness.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { prompts, resources, templates, tool, tools, type ListName, type Script } from '../support/listing-upstream.ts';
-import { callTool, LEGACY, listOf, MODERN, namesIn, openListing, PAIRS, UNAVAILABLE } from './listing-fixtures.ts';
+import {
+  callTool,
+  LEGACY,
+  listOf,
+  MODERN,
+  namesIn,
+  namesOf,
+  openListing,
+  PAIRS,
+  UNAVAILABLE,
+} from './listing-fixtures.ts';
 
 const TTL_MS = 30_000;
 
@@ -128,7 +138,7 @@ describe.each(LEGS)('$name', (leg) => {
         clock.advance(1);
         for (let time = 0; time < 2; time += 1) {
           const result = await listOf(peer);
-          expect(result.tools.map(({ name }: any): string => name)).toEqual(['two__a']);
+          expect(namesOf(result)).toEqual(['two__a']);
           expect(result._meta[UNAVAILABLE]).toEqual([{ upstream: 'one', reason: expect.stringMatching(words) }]);
           if (revision === MODERN) expect(result).toMatchObject({ ttlMs: 0, cacheScope: 'private' });
           await gateway.settled();
@@ -186,7 +196,7 @@ describe.each(LEGS)('$name', (leg) => {
       const { gateway, upstreams } = await openListing(specsOf('both'), { leg, clock });
       upstreams.one.on('tools/list', (asked) => {
         clock.advance(5001);
-        pages((cursor) => ({ tools: tools('x'), nextCursor: String(Number(cursor ?? 0) + 1) }))(asked);
+        return pages((cursor) => ({ tools: tools('x'), nextCursor: String(Number(cursor ?? 0) + 1) }))(asked);
       });
       const result = await listOf(await gateway.client.connect(revision));
       expect(result._meta[UNAVAILABLE]).toContainEqual({

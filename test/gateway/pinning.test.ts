@@ -4,7 +4,18 @@ import type { PinStore, Stores } from '../../lib/ports.ts';
 import { LEGS, type Harness } from '../support/gateway-harness.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { prompts, tool, tools, type ListingUpstream } from '../support/listing-upstream.ts';
-import { callTool, getPrompt, LEGACY, listOf, MODERN, namesIn, openListing, PAIRS } from './listing-fixtures.ts';
+import {
+  callTool,
+  getPrompt,
+  LEGACY,
+  listOf,
+  MODERN,
+  membersOf,
+  namesIn,
+  namesOf,
+  openListing,
+  PAIRS,
+} from './listing-fixtures.ts';
 
 const TTL_MS = 30_000;
 
@@ -280,10 +291,10 @@ describe.each(LEGS)('$name', (leg) => {
     });
     const peers = await Promise.all(gateway.environments.map((environment) => environment.connect(MODERN)));
     const lists = await Promise.all(peers.map((peer) => listOf(peer)));
-    const shown = lists.map(({ tools: listed }) =>
-      listed[0].name === 'shop__pay' ? listed[0].description : undefined,
-    );
-    const winners = shown.filter((description) => description !== undefined);
+    const winners = lists.flatMap((result) => {
+      const at = namesOf(result).indexOf('shop__pay');
+      return at === -1 ? [] : [membersOf(result, 'tools', 'description')[at]];
+    });
     expect(winners).toHaveLength(1);
     // From now on that one is the tool, wherever it is listed.
     for (const version of ['Version 1', 'Version 2']) {

@@ -6,7 +6,7 @@ import { prompts, resources, templates, tools } from '../support/listing-upstrea
 import {
   complete,
   LEGACY,
-  listOf,
+  namesIn,
   MODERN,
   openListing,
   PAIRS,
@@ -117,8 +117,8 @@ describe.each(LEGS)('$name', (leg) => {
       };
       const { gateway } = await openListing(specs, { leg });
       const peer = await gateway.client.connect(revision);
-      const { resources: listed } = await listOf(peer, 'resources');
-      const read = await Promise.all(listed.map(({ uri }: any) => readResource(peer, uri)));
+      const listed = await namesIn(peer, 'resources');
+      const read = await Promise.all(listed.map((uri): Promise<unknown> => readResource(peer, uri)));
       expect(read).toEqual(['one:a://1', 'one:b://1', 'two:c://1', 'three:d://1']);
     });
 

@@ -18,6 +18,7 @@ import {
   listOf,
   MODERN,
   namesIn,
+  namesOf,
   openListing,
   PAIRS,
   readResource,
@@ -148,7 +149,7 @@ describe.each(LEGS)('$name', (leg) => {
       expect(fresh._meta ?? {}).not.toHaveProperty(UNAVAILABLE);
       clock.advance(1);
       const old = await listOf(peer);
-      expect(old.tools.map(({ name }: any): string => name)).toEqual(['one__a', 'two__a']);
+      expect(namesOf(old)).toEqual(['one__a', 'two__a']);
       expect(old._meta[UNAVAILABLE]).toEqual([UNREACHABLE]);
     });
 
@@ -176,7 +177,7 @@ describe.each(LEGS)('$name', (leg) => {
       await gate.entered;
       clock.advance(20_000);
       const result = await listing;
-      expect(result.tools.map(({ name }: any): string => name)).toEqual(['one__a', 'two__a']);
+      expect(namesOf(result)).toEqual(['one__a', 'two__a']);
       expect(result._meta[UNAVAILABLE]).toEqual([
         { upstream: 'bad', reason: 'Upstream bad did not finish within 20000 ms' },
       ]);
@@ -203,7 +204,7 @@ describe.each(LEGS)('$name', (leg) => {
       upstreams.bad.on('tools/list', script);
       const peer = await gateway.client.connect(revision);
       const result = await listOf(peer);
-      expect(result.tools.map(({ name }: any): string => name)).toEqual(['one__a', 'two__a']);
+      expect(namesOf(result)).toEqual(['one__a', 'two__a']);
       expect(result._meta[UNAVAILABLE]).toEqual([{ upstream: 'bad', reason: expect.stringMatching(words) }]);
       expect(gateway.notices).toEqual([{ kind: 'upstream-unavailable', upstream: 'bad', member: 'tools', reason }]);
       upstreams.bad.asUsual('tools/list');
@@ -261,7 +262,7 @@ describe.each(LEGS)('$name', (leg) => {
       await upstreams.two.stop();
       upstreams.one.on('tools/list', status500);
       const result = await listOf(await gateway.client.connect(revision));
-      expect(result.tools.map(({ name }: any): string => name)).toEqual(['bad__a']);
+      expect(namesOf(result)).toEqual(['bad__a']);
       expect(result._meta[UNAVAILABLE]).toEqual([
         { upstream: 'one', reason: 'Upstream one answered with HTTP status 500' },
         { upstream: 'two', reason: 'Upstream two could not be reached' },

@@ -12,7 +12,9 @@ import { createHttpTransport } from '../../../lib/adapters/node/http-transport.t
 import { cryptoIds } from '../../../lib/adapters/node/ids.ts';
 import { createNodeServer } from '../../../lib/adapters/node/server.ts';
 import { noopTracer } from '../../../lib/adapters/xray/tracer.ts';
-import { createGateway } from '../../../lib/gateway.ts';
+import { createGateway, type Gateway } from '../../../lib/gateway.ts';
+import type { Ports } from '../../../lib/ports.ts';
+import { FINDS_HEADER, type Finds } from '../fleet.ts';
 import { gatewayConfig, type GatewayData } from './gateway-data.ts';
 import { runProgram } from './program.ts';
 
@@ -22,24 +24,52 @@ function openStores({ dynamodb }: GatewayData) {
   return createDynamoStores({ client: createDynamoClient({ endpoint, region: 'us-east-1' }), tableName });
 }
 
+/** An environment that has served before, unless a request asks for one that has not, or for upstreams that are new. */
+function openGateway(data: GatewayData, ports: Ports): Gateway {
+  const config = gatewayConfig(data);
+  const same = createGateway(config, ports);
+  let generation = 0;
+  const gateways: Readonly<Record<Finds, () => Gateway>> = {
+    memory: () => same,
+    table: () => createGateway(config, ports),
+    nothing: () => createGateway(gatewayConfig(data, (generation += 1)), ports),
+  };
+  return (request, invocation) => gateways[(request.headers[FINDS_HEADER] ?? 'memory') as Finds]()(request, invocation);
+}
+
+/** Counts the requests that are under way, with what they leave to be done after their answers. */
+function counting(gateway: Gateway, counts: { underway: number }): Gateway {
+  return async (request, invocation) => {
+    counts.underway += 1;
+    const response = await gateway(request, invocation);
+    const after = async (): Promise<void> => {
+      await response.after();
+      counts.underway -= 1;
+    };
+    return { ...response, after };
+  };
+}
+
 await runProgram(async (given) => {
   const data = given as GatewayData;
-  const config = gatewayConfig(data);
-  const gateway = createGateway(config, {
+  const log = createActionLog({ format: 'json', write: createLineWriter(openSync('/dev/null', 'w')) });
+  const counts = { underway: 0 };
+  const gateway = openGateway(data, {
     clock: systemClock,
     ids: cryptoIds,
     openStores: openStores(data),
     transport: createHttpTransport(),
     tracer: noopTracer,
-    actionLog: createActionLog({ format: 'json', write: createLineWriter(openSync('/dev/null', 'w')) }),
+    // Figures with a defect behind them are none.
+    actionLog: { ...log, defect: (_requestId, error) => console.error(error) },
   });
-  const server = createNodeServer(gateway, {
+  const server = createNodeServer(counting(gateway, counts), {
     allowedHosts: ['127.0.0.1'],
-    requestBytes: config.limits.requestBytes,
+    requestBytes: gatewayConfig(data).limits.requestBytes,
     onError: (error) => console.error(error),
   });
   server.keepAliveTimeout = 60_000;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, counts };
 });

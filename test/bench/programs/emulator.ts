@@ -7,12 +7,15 @@ import { runProgram } from './program.ts';
 /** More than there are callers, because an environment is busy for a moment after its answer. */
 const ENVIRONMENTS = 14;
 
+/** Of a fleet's gateway, which has one caller. */
+const FLEET_ENVIRONMENTS = 3;
+
 await runProgram(async (given) => {
   const data = given as GatewayData;
   const { origin } = await startLocalGateway({
     config: gatewayConfig(data),
     port: 0,
-    environments: ENVIRONMENTS,
+    environments: data.fleet === true ? FLEET_ENVIRONMENTS : ENVIRONMENTS,
     affinity: false,
     dynamodbEndpoint: data.dynamodb?.endpoint,
     log: 'json',

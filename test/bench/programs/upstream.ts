@@ -1,17 +1,22 @@
 /**
- * An MCP server that costs next to nothing: `/modern`, `/legacy` with sessions, and `/both`. Its tools answer at once
- * with a little (`small`) or with 100 KB (`large`), or with a little after 500 ms (`slow`).
+ * An MCP server that costs next to nothing: `/modern`, `/legacy` with sessions, `/both`, and `/sse` (HTTP+SSE). Its tools
+ * answer at once with a little (`small`) or with 100 KB (`large`), or with a little after 500 ms (`slow`). At `/both/7`
+ * and the like it is one of many, with lists of its own.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FLEET, fleetLists, LIST_TTL_MS } from '../fleet.ts';
 import { LARGE_CHARS, SLOW_MS, VERSIONS } from '../workload.ts';
 import { listen, runProgram } from './program.ts';
 
 interface Incoming {
   readonly id?: string | number;
   readonly method: string;
-  readonly params?: { readonly name?: string };
+  readonly params?: { readonly name?: string; readonly uri?: string };
 }
+
+/** Sends one answer: the status, and the JSON text if there is any. */
+type Reply = (status: number, text: string) => void;
 
 const LINE = 'The quick brown fox says "hello" and jumps over the lazy dog.\n';
 const TEXTS: Readonly<Record<string, string>> = {
@@ -25,8 +30,14 @@ const RESULTS = new Map(
   Object.entries(TEXTS).map(([tool, text]) => [tool, `"content":${JSON.stringify([{ type: 'text', text }])}`]),
 );
 
+const CAPABILITIES = { tools: {}, resources: {} };
+
+const FLEET_LISTS = Array.from({ length: FLEET }, (_, index) => fleetLists(index));
+
 const counts: Record<string, number> = {};
 const sessions = new Set<string>();
+/** Of HTTP+SSE, by session. */
+const streams = new Map<string, ServerResponse>();
 
 function handle(request: IncomingMessage, response: ServerResponse): void {
   let body = '';
@@ -38,57 +49,116 @@ function handle(request: IncomingMessage, response: ServerResponse): void {
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, body: string): void {
+  const url = new URL(request.url ?? '', 'http://127.0.0.1');
+  const [form = '', number] = url.pathname.slice(1).split('/');
+  const reply: Reply = (status, text) => end(response, status, text);
   if (request.method === 'DELETE') {
     count('DELETE');
     sessions.delete(sessionOf(request));
-    return end(response, 204, '');
+    return reply(204, '');
+  }
+  if (request.method === 'GET') {
+    count('GET');
+    return form === 'sse' ? openStream(response) : reply(405, '');
   }
   const message = JSON.parse(body) as Incoming;
   count(message.method);
+  if (form === 'sse') return answerOnStream(url.searchParams.get('session') ?? '', response, message);
+  const lists = number === undefined ? {} : (FLEET_LISTS[Number(number)] ?? {});
   const modern = request.headers['mcp-protocol-version'] === VERSIONS.modern;
-  if (modern === (request.url === '/legacy') && request.url !== '/both') return refuseEra(response, message, modern);
-  return modern ? answerModern(response, message) : answerLegacy(request, response, message);
+  if (modern === (form === 'legacy') && form !== 'both') return refuseEra(reply, message, modern);
+  return modern ? answerModern(reply, message, lists) : answerLegacy(request, response, reply, message, lists);
 }
 
-function answerModern(response: ServerResponse, message: Incoming): void {
-  if (message.method !== 'server/discover') return call(response, message, '"resultType":"complete",');
-  const about = { supportedVersions: [VERSIONS.modern], capabilities: { tools: {} }, ttlMs: 0, cacheScope: 'public' };
-  succeed(response, message, `"resultType":"complete",${JSON.stringify(about).slice(1, -1)}`);
+type Lists = Readonly<Record<string, string>>;
+
+const MODERN_START = '"resultType":"complete",';
+
+function answerModern(reply: Reply, message: Incoming, lists: Lists): void {
+  const list = lists[message.method];
+  if (list !== undefined) {
+    return succeed(reply, message, `${MODERN_START}"ttlMs":${LIST_TTL_MS},"cacheScope":"public",${list}`);
+  }
+  if (message.method !== 'server/discover') return call(reply, message, MODERN_START);
+  const about = {
+    supportedVersions: [VERSIONS.modern],
+    capabilities: CAPABILITIES,
+    ttlMs: LIST_TTL_MS,
+    cacheScope: 'public',
+  };
+  succeed(reply, message, MODERN_START + JSON.stringify(about).slice(1, -1));
 }
 
-function answerLegacy(request: IncomingMessage, response: ServerResponse, message: Incoming): void {
+function answerLegacy(
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply,
+  message: Incoming,
+  lists: Lists,
+): void {
   if (message.method === 'initialize') {
     const session = randomUUID();
     sessions.add(session);
     response.setHeader('mcp-session-id', session);
-    const serverInfo = { name: 'bench', version: '1.0.0' };
-    const hello = { protocolVersion: VERSIONS.legacy, capabilities: { tools: {} }, serverInfo };
-    return succeed(response, message, JSON.stringify(hello).slice(1, -1));
+    return welcome(reply, message);
   }
-  if (!sessions.has(sessionOf(request))) return fail(response, 404, message, -32001, 'Session not found');
-  return message.id === undefined ? end(response, 202, '') : call(response, message, '');
+  if (!sessions.has(sessionOf(request))) return fail(reply, 404, message, -32001, 'Session not found');
+  if (message.id === undefined) return reply(202, '');
+  const list = lists[message.method];
+  return list === undefined ? call(reply, message, '') : succeed(reply, message, list);
 }
 
-function call(response: ServerResponse, message: Incoming, start: string): void {
-  const tool = message.params?.name ?? '';
-  const result = RESULTS.get(tool);
-  if (result === undefined) return fail(response, 200, message, -32602, `Unknown tool: ${tool}`);
-  if (tool === 'slow') setTimeout(() => succeed(response, message, start + result), SLOW_MS);
-  else succeed(response, message, start + result);
+function welcome(reply: Reply, message: Incoming): void {
+  const serverInfo = { name: 'bench', version: '1.0.0' };
+  const hello = { protocolVersion: VERSIONS.legacy, capabilities: CAPABILITIES, serverInfo };
+  succeed(reply, message, JSON.stringify(hello).slice(1, -1));
+}
+
+function openStream(response: ServerResponse): void {
+  const session = randomUUID();
+  streams.set(session, response);
+  response.on('close', () => streams.delete(session));
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  response.write(`event: endpoint\ndata: /sse?session=${session}\n\n`);
+}
+
+function answerOnStream(session: string, response: ServerResponse, message: Incoming): void {
+  const stream = streams.get(session);
+  if (stream === undefined)
+    return fail((status, text) => end(response, status, text), 404, message, -32001, 'No session');
+  end(response, 202, '');
+  if (message.id === undefined) return;
+  const reply: Reply = (_status, text) => void stream.write(`event: message\ndata: ${text}\n\n`);
+  if (message.method === 'initialize') welcome(reply, message);
+  else call(reply, message, '');
+}
+
+function call(reply: Reply, message: Incoming, start: string): void {
+  const { name = '', uri } = message.params ?? {};
+  if (message.method === 'resources/read') {
+    const contents = JSON.stringify([{ uri, mimeType: 'text/markdown', text: '# pong' }]);
+    const caching = start === '' ? '' : '"ttlMs":0,"cacheScope":"public",';
+    return succeed(reply, message, `${start}${caching}"contents":${contents}`);
+  }
+  const result = RESULTS.get(name);
+  if (message.method !== 'tools/call') return fail(reply, 200, message, -32601, `No ${message.method} here`);
+  if (result === undefined) return fail(reply, 200, message, -32602, `Unknown tool: ${name}`);
+  if (name === 'slow') setTimeout(() => succeed(reply, message, start + result), SLOW_MS);
+  else succeed(reply, message, start + result);
 }
 
 /** As servers of one era answer to the other one. */
-function refuseEra(response: ServerResponse, message: Incoming, modern: boolean): void {
-  if (modern) return fail(response, 400, message, -32000, 'Bad Request: No valid session ID provided');
-  return fail(response, 400, message, -32022, 'Unsupported protocol version');
+function refuseEra(reply: Reply, message: Incoming, modern: boolean): void {
+  if (modern) return fail(reply, 400, message, -32000, 'Bad Request: No valid session ID provided');
+  return fail(reply, 400, message, -32022, 'Unsupported protocol version');
 }
 
-function succeed(response: ServerResponse, message: Incoming, result: string): void {
-  end(response, 200, `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":{${result}}}`);
+function succeed(reply: Reply, message: Incoming, result: string): void {
+  reply(200, `{"jsonrpc":"2.0","id":${JSON.stringify(message.id)},"result":{${result}}}`);
 }
 
-function fail(response: ServerResponse, status: number, { id }: Incoming, code: number, message: string): void {
-  end(response, status, JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } }));
+function fail(reply: Reply, status: number, { id }: Incoming, code: number, message: string): void {
+  reply(status, JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } }));
 }
 
 function end(response: ServerResponse, status: number, text: string): void {
