@@ -1,6 +1,6 @@
 /** The lists of several upstreams as one: names behind prefixes, one owner for each name and URI. */
 import { editObject } from '../protocol/json-text.ts';
-import { isObject, parseJson, type JsonObject } from '../protocol/message.ts';
+import { isObject, parseJson } from '../protocol/message.ts';
 import type { ListMember } from '../protocol/methods.ts';
 import { isShown, toClientName } from '../protocol/names.ts';
 import { upstreamOfName, type ServerUpstream, type VirtualServer } from './plan.ts';
@@ -115,7 +115,7 @@ function toClientItem(
 /** What names the item, as the upstream knows it. */
 export function nameOf(member: ListMember, text: string): string | undefined {
   const item = parseJson(text);
-  const name = isObject(item) ? (item as JsonObject)[NAMED_BY[member]] : undefined;
+  const name = isObject(item) ? item[NAMED_BY[member]] : undefined;
   return typeof name === 'string' ? name : undefined;
 }
 

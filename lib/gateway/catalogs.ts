@@ -169,7 +169,7 @@ interface FilledShelf extends Shelf {
 type FullShelf = Shelf & { readonly head: NonNullable<CatalogState['head']> };
 
 /** Those of the client's own era first. */
-function shelvesFor({ ports }: Work, asker: Asker, { upstream, member }: Wanted): readonly Shelf[] {
+function shelvesFor({ ports, shared }: Work, asker: Asker, { upstream, member }: Wanted): readonly Shelf[] {
   const { era, isolation } = upstream.config;
   const { caller } = asker;
   const anonymous = caller.kind === 'anonymous';
@@ -181,12 +181,12 @@ function shelvesFor({ ports }: Work, asker: Asker, { upstream, member }: Wanted)
     shared: isolation === 'shared' || anonymous,
   };
   const audiences = asker.era === 'modern' ? [...modern, legacy] : [legacy, ...modern];
+  const place = upstreamKey(upstream, ports.ids);
+  // What is known to speak the client's own era is called in it: nothing that is kept in the other one will do.
+  const speaksOwn = (shared.eraCache.get(place)?.versions[asker.era]?.length ?? 0) > 0;
   return audiences
-    .filter((audience) => era === 'auto' || era === audience.era)
-    .map((audience) => ({
-      audience,
-      key: catalogKey(upstreamKey(upstream, ports.ids), audience, member, ports.ids),
-    }));
+    .filter((audience) => (era === 'auto' ? !speaksOwn || audience.era === asker.era : era === audience.era))
+    .map((audience) => ({ audience, key: catalogKey(place, audience, member, ports.ids) }));
 }
 
 /** A list in the other era serves only when the upstream lacks the client's own: calls will then go there as well. */

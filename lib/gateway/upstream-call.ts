@@ -188,6 +188,7 @@ async function* overSse(
     identity: { ...keeper.identity, clientCapabilities: {} },
     current: async () => undefined,
     attach: learningAttach(line, 'sse', async () => ({ kind: 'attached' })),
+    latestLogLevel: async () => keeper.logLevel,
     endsWithCall: false,
     canAsk: false,
   };
