@@ -136,11 +136,20 @@ async function* inLegacy(
   line: Line,
   request: UpstreamRequest,
 ): AsyncGenerator<CallEvent | CallFailure, NotSpoken | undefined> {
-  const transport = await transportOf(line);
-  if (transport === 'sse') return yield* overSse(line, request);
-  const refused = yield* overHttp(line, request);
-  if (refused === undefined || transport !== undefined) return refused;
-  return (yield* overSse(line, request)) === undefined ? undefined : refused;
+  const { transport: configured } = line.upstream.config;
+  const known = await transportOf(line);
+  const overFirst = known === 'sse' ? overSse(line, request) : overHttp(line, request);
+  const refused = yield* overFirst;
+  if (refused === undefined || configured !== undefined) return refused;
+  if (known !== 'sse' && !maySpeakSse(refused)) return refused;
+  // Not known, or known no more.
+  const other = yield* known === 'sse' ? overHttp(line, request) : overSse(line, request, refused);
+  return other && refused;
+}
+
+/** How servers of 2024-11-05 turn a POST to their stream away (2025-11-25, basic/transports, "Backwards Compatibility"). */
+function maySpeakSse({ refusal }: NotSpoken): boolean {
+  return refusal !== undefined && [400, 404, 405].includes(refusal.status);
 }
 
 /** A session in place was opened over Streamable HTTP: those of HTTP+SSE end with their call. */
@@ -168,16 +177,19 @@ async function* overHttp(
 
 /**
  * HTTP+SSE (2024-11-05): the stream is the session, and belongs to this call. The client cannot be asked anything, as
- * its answer may reach an environment without the stream.
+ * its answer may reach an environment without the stream. `refusedBefore` is how Streamable HTTP was turned away.
  */
 async function* overSse(
   line: Line,
   request: UpstreamRequest,
+  refusedBefore?: NotSpoken,
 ): AsyncGenerator<CallEvent | CallFailure, NotSpoken | undefined> {
   const { work, upstream, connection, keeper } = line;
   const opened = await openSseChannel(upstream, connection);
   if (opened.kind === 'not-sse') return { kind: 'not-spoken' };
   if (opened.kind === 'end') {
+    // One that has given a reason before, and then nothing that looks like a stream, meant what it said.
+    if (refusedBefore !== undefined && line.deadline.expiry() === undefined) return refusedBefore;
     yield { ...opened, era: 'legacy' };
     return undefined;
   }

@@ -99,7 +99,8 @@ describe('npm start', () => {
     const echo = await session.request('tools/call', { name: 'test__echo', arguments: { message: 'hello' } });
     expect(echo.messages[0].result.content[0].text).toContain('hello');
     const { messages } = await postModern(`${url}/time`, 'tools/list');
-    const names = messages[0].result.tools.map(({ name }: { name: string }) => name);
+    const tools: { name: string }[] = messages[0].result.tools;
+    const names = tools.map(({ name }) => name);
     expect(names).toContain('time__get_system_time');
     expect(names).not.toContain('test__echo');
     command.child.kill('SIGTERM');

@@ -195,8 +195,13 @@ describe('a modern client', () => {
       const args = { name, data: 'data:text/plain,left', outputType: 'resourceLink' };
       const left = await peer.callTool({ name: 'every__gzip-file-as-resource', arguments: args });
       expect(left.content).toMatchObject([{ type: 'resource_link', uri: `demo://resource/session/${name}` }]);
-      const read = peer.readResource({ uri: `demo://resource/session/${name}` });
-      return await read.then(({ contents }) => contents.length, String).finally(close);
+      try {
+        return (await peer.readResource({ uri: `demo://resource/session/${name}` })).contents.length;
+      } catch (error) {
+        return String(error);
+      } finally {
+        await close();
+      }
     };
     expect(await leaveAndRead('default')).toContain('not found');
     expect(await leaveAndRead('shared')).toBe(1);

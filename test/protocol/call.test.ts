@@ -235,8 +235,11 @@ describe('a legacy request on its way to a modern upstream', () => {
   });
 });
 
+/** JSON as tests look into it. */
+type AnyJson = any;
+
 describe('a modern request on its way to a legacy upstream', () => {
-  const up = (params: object, targetName?: string) =>
+  const up = (params: object, targetName?: string): AnyJson =>
     JSON.parse(callToLegacy(callOf(requestText('tools/call', params), 'modern'), 'upstream-id', targetName));
   const envelope = { [META.protocolVersion]: '2026-07-28', [META.clientInfo]: {}, [META.clientCapabilities]: {} };
 
@@ -385,7 +388,7 @@ describe('a response on its way down', () => {
 });
 
 describe('a response of the other era on its way down', () => {
-  const down = (method: string, response: object, era: Era, reading: Partial<Reading> = {}) =>
+  const down = (method: string, response: object, era: Era, reading: Partial<Reading> = {}): AnyJson =>
     JSON.parse(
       responseToClient(
         callOf(requestText(method, { name: 'x', uri: 'x://y' }), era),

@@ -199,6 +199,17 @@ describe('that an upstream speaks the modern era', () => {
     expect(on.probes()).toBe(2);
   });
 
+  test('is another matter with other headers, and the same in whatever order they are written', async () => {
+    const on = world('modern');
+    const tools = on.environment();
+    const withHeaders = (headers: object) => modernVersions(linkOf({ headers }), tools);
+    await modernVersions(on.link, tools);
+    await withHeaders({ 'x-tenant': 'a', 'x-region': 'b' });
+    expect(on.probes()).toBe(2);
+    await withHeaders({ 'x-region': 'b', 'x-tenant': 'a' });
+    expect(on.probes()).toBe(2);
+  });
+
   test('is not hidden by what is remembered of the other era', async () => {
     const on = world('modern', 'legacy');
     const tools = on.environment();
