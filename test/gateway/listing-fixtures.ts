@@ -84,7 +84,7 @@ export async function namesIn(peer: Peer, list: ListName = 'tools'): Promise<str
 }
 
 /** Who answered, and under which name it was asked; or the error. */
-export async function answerOf(peer: Peer, method: string, params: object): Promise<AnyJson> {
+async function answerOf(peer: Peer, method: string, params: object): Promise<AnyJson> {
   const { messages } = await peer.request(method, params);
   const { result, error } = messages.at(-1) ?? {};
   if (result === undefined) return error;
