@@ -62,13 +62,7 @@ export type Failure =
   | { readonly kind: 'session-foreign' }
   // The call.
   | { readonly kind: 'cancelled'; readonly site: UpstreamSite }
-  | {
-      readonly kind: 'era-lacking';
-      readonly upstream: string;
-      readonly modern: boolean;
-      readonly requested: string;
-      readonly supported: readonly string[];
-    }
+  | { readonly kind: 'era-lacking'; readonly upstream: string }
   /** The upstream asks the client something in a form that the client's revision does not have. */
   | { readonly kind: 'cannot-ask'; readonly site: UpstreamSite; readonly asked: string }
   | UpstreamFailure
@@ -102,6 +96,7 @@ export const SLUICE_CODES = {
   cancelled: 1020,
   'tool-held': 1021,
   'cannot-ask': 1022,
+  'era-lacking': 1023,
   'store-unavailable': 1030,
 } as const;
 
@@ -164,7 +159,12 @@ export function toWire(failure: Failure): WireError {
     case 'cancelled':
       return wire(200, SLUICE_CODES.cancelled, 'The call was cancelled', { ...failure.site });
     case 'era-lacking':
-      return eraLackingToWire(failure);
+      return wire(
+        200,
+        SLUICE_CODES['era-lacking'],
+        `Upstream ${failure.upstream} speaks no revision of the protocol that the gateway knows`,
+        { upstream: failure.upstream, mayHaveRun: false },
+      );
     case 'store-unavailable':
       return wire(503, SLUICE_CODES['store-unavailable'], "The gateway's session store did not answer; try again");
     case 'internal':
@@ -172,20 +172,6 @@ export function toWire(failure: Failure): WireError {
     default:
       return upstreamToWire(failure);
   }
-}
-
-/**
- * Modern clients get UnsupportedProtocolVersion, from which a dual-era client falls back by itself (2026-07-28,
- * basic/versioning); legacy ones the error that their `initialize` page prescribes (2025-11-25, basic/lifecycle).
- */
-function eraLackingToWire(failure: Failure & { kind: 'era-lacking' }): WireError {
-  const { upstream, requested, supported } = failure;
-  const spoken = supported.length === 0 ? 'no revision the gateway knows' : supported.join(', ');
-  const message = `Unsupported protocol version: upstream ${upstream} speaks ${spoken}`;
-  const data = { supported, requested: excerpt(requested), upstream };
-  return failure.modern
-    ? wire(400, JSON_RPC.unsupportedProtocolVersion, message, data)
-    : wire(200, JSON_RPC.invalidParams, message, data);
 }
 
 /** A failing upstream is no fault of the HTTP request: status 200 and a JSON-RPC error that says what happened. */

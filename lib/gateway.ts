@@ -2,7 +2,8 @@
  * The journey of a request, from top to bottom:
  *
  *   open the door -> authenticate -> classify the era -> open the client session (legacy)
- *   -> plan each call -> relay it, or answer it here -> deliver the replies
+ *   -> plan each call -> answer it here, merge a list, or relay it to the upstream that has what it names
+ *   -> deliver the replies
  *
  * Each step can end the journey with a failure, which `errors.ts` puts on the wire.
  */
@@ -20,11 +21,10 @@ import { answerHere, setLogLevel } from './gateway/answers.ts';
 import { initialize } from './gateway/handshake.ts';
 import { SERVER_INFO } from './gateway/identity.ts';
 import { endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './gateway/ending.ts';
-import type { Errand, LegacyScope, Scope } from './gateway/errand.ts';
+import type { LegacyScope, Scope } from './gateway/errand.ts';
 import { relay } from './gateway/relay.ts';
 import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/session-messages.ts';
 import { answerList } from './gateway/lists.ts';
-import { holdOf } from './gateway/pinning.ts';
 import { relayToOwner } from './gateway/resources.ts';
 import { Visit } from './gateway/visit.ts';
 import { newShared } from './gateway/work.ts';
@@ -287,10 +287,7 @@ async function* carryOut(
       return;
     case 'one': {
       const { upstream, targetName } = plan;
-      const errand: Errand = { visit, scope, call, upstream, targetName, tally };
-      const held = await holdOf(errand);
-      if (held === undefined) yield* relay(errand);
-      else yield endingOfFailure(held, call.request.idText);
+      yield* relay({ visit, scope, call, upstream, targetName, tally });
     }
   }
 }

@@ -22,14 +22,13 @@ export function createHousekeeper(config: GatewayConfig, ports: Ports): Housekee
   const upstreams = allUpstreams(config);
   return async (invocation) => {
     const work = new Work(shared, invocation);
-    try {
-      const [refreshed, swept] = await Promise.all([
-        Promise.all(upstreams.map((upstream) => refreshUpstream(work, upstream))),
-        sweep(work, upstreams),
-      ]);
-      return { refreshed, swept };
-    } finally {
-      await work.settle();
-    }
+    const sweeping = sweep(work, upstreams);
+    // One part that fails leaves the others to finish: nothing runs on when the invocation has ended.
+    const done = await Promise.allSettled([sweeping, ...upstreams.map((upstream) => refreshUpstream(work, upstream))]);
+    await work.settle();
+    const failed = done.find((part) => part.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    const refreshed = done.slice(1).flatMap((part) => (part.status === 'fulfilled' ? [part.value as Refreshed] : []));
+    return { refreshed, swept: await sweeping };
   };
 }

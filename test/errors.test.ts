@@ -41,17 +41,7 @@ const TABLE: { readonly [Kind in Failure['kind']]: Expected & { readonly failure
   'session-unknown': { failure: { kind: 'session-unknown' }, status: 404, code: -32600 },
   'session-foreign': { failure: { kind: 'session-foreign' }, status: 404, code: -32600 },
   cancelled: { failure: { kind: 'cancelled', site }, status: 200, code: 1020 },
-  'era-lacking': {
-    failure: {
-      kind: 'era-lacking',
-      upstream: 'time',
-      modern: true,
-      requested: '2026-07-28',
-      supported: ['2025-06-18'],
-    },
-    status: 400,
-    code: -32022,
-  },
+  'era-lacking': { failure: { kind: 'era-lacking', upstream: 'time' }, status: 200, code: 1023 },
   'cannot-ask': { failure: { kind: 'cannot-ask', asked: 'sampling', site }, status: 200, code: 1022 },
   'upstream-unreachable': { failure: { kind: 'upstream-unreachable', site }, status: 200, code: 1001 },
   'upstream-connect-timeout': {
@@ -169,25 +159,10 @@ describe('the details of a failure', () => {
     });
   });
 
-  test('name what an upstream speaks to a modern client, who can fall back by itself', () => {
-    const { error } = toWire(TABLE['era-lacking'].failure);
-    expect(error.message).toContain('upstream time speaks 2025-06-18');
-    expect(error.data).toEqual({ supported: ['2025-06-18'], requested: '2026-07-28', upstream: 'time' });
-  });
-
-  test('give a legacy client the error that its initialize page prescribes', () => {
-    const supported = ['2026-07-28'];
-    const wire = toWire({ kind: 'era-lacking', upstream: 'time', modern: false, requested: '2025-06-18', supported });
-    expect([wire.status, wire.error.code, wire.error.data]).toEqual([
-      200,
-      -32602,
-      { supported, requested: '2025-06-18', upstream: 'time' },
-    ]);
-  });
-
   test('say so when an upstream speaks nothing that the gateway knows', () => {
-    const failure = { ...TABLE['era-lacking'].failure, supported: [] };
-    expect(messageOf(failure)).toContain('no revision the gateway knows');
+    const { error } = toWire(TABLE['era-lacking'].failure);
+    expect(error.message).toContain('Upstream time speaks no revision');
+    expect(error.data).toEqual({ upstream: 'time', mayHaveRun: false });
   });
 
   test('name the tool that is held back, and say that it has not run', () => {

@@ -50,6 +50,22 @@ export function isFresh({ head, changes }: CatalogState, now: number): boolean {
   return head !== undefined && now < head.freshUntil && head.changes >= changes;
 }
 
+/** Whether a list of this era and scope belongs to an audience: a legacy one is for whoever its session is for. */
+export function suits({ era, caller }: Audience, listEra: Era, scope: 'public' | 'private'): boolean {
+  return era === listEra && (era === 'legacy' || (caller === undefined) === (scope === 'public'));
+}
+
+/**
+ * A server that has just been restarted may list nothing for a moment, or not know the list at all. That does not take
+ * the place of a list with items while that one is kept: the upstream is asked again until it has something, or a day is
+ * over.
+ */
+export function isDoubtful(text: string, before: CatalogHead | undefined, ids: Ids): boolean {
+  const hasNothing = (version: string): boolean =>
+    isVersionOf(version, EMPTY_LIST, ids) || isVersionOf(version, NO_LIST, ids);
+  return (text === EMPTY_LIST || text === NO_LIST) && before !== undefined && !hasNothing(before.version);
+}
+
 /** The text's name: equal beginnings mean equal texts, and no two writers use the same one. */
 export function versionOf(text: string, ids: Ids): string {
   return `${ids.digest(text)}.${ids.random()}`;

@@ -20,7 +20,9 @@ export function candidatesFor(uri: string, lists: readonly ResourceLists[]): rea
   const owner =
     lists.find(({ resources }) => has(resources, 'uri', (listed) => listed === uri)) ??
     lists.find(({ templates }) => has(templates, 'uriTemplate', (template) => template === uri)) ??
-    lists.find(({ templates }) => has(templates, 'uriTemplate', (template) => matchesTemplate(template, uri)));
+    lists.find(({ templates }) =>
+      has(templates?.slice(0, MAX_TEMPLATES), 'uriTemplate', (template) => matchesTemplate(template, uri)),
+    );
   return owner === undefined
     ? lists.filter(({ hasResources }) => hasResources).map(({ upstream }) => upstream)
     : [owner.upstream];
@@ -35,8 +37,11 @@ function has(items: readonly string[] | undefined, member: string, test: (value:
 }
 
 /** Longer templates and URIs than these match nothing, in expressions and characters. */
-const MAX_EXPRESSIONS = 50;
-const MAX_URI_CHARS = 8192;
+const MAX_EXPRESSIONS = 10;
+const MAX_URI_CHARS = 2048;
+
+/** Of each upstream, no more templates than these are tried. */
+const MAX_TEMPLATES = 500;
 
 /**
  * Whether a URI can be an expansion of a template (RFC 6570). A simple expression stands for text without `/`, `?` and
@@ -46,6 +51,8 @@ const MAX_URI_CHARS = 8192;
 export function matchesTemplate(template: string, uri: string): boolean {
   const parts = template.split(/\{([^{}]*)\}/);
   if (parts.length > 2 * MAX_EXPRESSIONS + 1 || uri.length > MAX_URI_CHARS) return false;
+  // Most templates are of other kinds of URIs, which their beginning tells.
+  if (!uri.startsWith(parts[0] ?? '')) return false;
   let starts = new Set([0]);
   for (const [index, part] of parts.entries()) {
     starts = index % 2 === 0 ? afterLiteral(part, uri, starts) : afterExpression(part, uri, starts);

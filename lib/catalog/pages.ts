@@ -24,25 +24,32 @@ export interface WholeList {
 
 export class Pages {
   readonly #member: ListMember;
+  readonly #maxChars: number;
   readonly #items: string[] = [];
+  #chars = 0;
   readonly #cursors = new Set<string>();
   #pages = 0;
   #ttlMs: number | undefined = Infinity;
   #isPublic = true;
 
-  constructor(member: ListMember) {
+  /** `maxChars` is how long the whole list may be, in characters. */
+  constructor(member: ListMember, maxChars: number) {
     this.#member = member;
+    this.#maxChars = maxChars;
   }
 
   add({ text, body }: ResponseMessage): Progress {
     const result = 'result' in body ? body.result : undefined;
     const list = result?.[this.#member];
     if (result === undefined || !Array.isArray(list)) return unusable('it is not a list');
+    if (this.#items.length + list.length > MAX_ITEMS) return unusable(`its list has more than ${MAX_ITEMS} items`);
     if (list.some((item) => !isObject(item))) return unusable('its list holds something that is no object');
+    const listText = memberText(memberText(text, 'result') ?? '{}', this.#member) ?? '[]';
+    this.#chars += listText.length;
+    if (this.#chars > this.#maxChars) return unusable(`its list is longer than ${this.#maxChars} characters`);
     this.#pages += 1;
-    this.#items.push(...elementTexts(memberText(memberText(text, 'result') ?? '{}', this.#member) ?? '[]'));
+    for (const item of elementTexts(listText)) this.#items.push(item);
     this.#noteCaching(result['ttlMs'], result['cacheScope']);
-    if (this.#items.length > MAX_ITEMS) return unusable(`its list has more than ${MAX_ITEMS} items`);
     const cursor = result['nextCursor'];
     if (cursor === undefined || cursor === null) return { kind: 'complete', list: this.#whole() };
     if (typeof cursor !== 'string') return unusable('its cursor is no string');
@@ -53,7 +60,7 @@ export class Pages {
   }
 
   #noteCaching(ttlMs: unknown, scope: unknown): void {
-    const said = typeof ttlMs === 'number' && Number.isFinite(ttlMs) ? Math.max(0, ttlMs) : undefined;
+    const said = usableTtl(ttlMs);
     this.#ttlMs = said === undefined || this.#ttlMs === undefined ? undefined : Math.min(this.#ttlMs, said);
     this.#isPublic &&= scope === 'public';
   }
@@ -65,4 +72,13 @@ export class Pages {
 
 function unusable(reason: string): Progress {
   return { kind: 'unusable', reason };
+}
+
+/** A server that promises more than a day is asked all the same, in milliseconds. */
+const LONGEST_TTL_MS = 24 * 60 * 60 * 1000;
+
+/** How long a list is fresh, as its upstream says; undefined when it does not. */
+export function usableTtl(ttlMs: unknown): number | undefined {
+  if (typeof ttlMs !== 'number' || Number.isNaN(ttlMs)) return undefined;
+  return Math.min(Math.max(0, Math.floor(ttlMs)), LONGEST_TTL_MS);
 }

@@ -17,7 +17,14 @@ export interface ToolDefinition {
 }
 
 /** What a model or a person decides by. */
-const DEFINING = ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations'] as const;
+const DEFINING = ['name', 'title', 'description', 'inputSchema', 'outputSchema', 'annotations', '_meta'] as const;
+
+/** Fields that older revisions do not have, and the first one that has them (2025-06-18, changelog). */
+const SINCE: Readonly<Partial<Record<(typeof DEFINING)[number], string>>> = {
+  title: '2025-06-18',
+  outputSchema: '2025-06-18',
+  _meta: '2025-06-18',
+};
 
 /** A definition nested deeper than this is pinned as it was written. */
 const MAX_LEVELS = 200;
@@ -66,23 +73,25 @@ export function judge(pins: Pins, revision: string, tools: readonly ToolDefiniti
 export function rejectedFor(pins: Pins, revision: string, { name, definition }: ToolDefinition): string | undefined {
   const own = pins.get(revision)?.get(name);
   if (own !== undefined) return own === definition ? undefined : own;
-  const others = [...pins.values()].flatMap((tools) => tools.get(name) ?? []);
-  return others.some((other) => agree(other, definition)) ? undefined : others[0];
+  const others = [...pins].flatMap(([of, tools]) => {
+    const other = tools.get(name);
+    return other === undefined ? [] : [{ revision: of, definition: other }];
+  });
+  const isKnown = others.some((other) => agree(other, { revision, definition }));
+  return isKnown ? undefined : others[0]?.definition;
 }
 
-/** A revision may lack a field that another one has; what both have is the same. */
-function agree(left: string, right: string): boolean {
-  if (left === right) return true;
-  const [one, other] = [memberTexts(left), memberTexts(right)];
-  return [...one].every(([key, text]) => !other.has(key) || other.get(key) === text);
+interface RevisedDefinition {
+  readonly revision: string;
+  readonly definition: string;
 }
 
-function memberTexts(definition: string): ReadonlyMap<string, string | undefined> {
-  return new Map(
-    DEFINING.flatMap((key) => {
-      const text = memberText(definition, key);
-      return text === undefined ? [] : [[key, text] as const];
-    }),
+/** Whether two definitions are the same in all that both revisions can say. Revisions are dates: later ones are greater. */
+function agree(left: RevisedDefinition, right: RevisedDefinition): boolean {
+  if (left.definition === right.definition) return true;
+  const older = left.revision < right.revision ? left.revision : right.revision;
+  return DEFINING.filter((key) => (SINCE[key] ?? '') <= older).every(
+    (key) => memberText(left.definition, key) === memberText(right.definition, key),
   );
 }
 

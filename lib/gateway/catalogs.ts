@@ -2,36 +2,20 @@
  * What upstreams list, from the store while it is fresh and from themselves otherwise. A list that cannot be had is a
  * failure of its upstream alone; it is never kept as an empty one.
  */
-import type { Caller } from '../auth/caller.ts';
-import {
-  catalogKey,
-  EMPTY_LIST,
-  isFresh,
-  isVersionOf,
-  itemsOf,
-  modernAudiences,
-  NO_LIST,
-  textsOf,
-  type Audience,
-} from '../catalog/listing.ts';
+import { isDoubtful, itemsOf, NO_LIST, suits, textsOf } from '../catalog/listing.ts';
 import { nameOf } from '../catalog/merge.ts';
 import type { WholeList } from '../catalog/pages.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
-import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import { StoreError, type CatalogHead, type CatalogKey, type CatalogMember, type CatalogState } from '../ports.ts';
-import { announcedClientCapabilities } from '../protocol/capabilities.ts';
-import { LATEST_LEGACY, LATEST_MODERN, type Era } from '../protocol/era.ts';
-import { lacksLegacy, modernVersions, upstreamKey } from '../upstream/eras.ts';
-import { newTally, type UpstreamTally } from '../upstream/fault.ts';
-import type { SessionKeeper } from '../upstream/legacy.ts';
-import { connectionTools, eraTools } from './connection-tools.ts';
+import { StoreError, type CatalogKey, type CatalogState } from '../ports.ts';
+import { LATEST_MODERN, type Era } from '../protocol/era.ts';
+import { newTally } from '../upstream/fault.ts';
+import { askerOf, type Reader, type Wanted } from './asker.ts';
 import { failureOfEnd } from './ending.ts';
 import type { Scope } from './errand.ts';
-import { fetchMember } from './fetching.ts';
-import { keepList, noteChange } from './keeping.ts';
-import type { Line } from './upstream-call.ts';
-import { keeperFor } from './upstream-sessions.ts';
+import { inquire } from './fetching.ts';
+import { keepList, noteChange, noteWanted } from './keeping.ts';
+import { chooseShelf, shelvesFor, type FilledShelf, type FullShelf } from './shelves.ts';
 import type { Work } from './work.ts';
 
 /** An upstream that lists more slowly than this is left out of a merged list. */
@@ -54,47 +38,6 @@ export type Listed =
       readonly isNew: boolean;
     }
   | { readonly kind: 'unavailable'; readonly upstream: ServerUpstream; readonly failure: Failure };
-
-/** A list to be had of an upstream. */
-export interface Wanted {
-  readonly upstream: ServerUpstream;
-  readonly member: CatalogMember;
-}
-
-/** On whose behalf upstreams are asked. */
-export interface Asker {
-  /** The client's. */
-  readonly era: Era;
-  readonly caller: Caller;
-  /** The revision that the client speaks. */
-  readonly version: string;
-  /** What legacy upstreams are told: the revision, and what the client can do. */
-  readonly legacy: Pick<Audience, 'version' | 'clientCapabilities'>;
-  readonly keeper: (upstream: ServerUpstream, deadline: Deadline) => SessionKeeper;
-}
-
-export function askerOf(work: Work, scope: Scope): Asker {
-  const { era, caller } = scope;
-  const keeper: Asker['keeper'] = (upstream, deadline) => keeperFor(work, scope, upstream, deadline);
-  if (scope.era === 'modern') {
-    const legacy = { version: LATEST_LEGACY, clientCapabilities: {} };
-    return { era, caller, version: scope.envelope.version, legacy, keeper };
-  }
-  const { protocolVersion: version, clientCapabilities } = scope.session;
-  const legacy = { version, clientCapabilities: announcedClientCapabilities(clientCapabilities) };
-  return { era, caller, version, legacy, keeper };
-}
-
-/** On whose behalf lists are read, how old they may be, and how long they may take. */
-export interface Reader {
-  readonly work: Work;
-  readonly asker: Asker;
-  /** An upstream that takes longer counts as unavailable, in milliseconds. */
-  readonly patienceMs: number;
-  readonly tally: UpstreamTally;
-  /** Lists no older than this are good enough even when they are no longer fresh, in milliseconds. */
-  readonly toleranceMs: number;
-}
 
 /** In the order of what is wanted. Rejects with what the stores throw. */
 export async function listsOf(reader: Reader, wanted: readonly Wanted[]): Promise<readonly Listed[]> {
@@ -154,167 +97,66 @@ async function orElse<T>(work: Work, reading: Promise<T>, otherwise: () => T): P
   }
 }
 
-// ------------------------------------------------------------------------------------------------------ what is kept
-
-/** A place where a list may be kept. */
-interface Shelf {
-  readonly key: CatalogKey;
-  readonly audience: Audience;
-}
-
-interface FilledShelf extends Shelf {
-  readonly state: CatalogState;
-}
-
-type FullShelf = Shelf & { readonly head: NonNullable<CatalogState['head']> };
-
-/** Those of the client's own era first. */
-function shelvesFor({ ports, shared }: Work, asker: Asker, { upstream, member }: Wanted): readonly Shelf[] {
-  const { era, isolation } = upstream.config;
-  const { caller } = asker;
-  const anonymous = caller.kind === 'anonymous';
-  const modern = modernAudiences(caller.key, anonymous);
-  const legacy: Audience = {
-    era: 'legacy',
-    ...asker.legacy,
-    caller: isolation === 'shared' ? undefined : caller.key,
-    shared: isolation === 'shared' || anonymous,
-  };
-  const audiences = asker.era === 'modern' ? [...modern, legacy] : [legacy, ...modern];
-  const place = upstreamKey(upstream, ports.ids);
-  // What is known to speak the client's own era is called in it: nothing that is kept in the other one will do.
-  const speaksOwn = (shared.eraCache.get(place)?.versions[asker.era]?.length ?? 0) > 0;
-  return audiences
-    .filter((audience) => (era === 'auto' ? !speaksOwn || audience.era === asker.era : era === audience.era))
-    .map((audience) => ({ audience, key: catalogKey(place, audience, member, ports.ids) }));
-}
-
-/** A list in the other era serves only when the upstream lacks the client's own: calls will then go there as well. */
-async function chooseShelf(
-  reader: Reader,
-  { upstream }: Wanted,
-  shelves: readonly FilledShelf[],
-): Promise<FullShelf | undefined> {
-  const { asker } = reader;
-  const usable = shelves.flatMap((shelf) => usableShelf(reader, shelf));
-  const own = usable.find(({ audience }) => audience.era === asker.era);
-  const [other] = usable;
-  if (own !== undefined || other === undefined) return own;
-  return (await isLacking(reader, upstream)) ? other : undefined;
-}
-
-function usableShelf({ work, toleranceMs }: Reader, { key, audience, state }: FilledShelf): FullShelf[] {
-  const now = work.ports.clock.now();
-  const { head, changes } = state;
-  if (head === undefined) return [];
-  const tolerated = head.changes >= changes && now < head.fetchedAt + toleranceMs;
-  return isFresh(state, now) || tolerated ? [{ key, audience, head }] : [];
-}
-
-/** Whether it is known that the upstream lacks the client's era. */
-async function isLacking(reader: Reader, upstream: ServerUpstream): Promise<boolean> {
-  const { work, asker, tally } = reader;
-  const deadline = startListing(reader, upstream);
-  try {
-    const eras = eraTools(work, connectionTools(work, deadline, tally));
-    if (asker.era === 'legacy') return await work.within(deadline, lacksLegacy(upstream, eras));
-    const offered = await work.within(deadline, modernVersions(upstream, eras));
-    return offered.kind === 'known' && offered.versions.length === 0;
-  } finally {
-    deadline.stop();
-  }
-}
-
-function recalled({ ports }: Work, upstream: ServerUpstream, { audience, head }: FullShelf, text: string): Listed {
+function recalled(work: Work, upstream: ServerUpstream, { key, audience, head }: FullShelf, text: string): Listed {
   const { era, version, caller } = audience;
+  const now = work.ports.clock.now();
+  noteWanted(work, key, head, now);
   return {
     kind: 'listed',
     upstream,
     text,
     era,
     version,
-    ttlMs: Math.max(0, head.freshUntil - ports.clock.now()),
+    ttlMs: Math.max(0, head.freshUntil - now),
     scope: caller === undefined ? 'public' : 'private',
     isNew: false,
   };
 }
 
-// ----------------------------------------------------------------------------------------------- what is asked for
-
 async function fetchList(reader: Reader, want: Wanted, shelves: readonly FilledShelf[]): Promise<Listed> {
   const { work, asker } = reader;
-  const tally = newTally(reader.tally.cost);
   const { upstream, member } = want;
+  const tally = newTally(reader.tally.cost);
   const fetchedAt = work.ports.clock.now();
-  const deadline = startListing(reader, upstream);
-  const connection = connectionTools(work, deadline, tally);
-  const line: Line = {
-    work,
+  const fetched = await inquire(work, {
     upstream,
+    member,
     preferred: asker.era,
-    requestedVersion: asker.version,
-    keeper: asker.keeper(upstream, deadline),
-    deadline,
-    connection,
-    eras: eraTools(work, connection),
-  };
-  try {
-    const fetched = await fetchMember(line, member);
-    if (fetched.kind === 'failed') return { kind: 'unavailable', upstream, failure: fetched.failure };
-    const { era, list } = fetched;
-    const shelf = shelves.find(({ audience }) => audience.era === era && suits(audience, list));
-    const isDoubtful = list.text === EMPTY_LIST && hadItems(work, shelf?.state.head);
-    const ttlMs = isDoubtful ? 0 : ttlOf(list, era, upstream);
-    if (shelf !== undefined && !isDoubtful) {
-      const { version, clientCapabilities, shared } = shelf.audience;
-      const place = { ...want, key: shelf.key, state: shelf.state, shared, asked: { version, clientCapabilities } };
-      keepList(work, place, { text: list.text, ttlMs, fetchedAt, wantedAt: fetchedAt });
-    }
-    return {
-      kind: 'listed',
-      upstream,
-      text: list.text,
-      era,
-      version: era === 'modern' ? LATEST_MODERN : asker.legacy.version,
-      ttlMs,
-      scope: shelf?.audience.caller === undefined ? 'public' : 'private',
-      isNew: true,
-    };
-  } catch (error) {
-    const expiry = deadline.expiry();
-    if (expiry === undefined) throw error;
-    return { kind: 'unavailable', upstream, failure: failureOfEnd(work, expiry, upstream.name, null, tally) };
-  } finally {
-    deadline.stop();
+    keeper: (deadline) => asker.keeper(upstream, deadline),
+    patienceMs: reader.patienceMs,
+    spentMs: work.elapsedMs,
+    tally,
+  });
+  const unavailable = (failure: Failure): Listed => ({ kind: 'unavailable', upstream, failure });
+  if (fetched.kind === 'failed') return unavailable(fetched.failure);
+  const { era, list } = fetched;
+  const shelf = shelves.find(({ audience }) => suits(audience, era, list.scope));
+  const doubtful = isDoubtful(list.text, shelf?.state.head, work.ports.ids);
+  if (doubtful && list.text === NO_LIST) {
+    const end = { kind: 'upstream-garbled', reason: 'it no longer knows a list that it had' } as const;
+    return unavailable(failureOfEnd(work, end, upstream.name, null, tally));
   }
-}
-
-/**
- * A server that has just been restarted may list nothing for a moment. An empty list is passed on, but does not take the
- * place of one with items while that is kept: the upstream is asked again until it has something, or a day is over.
- */
-export function hadItems({ ports }: Work, before: CatalogHead | undefined): boolean {
-  if (before === undefined) return false;
-  return ![EMPTY_LIST, NO_LIST].some((text) => isVersionOf(before.version, text, ports.ids));
+  const ttlMs = doubtful ? 0 : ttlOf(list, era, upstream);
+  if (shelf !== undefined && !doubtful) {
+    const { version, clientCapabilities, shared } = shelf.audience;
+    const place = { ...want, key: shelf.key, state: shelf.state, shared, asked: { version, clientCapabilities } };
+    keepList(work, place, { text: list.text, ttlMs, fetchedAt, wantedAt: fetchedAt });
+  }
+  return {
+    kind: 'listed',
+    upstream,
+    text: list.text,
+    era,
+    version: era === 'modern' ? LATEST_MODERN : asker.legacy.version,
+    ttlMs,
+    scope: shelf !== undefined && shelf.audience.caller === undefined ? 'public' : 'private',
+    isNew: true,
+  };
 }
 
 /** A modern list says how long it is fresh; for one that says nothing, the operator does. */
 export function ttlOf(list: WholeList, era: Era, { config }: ServerUpstream): number {
   return era === 'modern' && list.text !== NO_LIST ? (list.ttlMs ?? 0) : config.listTtlMs;
-}
-
-/** Modern lists say whom they are for; a legacy one is for whoever its session is for. */
-function suits({ era, caller }: Audience, { scope }: WholeList): boolean {
-  return era === 'legacy' || (caller === undefined) === (scope === 'public');
-}
-
-function startListing({ work, patienceMs }: Reader, { config }: ServerUpstream) {
-  return startDeadline(work.ports.clock, {
-    totalMs: Math.min(config.timeoutMs, patienceMs),
-    spentMs: work.elapsedMs,
-    idleMs: config.idleTimeoutMs,
-    endsAt: work.invocation.endsAt,
-  });
 }
 
 /** An upstream does not know a tool: if it is listed, the list is not what it was. */

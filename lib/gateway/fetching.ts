@@ -1,7 +1,9 @@
 /** What an upstream says of itself and lists, asked for on the gateway's own behalf: it is kept for others as well. */
 import { LISTING_CAPABILITIES, NO_LIST } from '../catalog/listing.ts';
-import { Pages, type WholeList } from '../catalog/pages.ts';
+import { Pages, usableTtl, type WholeList } from '../catalog/pages.ts';
+import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
+import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import type { CatalogMember } from '../ports.ts';
 import { announcedServerCapabilities } from '../protocol/capabilities.ts';
 import { LATEST_MODERN, type Era } from '../protocol/era.ts';
@@ -9,17 +11,59 @@ import { isObject, JSON_RPC, requestText } from '../protocol/message.ts';
 import type { JsonObject, NotificationMessage, RequestMessage } from '../protocol/message.ts';
 import { LIST_METHODS, listsChangedBy, type ListMember } from '../protocol/methods.ts';
 import { META } from '../protocol/modern/envelope.ts';
-import type { CallEnd } from '../upstream/fault.ts';
-import { failureOfEnd } from './ending.ts';
+import type { CallEnd, UpstreamTally } from '../upstream/fault.ts';
+import type { SessionKeeper } from '../upstream/legacy.ts';
+import { connectionTools, eraTools } from './connection-tools.ts';
+import { failureOfEnd, unexpectedFailure } from './ending.ts';
 import { noteChange } from './keeping.ts';
 import { callUpstream, type Line, type UpstreamRequest } from './upstream-call.ts';
 import { forSeveralCalls } from './upstream-sessions.ts';
+import type { Work } from './work.ts';
 
 export type Fetched =
   | { readonly kind: 'fetched'; readonly era: Era; readonly list: WholeList }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
-export async function fetchMember(line: Line, member: CatalogMember): Promise<Fetched> {
+/** Whom to ask for what, and on whose behalf. */
+export interface Inquiry {
+  readonly upstream: ServerUpstream;
+  readonly member: CatalogMember;
+  /** The era that is tried first. */
+  readonly preferred: Era;
+  readonly keeper: (deadline: Deadline) => SessionKeeper;
+  /** The upstream's own limit of a call comes first if it is shorter, in milliseconds. */
+  readonly patienceMs: number;
+  /** How much of that has gone by already. */
+  readonly spentMs: number;
+  readonly tally: UpstreamTally;
+}
+
+/** Never rejects: whatever goes wrong is a failure of this upstream alone. */
+export async function inquire(work: Work, inquiry: Inquiry): Promise<Fetched> {
+  const { upstream, member, preferred, tally } = inquiry;
+  const deadline = startDeadline(work.ports.clock, {
+    totalMs: Math.min(upstream.config.timeoutMs, inquiry.patienceMs),
+    spentMs: inquiry.spentMs,
+    idleMs: upstream.config.idleTimeoutMs,
+    endsAt: work.invocation.endsAt,
+  });
+  const connection = connectionTools(work, deadline, tally);
+  // Nobody is there to be asked anything: what is listed is kept for others as well.
+  const keeper: SessionKeeper = { ...inquiry.keeper(deadline), canAsk: false };
+  const eras = eraTools(work, connection);
+  try {
+    return await fetchMember({ work, upstream, preferred, keeper, deadline, connection, eras }, member);
+  } catch (error) {
+    const expiry = deadline.expiry();
+    const failure =
+      expiry === undefined ? unexpectedFailure(work, error) : failureOfEnd(work, expiry, upstream.name, null, tally);
+    return { kind: 'failed', failure };
+  } finally {
+    deadline.stop();
+  }
+}
+
+async function fetchMember(line: Line, member: CatalogMember): Promise<Fetched> {
   if (member === 'introduction') return readIntroduction(line);
   const { keeper, close } = forSeveralCalls(line.work, line.upstream, line.keeper);
   try {
@@ -31,10 +75,10 @@ export async function fetchMember(line: Line, member: CatalogMember): Promise<Fe
 
 /** All pages, one after the other. */
 async function readPages(line: Line, member: ListMember): Promise<Fetched> {
-  const pages = new Pages(member);
+  const pages = new Pages(member, line.work.shared.config.limits.upstreamMessageBytes);
   let cursor: string | undefined;
   for (;;) {
-    const last = await lastEvent(line, listRequest(line, member, cursor));
+    const last = await lastEvent(line, member, listRequest(line, member, cursor));
     if (last.kind === 'failure') return { kind: 'failed', failure: last.failure };
     if (last.kind === 'end') return ended(line, last.end);
     if (last.kind !== 'final') return ended(line, { kind: 'upstream-closed' });
@@ -57,17 +101,23 @@ function ended({ work, upstream, connection }: Line, end: CallEnd): Fetched {
   return { kind: 'failed', failure: failureOfEnd(work, end, upstream.name, null, connection.tally) };
 }
 
-async function lastEvent(line: Line, request: UpstreamRequest) {
+async function lastEvent(line: Line, member: ListMember, request: UpstreamRequest) {
   for await (const event of callUpstream(line, request)) {
-    if (event.kind === 'interim') noteAnnouncement(line, event.message);
+    if (event.kind === 'interim') noteAnnouncement(line, event.message, member);
     else if (event.kind !== 'opened') return event;
   }
   return { kind: 'end', end: { kind: 'upstream-closed' } } as const;
 }
 
-/** A change is a change, whatever it is announced beside. */
-function noteAnnouncement({ work, upstream }: Line, message: NotificationMessage | RequestMessage): void {
-  if (message.kind === 'notification') noteChange(work, upstream, listsChangedBy(message.method));
+/** A change is a change, whatever it is announced beside; but a list is not stale because of what comes with it. */
+function noteAnnouncement(
+  { work, upstream }: Line,
+  message: NotificationMessage | RequestMessage,
+  beside?: ListMember,
+): void {
+  if (message.kind !== 'notification') return;
+  const changed = listsChangedBy(message.method).filter((member) => member !== beside);
+  noteChange(work, upstream, changed);
 }
 
 /** How an upstream introduces itself: what it can do, and what to know of it. */
@@ -119,7 +169,7 @@ function fetchedIntroduction(
     era,
     list: {
       text: JSON.stringify(introduction),
-      ttlMs: typeof ttlMs === 'number' && Number.isFinite(ttlMs) ? Math.max(0, ttlMs) : undefined,
+      ttlMs: usableTtl(ttlMs),
       scope: cacheScope === 'public' ? 'public' : 'private',
     },
   };

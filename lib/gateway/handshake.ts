@@ -7,18 +7,15 @@ import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
 import { fail, succeed, type Failure, type Result } from '../errors.ts';
 import type { ClientSession, UpstreamSession } from '../ports.ts';
-import {
-  announcedClientCapabilities,
-  ASSUMED_SERVER_CAPABILITIES,
-  unionOfCapabilities,
-} from '../protocol/capabilities.ts';
+import { ASSUMED_SERVER_CAPABILITIES, listedCapabilities, unionOfCapabilities } from '../protocol/capabilities.ts';
 import { LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS } from '../protocol/era.ts';
 import { negotiate, readClientHello } from '../protocol/legacy/handshake.ts';
 import { isObject, parseJson, resultText, type JsonObject, type RequestMessage } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { MAX_HELLO_CHARS, newClientSession } from '../sessions/client-session.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
-import { listsOf, type Asker, type Listed } from './catalogs.ts';
+import type { Asker } from './asker.ts';
+import { listsOf, type Listed } from './catalogs.ts';
 import { closeLater } from './connection-tools.ts';
 import type { ModernScope } from './errand.ts';
 import { freshKeeper, sessionlessClient } from './upstream-sessions.ts';
@@ -90,8 +87,7 @@ function newSessionAsker(caller: Caller, session: ClientSession, opened: OpenedS
   return {
     era: 'legacy',
     caller,
-    version,
-    legacy: { version, clientCapabilities: announcedClientCapabilities(clientCapabilities) },
+    legacy: { version, clientCapabilities: listedCapabilities(clientCapabilities) },
     keeper: (upstream, deadline) => ({
       identity: session,
       current: async () => undefined,
@@ -132,7 +128,6 @@ export async function discoverAll(
   const asker: Asker = {
     era: 'modern',
     caller,
-    version: envelope.version,
     legacy: { version: LATEST_LEGACY, clientCapabilities: {} },
     keeper: () => freshKeeper(client),
   };

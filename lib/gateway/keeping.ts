@@ -30,13 +30,14 @@ export interface NewList extends Pick<CatalogHead, 'fetchedAt' | 'wantedAt'> {
   readonly ttlMs: number;
 }
 
-/** Keeps what is news, without making anyone wait. An operator who sets `listTtlMs` to 0 wants nothing kept. */
+/** Keeps what is news, without making anyone wait. An operator who sets `listTtlMs` to 0 wants nothing kept, but what
+ * pins are compared with. */
 export function keepList(work: Work, place: Place, list: NewList): void {
   const { ids } = work.ports;
   const { upstream, state, shared, asked } = place;
   const { head: before, changes } = state;
   const { text, ttlMs, fetchedAt, wantedAt } = list;
-  if (ttlMs === 0 && upstream.config.listTtlMs === 0) return;
+  if (ttlMs === 0 && upstream.config.listTtlMs === 0 && !upstream.config.pin) return;
   const isSame = before !== undefined && isVersionOf(before.version, text, ids);
   // What is stale at once gains nothing by being written again, except that it still says where things are.
   const isRecent = isSame && before.changes >= changes && fetchedAt - before.fetchedAt < RENEW_AFTER_MS;
@@ -94,5 +95,16 @@ async function tellChange(
 /** Whoever asks next, in whatever environment, asks the upstream. */
 export function noteChange(work: Work, upstream: ServerUpstream, members: readonly ListMember[]): void {
   const key = upstreamKey(upstream, work.ports.ids);
-  for (const member of members) work.defer(() => work.stores.catalog.countChange(key, member));
+  for (const member of members)
+    work.changes.note(`${key} ${member}`, () => work.stores.catalog.countChange(key, member));
+}
+
+/** What nobody has asked for in a while is not kept fresh; that somebody has is written down this seldom, in milliseconds. */
+const WANTED_EVERY_MS = 15 * 60 * 1000;
+
+/** A client uses a list that is kept. */
+export function noteWanted(work: Work, key: CatalogKey, head: CatalogHead, now: number): void {
+  if (now - head.wantedAt < WANTED_EVERY_MS) return;
+  const expiresAt = Math.max(head.freshUntil, head.fetchedAt + KEPT_MS);
+  work.defer(() => work.stores.catalog.renew(key, { ...head, wantedAt: now }, expiresAt));
 }

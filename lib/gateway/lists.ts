@@ -7,14 +7,21 @@ import type { RequestMessage } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import type { ListMember } from '../protocol/methods.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
-import { askerOf, LISTING_MS, listsOf, type Listed } from './catalogs.ts';
-import { endingOfFailure, type Ending } from './ending.ts';
+import { askerOf } from './asker.ts';
+import { LISTING_MS, listsOf, type Listed } from './catalogs.ts';
+import { endingOfFailure, unexpectedFailure, type Ending } from './ending.ts';
 import type { Scope } from './errand.ts';
 import { withoutHeldTools } from './pinning.ts';
 import type { Visit } from './visit.ts';
 
 type Available = Extract<Listed, { kind: 'listed' }>;
 type Unavailable = Extract<Listed, { kind: 'unavailable' }>;
+
+type Shown = Available & { readonly items: readonly ClientItem[] };
+
+/** Of what an upstream can have many, the log and the client are told no more than this many. */
+const MAX_NOTICES = 20;
+const MAX_NAMED_CLAIMS = 100;
 
 /** Answers a list. Fails only when no upstream at all has anything to say. */
 export async function answerList(
@@ -34,8 +41,9 @@ export async function answerList(
   const wanted = server.upstreams.map((upstream) => ({ upstream, member }));
   const reader = { work: visit, asker: askerOf(visit, scope), patienceMs: LISTING_MS, tally, toleranceMs: 0 };
   const lists = await listsOf(reader, wanted);
-  const available = lists.filter((list) => list.kind === 'listed');
-  const unavailable = lists.filter((list) => list.kind === 'unavailable');
+  const judged = await Promise.all(lists.map((list) => withItems(visit, scope, member, list)));
+  const available = judged.filter((list) => list.kind === 'listed');
+  const unavailable = judged.filter((list) => list.kind === 'unavailable');
   for (const { upstream, failure } of unavailable) {
     visit.ports.actionLog.notice(visit.invocation.requestId, {
       kind: 'upstream-unavailable',
@@ -49,35 +57,39 @@ export async function answerList(
   return merged(visit, scope, request, member, available, unavailable);
 }
 
-async function merged(
+/** As the client gets them; an upstream whose pins cannot be read has nothing that may be shown. */
+async function withItems(visit: Visit, scope: Scope, member: ListMember, list: Listed): Promise<Shown | Unavailable> {
+  if (list.kind === 'unavailable') return list;
+  try {
+    return { ...list, items: await itemsToClient(visit, scope, member, list) };
+  } catch (error) {
+    return { kind: 'unavailable', upstream: list.upstream, failure: unexpectedFailure(visit, error) };
+  }
+}
+
+function merged(
   visit: Visit,
   scope: Scope,
   request: RequestMessage,
   member: ListMember,
-  available: readonly Available[],
+  available: readonly Shown[],
   unavailable: readonly Unavailable[],
-): Promise<Ending> {
+): Ending {
   const { server } = scope;
-  const shares = await Promise.all(
-    available.map(async (list) => ({
-      upstream: list.upstream,
-      items: await itemsToClient(visit, scope, member, list),
-    })),
-  );
-  const { items, lost, tooLong } = mergeItems(member, shares, server);
+  const { items, lost, tooLong } = mergeItems(member, available, server);
   if (available.some(({ isNew }) => isNew)) {
     const { requestId } = visit.invocation;
-    for (const claim of lost) {
+    for (const claim of lost.slice(0, MAX_NOTICES)) {
       visit.ports.actionLog.notice(requestId, { kind: 'claim-lost', server: server.name, ...claim });
     }
-    for (const { upstream, name } of tooLong) {
+    for (const { upstream, name } of tooLong.slice(0, MAX_NOTICES)) {
       visit.ports.actionLog.notice(requestId, { kind: 'name-too-long', server: server.name, upstream, name });
     }
   }
   const meta = {
     ...(scope.era === 'modern' ? { [META.serverInfo]: visit.shared.identity } : {}),
     ...(unavailable.length === 0 ? {} : { 'io.sluice/unavailable': unavailable.map(toUnavailable) }),
-    ...(lost.length === 0 ? {} : { 'io.sluice/lostClaims': lost }),
+    ...(lost.length === 0 ? {} : { 'io.sluice/lostClaims': lost.slice(0, MAX_NAMED_CLAIMS) }),
   };
   const members = [
     `"${member}":[${items.join(',')}]`,

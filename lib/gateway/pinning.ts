@@ -6,7 +6,8 @@ import { itemsOf } from '../catalog/listing.ts';
 import { judge, pinned, readDefinition, readPins, writePins, type Pins, type ToolDefinition } from '../catalog/pins.ts';
 import type { Failure } from '../errors.ts';
 import { StoreError, type PinStore } from '../ports.ts';
-import { askerOf, LISTING_MS, listsOf, type Listed } from './catalogs.ts';
+import { askerOf } from './asker.ts';
+import { LISTING_MS, listsOf, type Listed } from './catalogs.ts';
 import type { Errand } from './errand.ts';
 import type { Visit } from './visit.ts';
 
@@ -71,7 +72,9 @@ async function pinNewTools(
     // Without the pins nothing can be trusted, and nothing may be pinned in their place.
     if (pins === undefined) throw new StoreError('pins.read', 'the record cannot be read', undefined);
     const judgement = judge(pins, revision, tools);
-    if (judgement.unpinned.length === 0 || attempt > MAX_ATTEMPTS) return judgement;
+    if (judgement.unpinned.length === 0) return judgement;
+    // What could not be pinned may not be trusted either.
+    if (attempt > MAX_ATTEMPTS) throw new StoreError('pins.write', 'others were always first', undefined);
     const text = writePins(pinned(pins, revision, judgement.unpinned));
     if (await store.write(upstream, { version: newVersion(), text }, record?.version)) return judgement;
   }

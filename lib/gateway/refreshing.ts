@@ -1,25 +1,25 @@
 /** Keeps lists fresh that callers share, on nobody's behalf: whoever asks next finds what the upstream has now. */
-import { EMPTY_LIST } from '../catalog/listing.ts';
+import { catalogKey, isDoubtful, modernAudiences, suits } from '../catalog/listing.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
-import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import type { CatalogHead, CatalogKey } from '../ports.ts';
-import { isModernVersion } from '../protocol/era.ts';
+import { isModernVersion, type Era } from '../protocol/era.ts';
 import { newTally } from '../upstream/fault.ts';
 import type { SessionKeeper } from '../upstream/legacy.ts';
 import { upstreamKey } from '../upstream/eras.ts';
-import { hadItems, ttlOf } from './catalogs.ts';
-import { connectionTools, eraTools } from './connection-tools.ts';
-import { fetchMember } from './fetching.ts';
+import { ttlOf } from './catalogs.ts';
+import { inquire } from './fetching.ts';
 import { keepList } from './keeping.ts';
-import type { Line } from './upstream-call.ts';
 import { forSeveralCalls, freshKeeper } from './upstream-sessions.ts';
 import type { Work } from './work.ts';
 
-/** What no client has caused to be asked for this long is not kept fresh, in milliseconds. */
+/** What no client has used for this long is not kept fresh, in milliseconds. */
 const WANTED_FOR_MS = 60 * 60 * 1000;
 
-/** An upstream that takes longer for all that is kept of it is left for the next time, in milliseconds. */
+/** An upstream that takes longer for one of its lists is left for the next time, in milliseconds. */
 const REFRESH_MS = 20_000;
+
+/** Clients of many kinds may ask; those that were served last are kept fresh. */
+const MAX_AUDIENCES = 8;
 
 /** How the refresh of one upstream went. */
 export interface Refreshed {
@@ -28,16 +28,20 @@ export interface Refreshed {
   readonly failed: number;
 }
 
-/** Asks an upstream again for every shared list that is kept of it. A failure leaves what is kept as it is. */
+/**
+ * Asks an upstream again for every shared list that is kept of it, one after another. A failure leaves what is kept as it
+ * is. Rejects with what the stores throw.
+ */
 export async function refreshUpstream(work: Work, upstream: ServerUpstream): Promise<Refreshed> {
   const { clock, ids } = work.ports;
   const wantedSince = clock.now() - WANTED_FOR_MS;
   const kept = await work.stores.catalog.headsOf(upstreamKey(upstream, ids));
   const due = kept.filter(({ head }) => head.shared && head.wantedAt >= wantedSince);
-  const byAudience = Map.groupBy(due, ({ key }) => key.audience);
-  const results = await Promise.all([...byAudience.values()].map((lists) => refreshAudience(work, upstream, lists)));
-  const failed = results.flat().filter((ok) => !ok).length;
-  return { upstream: upstream.name, lists: due.length, failed };
+  const audiences = [...Map.groupBy(due, ({ key }) => key.audience).values()].toSorted(byLastWanted);
+  const results: boolean[] = [];
+  for (const lists of audiences.slice(0, MAX_AUDIENCES))
+    results.push(...(await refreshAudience(work, upstream, lists)));
+  return { upstream: upstream.name, lists: results.length, failed: results.filter((ok) => !ok).length };
 }
 
 interface KeptList {
@@ -45,21 +49,23 @@ interface KeptList {
   readonly head: CatalogHead;
 }
 
-/** One list after another, in one upstream session; an introduction takes one of its own, since it is made by opening. */
+function byLastWanted(left: readonly KeptList[], right: readonly KeptList[]): number {
+  const last = (lists: readonly KeptList[]): number => Math.max(...lists.map(({ head }) => head.wantedAt));
+  return last(right) - last(left);
+}
+
+/** In one upstream session; an introduction takes one of its own, since it is made by opening. One failure is enough. */
 async function refreshAudience(work: Work, upstream: ServerUpstream, lists: readonly KeptList[]): Promise<boolean[]> {
-  const { endsAt } = work.invocation;
-  const deadline = startDeadline(work.ports.clock, { totalMs: REFRESH_MS, idleMs: undefined, endsAt });
   const fresh = keeperOfAudience(work, lists[0]!.head);
   const several = forSeveralCalls(work, upstream, fresh);
   const results: boolean[] = [];
   try {
     for (const list of lists) {
       const keeper = list.key.member === 'introduction' ? fresh : several.keeper;
-      results.push(await refreshList(work, upstream, list, keeper, deadline));
+      results.push(results.includes(false) ? false : await refreshList(work, upstream, list, keeper));
     }
     return results;
   } finally {
-    deadline.stop();
     several.close();
   }
 }
@@ -76,29 +82,43 @@ async function refreshList(
   upstream: ServerUpstream,
   { key, head }: KeptList,
   keeper: SessionKeeper,
-  deadline: Deadline,
 ): Promise<boolean> {
   const fetchedAt = work.ports.clock.now();
-  const connection = connectionTools(work, deadline, newTally());
   const era = isModernVersion(head.asked.version) ? 'modern' : 'legacy';
-  const line: Line = {
-    work,
-    upstream,
-    preferred: era,
-    requestedVersion: head.asked.version,
-    keeper,
-    deadline,
-    connection,
-    eras: eraTools(work, connection),
-  };
   const [state] = await work.stores.catalog.heads([key]);
-  const fetched = await fetchMember(line, key.member);
-  // What it says in the other era is for another audience, which asks for itself.
+  const fetched = await inquire(work, {
+    upstream,
+    member: key.member,
+    preferred: era,
+    keeper: () => keeper,
+    patienceMs: REFRESH_MS,
+    spentMs: 0,
+    tally: newTally(),
+  });
   if (fetched.kind === 'failed' || fetched.era !== era || state === undefined) return false;
   const { list } = fetched;
-  if (list.text === EMPTY_LIST && hadItems(work, state.head)) return true;
+  if (isDoubtful(list.text, state.head, work.ports.ids)) return true;
+  if (!isStillFor(work, upstream, key, era, list.scope)) {
+    // It is for another audience now, which asks for itself; what this one has is no longer true.
+    await work.stores.catalog.countChange(key.upstream, key.member);
+    return true;
+  }
   const place = { upstream, member: key.member, key, state, shared: head.shared, asked: head.asked };
   const { wantedAt } = head;
   keepList(work, place, { text: list.text, ttlMs: ttlOf(list, era, upstream), fetchedAt, wantedAt });
   return true;
+}
+
+/** Whether a list that was asked for again is still for those it is kept for. */
+function isStillFor(
+  { ports }: Work,
+  upstream: ServerUpstream,
+  key: CatalogKey,
+  era: Era,
+  scope: 'public' | 'private',
+): boolean {
+  const [everyone, own] = modernAudiences('', false);
+  const place = upstreamKey(upstream, ports.ids);
+  const isEveryones = catalogKey(place, everyone, key.member, ports.ids).audience === key.audience;
+  return suits(isEveryones ? everyone : { ...own, era }, era, scope);
 }

@@ -1,24 +1,23 @@
 /** A call on its way to an upstream and back: deadline, connection, and the client's form of what returns. */
-import { itemsOf } from '../catalog/listing.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { watchForCancellation } from '../policies/cancellation.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import { callToLegacy, callToModern, progressTokenText } from '../protocol/call.ts';
 import type { ClientSession } from '../ports.ts';
 import { interimToClient } from '../protocol/interim.ts';
-import { isObject, JSON_RPC, parseJson } from '../protocol/message.ts';
+import { parseJson } from '../protocol/message.ts';
 import { listsChangedBy } from '../protocol/methods.ts';
 import { NAMED_BY } from '../protocol/modern/envelope.ts';
-import { paramHeaders } from '../protocol/modern/headers.ts';
 import { saysToolIsUnknown } from '../protocol/unknown-tool.ts';
-import { paramHeadersOf } from '../protocol/translation/param-headers.ts';
 import type { ModernSelf } from '../protocol/translation/request.ts';
-import { askerOf, LISTING_MS, listsOf, noteUnknownTool } from './catalogs.ts';
+import { noteUnknownTool } from './catalogs.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { endingOfFailure, endingOfResponse, failureOf, unexpectedFailure } from './ending.ts';
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
 import { noteChange } from './keeping.ts';
+import { withMirroredParams } from './mirrored-params.ts';
+import { holdOf } from './pinning.ts';
 import { callUpstream, type CallEvent, type CallFailure, type Line, type UpstreamRequest } from './upstream-call.ts';
 import { keeperFor } from './upstream-sessions.ts';
 import type { Visit } from './visit.ts';
@@ -116,13 +115,17 @@ async function* guardedEvents(errand: Errand, deadline: Deadline): AsyncGenerato
     work: visit,
     upstream,
     preferred: scope.era,
-    requestedVersion: scope.era === 'modern' ? scope.envelope.version : scope.session.protocolVersion,
     keeper: keeperFor(visit, scope, upstream, deadline),
     deadline,
     connection,
     eras: eraTools(visit, connection),
   };
   try {
+    const held = await visit.within(deadline, holdOf(errand));
+    if (held !== undefined) {
+      yield { kind: 'failure', failure: held };
+      return;
+    }
     yield* withMirroredParams(errand, (paramHeaders) => callUpstream(line, toUpstreamRequest(errand, paramHeaders)));
   } catch (error) {
     const expiry = deadline.expiry();
@@ -130,49 +133,6 @@ async function* guardedEvents(errand: Errand, deadline: Deadline): AsyncGenerato
       ? { kind: 'failure', failure: unexpectedFailure(visit, error) }
       : { kind: 'end', end: expiry, era: scope.era };
   }
-}
-
-/**
- * A legacy client mirrors no arguments in headers, which a modern upstream may demand of some tools. It refuses such a
- * call before it runs (2026-07-28, basic/transports/streamable-http, "Server Validation"), so that the call can be sent
- * again as the tool's definition wants it.
- */
-async function* withMirroredParams(
-  errand: Errand,
-  send: (headers: Readonly<Record<string, string>>) => AsyncGenerator<RelayEvent, void>,
-): AsyncGenerator<RelayEvent, void> {
-  const { visit, scope } = errand;
-  if (scope.era === 'modern') {
-    yield* send(paramHeaders(visit.request.headers));
-    return;
-  }
-  for await (const event of send({})) {
-    const headers = isHeaderMismatch(event) ? await mirroredParams(errand) : undefined;
-    if (headers === undefined) {
-      yield event;
-    } else {
-      yield* send(headers);
-      return;
-    }
-  }
-}
-
-function isHeaderMismatch(event: RelayEvent): boolean {
-  if (event.kind !== 'final' || event.era !== 'modern') return false;
-  const { body } = event.response;
-  return 'error' in body && body.error.code === JSON_RPC.headerMismatch;
-}
-
-/** Undefined when the tool's definition asks for none. */
-async function mirroredParams({ visit, scope, call, upstream, targetName, tally }: Errand) {
-  if (call.target?.what !== 'tool') return undefined;
-  const reader = { work: visit, asker: askerOf(visit, scope), patienceMs: LISTING_MS, tally, toleranceMs: 0 };
-  const [list] = await listsOf(reader, [{ upstream, member: 'tools' }]);
-  const items = list?.kind === 'listed' ? itemsOf(list.text) : [];
-  const tool = items.map((item) => parseJson(item)).find((item) => isObject(item) && item['name'] === targetName);
-  const args = call.request.params?.['arguments'];
-  const headers = isObject(tool) ? paramHeadersOf(tool['inputSchema'], isObject(args) ? args : undefined) : undefined;
-  return headers === undefined || Object.keys(headers).length === 0 ? undefined : headers;
 }
 
 function toUpstreamRequest(

@@ -1,12 +1,13 @@
 /** Resources behind several upstreams: their URIs stay as they are, so the catalog says who has one. */
 import { itemsOf, NO_LIST } from '../catalog/listing.ts';
 import { candidatesFor, type ResourceLists } from '../catalog/owners.ts';
-import { unknownName, type ServerUpstream } from '../catalog/plan.ts';
+import { unknownName } from '../catalog/plan.ts';
 import type { Call } from '../protocol/call.ts';
 import { JSON_RPC } from '../protocol/message.ts';
 import { LEGACY_CODES } from '../protocol/translation/error.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
-import { askerOf, askForLists, type Listed } from './catalogs.ts';
+import { askerOf } from './asker.ts';
+import { askForLists, type Listed } from './catalogs.ts';
 import { endingOfFailure, type Ending, type RelayReply } from './ending.ts';
 import type { Scope } from './errand.ts';
 import { noteChange } from './keeping.ts';
@@ -35,16 +36,17 @@ export async function* relayToOwner(
   for (const upstream of candidates) {
     const errand = { visit, scope, call, upstream, targetName: uri, tally: newTally(tally.cost) };
     for await (const reply of relay(errand)) {
+      Object.assign(tally, errand.tally);
       if (reply.kind === 'interim') {
         yield reply;
       } else if (UNKNOWN_RESOURCE.has(reply.errorKind)) {
         // Its lists said otherwise: they are old.
-        if (isListed(lists, upstream, uri)) noteChange(visit, upstream, ['resources', 'resourceTemplates']);
+        if (lists.some((list) => list.upstream === upstream && isListed(list, uri)))
+          noteChange(visit, upstream, ['resources', 'resourceTemplates']);
         unknown = reply;
       } else if (candidates.length > 1 && reply.errorKind?.startsWith('upstream-') === true) {
         failed ??= reply;
       } else {
-        Object.assign(tally, errand.tally);
         yield reply;
         return;
       }
@@ -59,14 +61,9 @@ const UNKNOWN_RESOURCE: ReadonlySet<string | null> = new Set(
   [JSON_RPC.invalidParams, LEGACY_CODES.resourceNotFound, JSON_RPC.methodNotFound].map(String),
 );
 
-function isListed(lists: readonly ResourceLists[], upstream: ServerUpstream, uri: string): boolean {
-  const own = lists.filter((list) => list.upstream === upstream);
-  return (
-    candidatesFor(
-      uri,
-      own.map((list) => ({ ...list, hasResources: false })),
-    ).length > 0
-  );
+/** A template promises nothing about any one of its URIs. */
+function isListed(list: ResourceLists, uri: string): boolean {
+  return candidatesFor(uri, [{ ...list, templates: undefined, hasResources: false }]).length > 0;
 }
 
 /** Waits for no more lists than it takes to know who has the URI. */
@@ -84,7 +81,7 @@ async function resourceLists(
     { upstream, member: 'resourceTemplates' as const },
   ]);
   const asked = await askForLists(reader, wanted);
-  visit.defer(() => Promise.all(asked));
+  visit.defer(() => Promise.allSettled(asked));
   for (const [index, upstream] of upstreams.entries()) {
     const resources = itemsIn(await asked[2 * index]!);
     const owned: ResourceLists = { upstream, resources, templates: undefined, hasResources: false };

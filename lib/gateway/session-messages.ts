@@ -36,6 +36,8 @@ export async function takeNotification(
   if (plan !== 'all') return undefined;
   // Written anew, so that a key that it holds twice reads upstream as it read here.
   const text = editObject(notification.text, {});
+  // A progress token is the upstream's own: of several upstreams, nobody could tell whose.
+  if (notification.method === 'notifications/progress' && server.upstreams.length > 1) return undefined;
   const told = server.upstreams.map((upstream) => forward(visit, upstream, session, text, newTally(tally.cost)));
   return (await Promise.all(told)).find((failure) => failure !== undefined);
 }

@@ -2,17 +2,15 @@
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { itemsOf } from '../catalog/listing.ts';
 import { toWire, type Failure } from '../errors.ts';
-import { startDeadline } from '../policies/deadline.ts';
 import type { CatalogMember, KnownVersions, UpstreamSession } from '../ports.ts';
-import { LATEST_LEGACY, LATEST_MODERN, type Era } from '../protocol/era.ts';
+import { LATEST_MODERN, type Era } from '../protocol/era.ts';
 import { isObject, parseJson } from '../protocol/message.ts';
 import type { ListMember } from '../protocol/methods.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { newTally } from '../upstream/fault.ts';
 import type { SessionKeeper } from '../upstream/legacy.ts';
-import { closeLater, connectionTools, eraTools } from './connection-tools.ts';
-import { fetchMember, type Fetched } from './fetching.ts';
-import type { Line } from './upstream-call.ts';
+import { closeLater } from './connection-tools.ts';
+import { inquire, type Fetched } from './fetching.ts';
 import { freshKeeper } from './upstream-sessions.ts';
 import type { Work } from './work.ts';
 
@@ -104,31 +102,17 @@ function versionsSpoken(era: Era, { opened }: SurveySession): KnownVersions {
   return opened === undefined ? [] : [opened.protocolVersion];
 }
 
-async function ask(
-  work: Work,
-  upstream: ServerUpstream,
-  member: CatalogMember,
-  session: SurveySession,
-): Promise<Fetched> {
-  const { endsAt } = work.invocation;
-  const limits = { totalMs: Math.min(upstream.config.timeoutMs, SURVEY_MS), idleMs: undefined, endsAt };
-  const deadline = startDeadline(work.ports.clock, limits);
-  const connection = connectionTools(work, deadline, newTally());
-  const line: Line = {
-    work,
+function ask(work: Work, upstream: ServerUpstream, member: CatalogMember, session: SurveySession): Promise<Fetched> {
+  const legacy = upstream.config.era === 'legacy';
+  return inquire(work, {
     upstream,
-    preferred: upstream.config.era === 'legacy' ? 'legacy' : 'modern',
-    requestedVersion: upstream.config.era === 'legacy' ? LATEST_LEGACY : LATEST_MODERN,
-    keeper: session.keeper(),
-    deadline,
-    connection,
-    eras: eraTools(work, connection),
-  };
-  try {
-    return await fetchMember(line, member);
-  } finally {
-    deadline.stop();
-  }
+    member,
+    preferred: legacy ? 'legacy' : 'modern',
+    keeper: () => session.keeper(),
+    patienceMs: SURVEY_MS,
+    spentMs: 0,
+    tally: newTally(),
+  });
 }
 
 function wordsOf(failure: Failure): string {

@@ -9,8 +9,9 @@ import { closeUpstreamSession } from '../upstream/legacy.ts';
 import { asAfterword } from './connection-tools.ts';
 import type { Work } from './work.ts';
 
-/** What is left is for the next sweep. */
+/** How many are looked up together, and how often: what is left then is for the next sweep. */
 const MOST_AT_ONCE = 100;
+const MOST_ROUNDS = 20;
 
 export interface Swept {
   readonly clientSessions: number;
@@ -18,11 +19,32 @@ export interface Swept {
 }
 
 export async function sweep(work: Work, upstreams: readonly ServerUpstream[]): Promise<Swept> {
-  const closed = await Promise.all([sweepClientSessions(work, upstreams), sweepSharedSessions(work, upstreams)]);
-  return { clientSessions: closed[0].ended, upstreamSessions: closed[0].closed + closed[1] };
+  const [client, shared] = await Promise.allSettled([
+    inRounds(() => sweepClientSessions(work, upstreams)),
+    inRounds(() => sweepSharedSessions(work, upstreams)),
+  ]);
+  if (client.status === 'rejected') throw client.reason;
+  if (shared.status === 'rejected') throw shared.reason;
+  return { clientSessions: client.value.ended, upstreamSessions: client.value.closed + shared.value.closed };
 }
 
-async function sweepClientSessions(work: Work, upstreams: readonly ServerUpstream[]) {
+interface Round {
+  readonly ended: number;
+  readonly closed: number;
+}
+
+/** Until nothing more is found; the index may go on showing for a moment what has been removed. */
+async function inRounds(sweepRound: () => Promise<Round>): Promise<Round> {
+  let total: Round = { ended: 0, closed: 0 };
+  for (let round = 1; round <= MOST_ROUNDS; round += 1) {
+    const { ended, closed } = await sweepRound();
+    total = { ended: total.ended + ended, closed: total.closed + closed };
+    if (ended < MOST_AT_ONCE) break;
+  }
+  return total;
+}
+
+async function sweepClientSessions(work: Work, upstreams: readonly ServerUpstream[]): Promise<Round> {
   const { clientSessions } = work.stores;
   const now = work.ports.clock.now();
   let ended = 0;
@@ -42,15 +64,18 @@ export function sweepSession(work: Work, upstreams: readonly ServerUpstream[], s
   return attached.filter(([name, upstreamSession]) => close(work, upstreams, name, upstreamSession)).length;
 }
 
-async function sweepSharedSessions(work: Work, upstreams: readonly ServerUpstream[]): Promise<number> {
+async function sweepSharedSessions(work: Work, upstreams: readonly ServerUpstream[]): Promise<Round> {
   const { upstreamSessions } = work.stores;
   const now = work.ports.clock.now();
+  let ended = 0;
   let closed = 0;
   for (const key of await upstreamSessions.expiringBetween(0, now, MOST_AT_ONCE)) {
     const shared = await upstreamSessions.removeExpired(key, now);
-    if (shared !== undefined && close(work, upstreams, shared.upstream, shared.session)) closed += 1;
+    if (shared === undefined) continue;
+    ended += 1;
+    if (close(work, upstreams, shared.upstream, shared.session)) closed += 1;
   }
-  return closed;
+  return { ended, closed };
 }
 
 /** False for an upstream that is no longer configured: there is nobody to tell. */

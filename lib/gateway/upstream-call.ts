@@ -30,8 +30,6 @@ export interface Line {
   readonly upstream: ServerUpstream;
   /** The era that is tried first. */
   readonly preferred: Era;
-  /** The revision that the client asked for, to name when the upstream speaks neither era. */
-  readonly requestedVersion: string;
   readonly keeper: SessionKeeper;
   readonly deadline: Deadline;
   readonly connection: ConnectionTools;
@@ -68,9 +66,9 @@ export async function* callUpstream(
     if (second === undefined) return;
     refusal ??= second.refusal;
   }
-  // An upstream that says why it opens no session may have a better reason than its era.
-  yield refusal === undefined || line.preferred === 'modern'
-    ? eraLacking(line)
+  // An upstream that says why it opens no session has a better reason than its era.
+  yield refusal === undefined
+    ? { kind: 'failure', failure: { kind: 'era-lacking', upstream: line.upstream.name } }
     : { kind: 'end', end: endOfRefusal(refusal), era: 'legacy' };
 }
 
@@ -226,13 +224,5 @@ function learningAttach(
       learn(upstream, { versions: { legacy: [session.protocolVersion] }, transport }, eras);
     }
     return attach(session, replaces);
-  };
-}
-
-function eraLacking({ upstream, preferred, requestedVersion }: Line): CallFailure {
-  const modern = preferred === 'modern';
-  return {
-    kind: 'failure',
-    failure: { kind: 'era-lacking', upstream: upstream.name, modern, requested: requestedVersion, supported: [] },
   };
 }

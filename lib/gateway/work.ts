@@ -48,6 +48,8 @@ export class Work {
   readonly attached = new Map<string, UpstreamSession>();
   protected readonly arrivedAt: number;
   protected readonly began: number;
+  /** Changes of lists that were heard of: a flood of them costs one write after another, not one each. */
+  readonly changes = new Coalescer((work) => this.defer(work));
   readonly #deferred = new Set<Promise<void>>();
 
   constructor(shared: Shared, invocation: Invocation) {
@@ -94,6 +96,35 @@ export class Work {
     } catch (error) {
       // The client has its answer already; the operator is told.
       this.ports.actionLog.defect(this.invocation.requestId, error);
+    }
+  }
+}
+
+/** Runs work under a key; while it runs, any number of wishes for the same key become one more run. */
+class Coalescer {
+  readonly #start: (work: () => Promise<void>) => void;
+  /** By key: whether it is to run again. */
+  readonly #running = new Map<string, boolean>();
+
+  constructor(start: (work: () => Promise<void>) => void) {
+    this.#start = start;
+  }
+
+  note(key: string, run: () => Promise<unknown>): void {
+    const isRunning = this.#running.has(key);
+    this.#running.set(key, isRunning);
+    if (!isRunning) this.#start(() => this.#run(key, run));
+  }
+
+  async #run(key: string, run: () => Promise<unknown>): Promise<void> {
+    try {
+      await run();
+      while (this.#running.get(key) === true) {
+        this.#running.set(key, false);
+        await run();
+      }
+    } finally {
+      this.#running.delete(key);
     }
   }
 }

@@ -36,6 +36,16 @@ export function announcedClientCapabilities(declared: JsonObject): JsonObject {
   return withExtensions(Object.fromEntries(announced), declared);
 }
 
+/**
+ * What upstreams are told of a client's capabilities when they are asked for lists: which there are, without their
+ * details, so that clients that differ in details alone share a list.
+ */
+export function listedCapabilities(declared: JsonObject): JsonObject {
+  return Object.fromEntries(
+    CLIENT_CAPABILITIES.filter((name) => isObject(declared[name])).map((name): [string, JsonObject] => [name, {}]),
+  );
+}
+
 function withExtensions(announced: JsonObject, declared: JsonObject): JsonObject {
   const { extensions } = declared;
   if (!isObject(extensions)) return announced;

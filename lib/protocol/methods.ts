@@ -102,9 +102,18 @@ export function isServerRequest(method: string): boolean {
   return serverRequests.has(method);
 }
 
-/** RFC 5424 severities, as `logging/setLevel` and `io.modelcontextprotocol/logLevel` take them. */
-const logLevels = new Set(['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']);
+/** RFC 5424 severities, as `logging/setLevel` and `io.modelcontextprotocol/logLevel` take them, least severe first. */
+export const LOG_LEVELS: readonly string[] = [
+  'debug',
+  'info',
+  'notice',
+  'warning',
+  'error',
+  'critical',
+  'alert',
+  'emergency',
+];
 
 export function isLogLevel(value: unknown): value is string {
-  return typeof value === 'string' && logLevels.has(value);
+  return typeof value === 'string' && LOG_LEVELS.includes(value);
 }

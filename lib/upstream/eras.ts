@@ -100,7 +100,7 @@ export function upstreamKey({ config }: Pick<UpstreamLink, 'config'>, ids: Ids):
 
 function freshlyCached(key: string, tools: EraTools): Lesson {
   const cached = tools.cache.get(key);
-  if (cached === undefined || !isFresh(cached, tools.connection.clock.now())) return { versions: {} };
+  if (cached === undefined || !isFreshMemory(cached, tools.connection.clock.now())) return { versions: {} };
   const { learnedAt: _date, ...lesson } = cached;
   return lesson;
 }
@@ -117,9 +117,9 @@ async function remember(link: UpstreamLink, tools: EraTools): Promise<UpstreamEr
   const key = upstreamKey(link, tools.ids);
   const now = tools.connection.clock.now();
   const cached = tools.cache.get(key);
-  if (cached !== undefined && isFresh(cached, now)) return cached;
+  if (cached !== undefined && isFreshMemory(cached, now)) return cached;
   const stored = await tools.store.read(key);
-  if (stored === undefined || !isFresh(stored, now)) {
+  if (stored === undefined || !isFreshMemory(stored, now)) {
     tools.cache.delete(key);
     return undefined;
   }
@@ -127,7 +127,8 @@ async function remember(link: UpstreamLink, tools: EraTools): Promise<UpstreamEr
   return stored;
 }
 
-function isFresh(eras: UpstreamEras, now: number): boolean {
+/** Whether what is remembered may still be relied on. */
+export function isFreshMemory(eras: UpstreamEras, now: number): boolean {
   const lacksOne = Object.values(eras.versions).some((versions) => versions.length === 0);
   return now < eras.learnedAt + (lacksOne ? REMEMBER_LACKING_MS : REMEMBER_PRESENT_MS);
 }

@@ -1,6 +1,6 @@
 /** What an upstream's behaviour means: which fault it is, and whether the call may have run. */
 import type { UpstreamFault, UpstreamPhase } from '../errors.ts';
-import type { TransportFailure } from '../ports.ts';
+import type { Clock, TransportFailure } from '../ports.ts';
 
 /** Why a call ends without an answer: a fault of the upstream, or the client's own wish. */
 export type CallEnd = UpstreamFault | Cancelled;
@@ -15,8 +15,23 @@ export interface Cancelled {
 interface UpstreamCost {
   /** HTTP requests. */
   requests: number;
-  /** Time spent waiting for the upstream, milliseconds. */
+  /** Time during which somebody waited for an upstream, milliseconds; waiting for several at once counts once. */
   waitedMs: number;
+  /** How many wait now, and since when somebody has. */
+  waiting: number;
+  since: number;
+}
+
+/** Waits for an upstream, on the account of a call. */
+export async function waitFor<T>(cost: UpstreamCost, clock: Clock, work: Promise<T>): Promise<T> {
+  if (cost.waiting === 0) cost.since = clock.elapsed();
+  cost.waiting += 1;
+  try {
+    return await work;
+  } finally {
+    cost.waiting -= 1;
+    if (cost.waiting === 0) cost.waitedMs += clock.elapsed() - cost.since;
+  }
 }
 
 /** How far a call has come and what it cost; written by the connection, read for errors and the action log. */
@@ -32,7 +47,7 @@ export interface UpstreamTally {
 }
 
 /** A tally of its own for what is not the call itself, such as a probe, may count towards the call's `cost`. */
-export function newTally(cost: UpstreamCost = { requests: 0, waitedMs: 0 }): UpstreamTally {
+export function newTally(cost: UpstreamCost = { requests: 0, waitedMs: 0, waiting: 0, since: 0 }): UpstreamTally {
   return { phase: 'era', sent: false, attempts: 0, cost };
 }
 

@@ -10,7 +10,7 @@
 import type { UpstreamHttpResponse } from '../ports.ts';
 import { memberText } from '../protocol/json-text.ts';
 import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
-import { faultOfStatus, faultOfTransport, newTally, type CallEnd } from './fault.ts';
+import { faultOfStatus, faultOfTransport, newTally, type CallEnd, waitFor } from './fault.ts';
 import { readEventStream, readJsonBody, type StreamItem } from './message-stream.ts';
 import type { OpenRequest } from './open-request.ts';
 import { OpenRequests } from './open-requests.ts';
@@ -65,10 +65,14 @@ const POST_ACCEPT = { accept: '*/*' };
 
 /** Opens a session as far as the endpoint; `initialize` is the caller's to send. Nothing of a call is sent yet. */
 export async function openSseChannel(link: UpstreamLink, tools: ConnectionTools): Promise<SseOpening> {
-  const { limits, clock, tally } = tools;
+  const { clock, tally } = tools;
   tally.phase = 'session';
   tally.cost.requests += 1;
-  const began = clock.elapsed();
+  return await waitFor(tally.cost, clock, openStream(link, tools));
+}
+
+async function openStream(link: UpstreamLink, tools: ConnectionTools): Promise<SseOpening> {
+  const { limits } = tools;
   // Of its own, so that the upstream can be told that a call was cancelled after the call's limits have passed.
   const opening = new AbortController();
   const onExpiry = (): void => opening.abort();
@@ -82,7 +86,6 @@ export async function openSseChannel(link: UpstreamLink, tools: ConnectionTools)
     return await beginSession(link, response, tools);
   } finally {
     limits.signal.removeEventListener('abort', onExpiry);
-    tally.cost.waitedMs += clock.elapsed() - began;
   }
 }
 
@@ -212,14 +215,12 @@ class HttpSseChannel implements SseChannel {
 
   async #ask(idText: string, ...[link, body, headers, tools]: Parameters<Post>): Promise<PostOutcome> {
     const { clock, limits, tally } = tools;
-    const began = clock.elapsed();
     tally.cost.requests += 1;
     const request = this.#requests.begin(idText, limits);
     // The time is counted here, once: the POST and the stream are waited for together.
     const poster = { ...tools, limits: limitsOfPost(request), tally: newTally() };
     const posting = postAndRead(link, body, headers, poster, (response) => this.#readPosted(response, request, poster));
-    const posted = await Promise.race([posting, request.arrival()]);
-    tally.cost.waitedMs += clock.elapsed() - began;
+    const posted = await waitFor(tally.cost, clock, Promise.race([posting, request.arrival()]));
 
     const { first } = request;
     const failure = first === undefined ? unaccepted(posted) : faultIn(first);
@@ -299,9 +300,7 @@ async function* itemsOf(
   const { clock, tally } = tools;
   try {
     for (;;) {
-      const began = clock.elapsed();
-      const item = await request.next();
-      tally.cost.waitedMs += clock.elapsed() - began;
+      const item = await waitFor(tally.cost, clock, request.next());
       if (item === undefined) break;
       yield item;
       if (item.kind === 'fault') return;

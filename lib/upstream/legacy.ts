@@ -3,7 +3,7 @@ import type { UpstreamFault } from '../errors.ts';
 import type { ClientSession, Ids, UpstreamSession } from '../ports.ts';
 import { isLegacyVersion, OLDEST_UPSTREAM_VERSION } from '../protocol/era.ts';
 import { initializedText, initializeText, readServerHello, type ServerHello } from '../protocol/legacy/handshake.ts';
-import { errorText, JSON_RPC, notificationText, requestText } from '../protocol/message.ts';
+import { errorText, JSON_RPC, notificationText, requestText, resultText } from '../protocol/message.ts';
 import type { JsonObject, JsonRpcError, RequestMessage } from '../protocol/message.ts';
 import { isServerRequest } from '../protocol/methods.ts';
 import { exchange, lastOf, readStream, type Refusal, type UpstreamEvent } from './exchange.ts';
@@ -93,21 +93,23 @@ export async function openUpstreamSession(
     case 'stream':
       break;
   }
-  const answer = await lastOf(readStream(outcome, id, tools));
+  const sessionId = outcome.headers['mcp-session-id'] ?? null;
+  const begun: UpstreamSession = {
+    generation: ids.random(),
+    id: isUsableId(sessionId) ? sessionId : null,
+    protocolVersion: client.protocolVersion,
+    attachedAt: tools.clock.now(),
+  };
+  const answer = await lastOf(answeringPings(readStream(outcome, id, tools), link, begun, tools));
   if (answer.kind === 'end') return answer;
   const { body: answered } = answer.response;
   if ('error' in answered) return { kind: 'refused', error: answered.error, status: 200 };
   const hello = readServerHello(answered.result);
-  const sessionId = outcome.headers['mcp-session-id'] ?? null;
   if (hello === undefined || !isUsableVersion(hello.protocolVersion) || !isUsableId(sessionId)) {
+    tools.defer((later) => closeUpstreamSession(link, begun, later));
     return { kind: 'end', end: { kind: 'upstream-garbled', reason: 'it is not an answer to initialize' } };
   }
-  const session: UpstreamSession = {
-    generation: ids.random(),
-    id: sessionId,
-    protocolVersion: hello.protocolVersion,
-    attachedAt: tools.clock.now(),
-  };
+  const session: UpstreamSession = { ...begun, protocolVersion: hello.protocolVersion };
   const initialized = await tools.post(link, initializedText(), sessionHeaders(session), tools);
   if (initialized.kind === 'fault') {
     tools.defer((later) => closeUpstreamSession(link, session, later));
@@ -215,6 +217,22 @@ export async function closeUpstreamSession(
   if (session.id !== null) await deleteSession(link, sessionHeaders(session), tools);
 }
 
+/** A server may ping before it answers `initialize` (2025-11-25, basic/lifecycle), and ask nothing else. */
+async function* answeringPings(
+  events: AsyncGenerator<UpstreamEvent, void>,
+  link: UpstreamLink,
+  session: UpstreamSession,
+  tools: ConnectionTools,
+): AsyncGenerator<UpstreamEvent, void> {
+  for await (const event of events) {
+    if (event.kind === 'interim' && event.message.kind === 'request') {
+      declineQuestion(link, session, event.message, tools);
+    } else {
+      yield event;
+    }
+  }
+}
+
 /** Passes everything on but the questions that cannot reach the client; those are declined at once. */
 async function* askable(
   events: AsyncGenerator<UpstreamEvent, Refusal | undefined>,
@@ -237,7 +255,10 @@ async function* askable(
   }
 }
 
-/** Answers a question that the client cannot be asked, so that the upstream does not wait for it. */
+/**
+ * Answers a question that the client cannot be asked, so that the upstream does not wait for it. A ping only asks whether
+ * anybody is there (2025-11-25, basic/utilities/ping).
+ */
 function declineQuestion(
   link: UpstreamLink,
   session: UpstreamSession,
@@ -245,7 +266,10 @@ function declineQuestion(
   tools: ConnectionTools,
 ): void {
   const message = 'The client cannot be asked this';
-  const answer = errorText(question.idText, { code: JSON_RPC.methodNotFound, message });
+  const answer =
+    question.method === 'ping'
+      ? resultText(question.idText, {})
+      : errorText(question.idText, { code: JSON_RPC.methodNotFound, message });
   tools.defer((later) => tellUpstream(link, session, answer, { ...later, post: tools.post }));
 }
 

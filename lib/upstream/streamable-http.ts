@@ -8,7 +8,7 @@ import type { View } from '../protocol/call.ts';
 import { parseJson, readMessage } from '../protocol/message.ts';
 import type { JsonRpcError, ResponseMessage } from '../protocol/message.ts';
 import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
-import { faultOfStatus, faultOfTransport, type CallEnd, type UpstreamTally } from './fault.ts';
+import { faultOfStatus, faultOfTransport, type CallEnd, type UpstreamTally, waitFor } from './fault.ts';
 import { collect, readEventStream, readJsonBody, type BodyBytes, type StreamItem } from './message-stream.ts';
 
 /** An upstream as one virtual server uses it. */
@@ -97,11 +97,11 @@ export async function postAndRead<Accepted extends { readonly kind: string }>(
   tools: ConnectionTools,
   read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
 ): Promise<Accepted | NotAccepted> {
-  const began = tools.clock.elapsed();
-  tools.tally.cost.requests += 1;
+  const { tally, clock } = tools;
+  tally.cost.requests += 1;
   const request = toHttpRequest(link, 'POST', body, headers, tools.limits.signal);
-  const response = await tools.tracer.stage(`upstream ${link.name}`, () => tools.transport.send(request));
-  tools.tally.cost.waitedMs += tools.clock.elapsed() - began;
+  const sending = tools.tracer.stage(`upstream ${link.name}`, () => tools.transport.send(request));
+  const response = await waitFor(tally.cost, clock, sending);
   if (response.kind === 'failure') {
     const fault = tools.limits.expiry() ?? faultOfTransport(response, link.config.connectTimeoutMs);
     return { kind: 'fault', fault, phase: response.sent ? 'request' : 'connect' };
@@ -226,9 +226,7 @@ async function* timed(
   let complete = false;
   try {
     for (;;) {
-      const began = tools.clock.elapsed();
-      const next = await items.next();
-      tools.tally.cost.waitedMs += tools.clock.elapsed() - began;
+      const next = await waitFor(tools.tally.cost, tools.clock, items.next());
       if (next.done === true) break;
       yield next.value.kind === 'fault' ? endOf(next.value.fault, tools) : next.value;
     }

@@ -1,4 +1,7 @@
-/** Results of plain requests in the other era. What neither era's schema changes passes untouched. */
+/**
+ * Results of relayed requests in the other era; lists are the gateway's own answers. What neither era's schema changes
+ * passes untouched.
+ */
 import type { LegacyVersion } from '../era.ts';
 import { editObject } from '../json-text.ts';
 import { isObject, parseJson, type JsonObject } from '../message.ts';
@@ -6,7 +9,7 @@ import { META } from '../modern/envelope.ts';
 import { blockToOldest, messageToOldest } from './content.ts';
 import { editElements, editIfObject, editUnlessEmptied, remove, type MemberEdits } from './edits.ts';
 import { isImplementation } from './request.ts';
-import { toolToLegacy, toolToModern, wrapValue } from './tool.ts';
+import { wrapValue } from './tool.ts';
 
 /** A result as its sender wrote it, and the same parsed. */
 export interface WrittenResult {
@@ -17,10 +20,6 @@ export interface WrittenResult {
 export interface ToModern {
   /** Whether results of the method carry caching hints (2026-07-28, server/utilities/caching, "Cacheable Results"). */
   readonly cacheable: boolean;
-  /** For how long a result that does not say so is fresh. A whole number, at least 0, which is the default. */
-  readonly ttlMs?: number;
-  /** Who may share a result that does not say so; only its caller, by default. */
-  readonly cacheScope?: 'public' | 'private';
   /** Put into `_meta` where nobody is named: servers SHOULD name themselves (2026-07-28, basic, "Per-response protocol fields"). */
   readonly serverInfo?: JsonObject;
 }
@@ -36,7 +35,7 @@ const WITHOUT_RESOURCE_LINKS: LegacyVersion = '2025-03-26';
 
 /** A legacy upstream's result as a modern client gets it. */
 export function resultToModern(method: string, { text, value }: WrittenResult, options: ToModern): string {
-  const { edits, additions } = cachingHints(options);
+  const { edits, additions } = options.cacheable ? CACHING : UNCHANGED;
   const named = serverName(options.serverInfo);
   return editIfObject(
     text,
@@ -47,7 +46,6 @@ export function resultToModern(method: string, { text, value }: WrittenResult, o
       // client reads the result: "input_required" as a question, most other values as an invalid result
       // (2026-07-28, basic, "ResultType").
       resultType: () => '"complete"',
-      ...(method === 'tools/list' ? { tools: (tools) => editElements(tools, toolToModern) } : {}),
     },
     {
       ...(lacksContent(method, value) ? { content: '[]' } : {}),
@@ -63,25 +61,23 @@ interface Changes {
   readonly additions: Readonly<Record<string, string>>;
 }
 
-/** 2026-07-28, server/utilities/caching, "Cacheable Model". */
-function cachingHints({ cacheable, ttlMs = 0, cacheScope = 'private' }: ToModern): Changes {
-  if (!cacheable) return { edits: {}, additions: {} };
-  const additions = { ttlMs: JSON.stringify(ttlMs), cacheScope: JSON.stringify(cacheScope) };
-  return {
-    edits: {
-      ttlMs: (text) => validTtl(text) ?? additions.ttlMs,
-      cacheScope: (text) => (isCacheScope(parseJson(text)) ? text : additions.cacheScope),
-    },
-    additions,
-  };
-}
+const UNCHANGED: Changes = { edits: {}, additions: {} };
 
-/** A negative one means 0 to its reader ("Time-to-Live (TTL) Field"). */
-function validTtl(text: string): string | undefined {
-  const ttlMs = parseJson(text);
-  if (typeof ttlMs !== 'number') return undefined;
-  if (ttlMs < 0) return '0';
-  return Number.isInteger(ttlMs) ? text : undefined;
+/**
+ * A result that does not say, in valid words, how fresh it is and for whom, is stale at once and its caller's alone
+ * (2026-07-28, server/utilities/caching, "Cacheable Model"). A negative `ttlMs` means 0 to its reader, too
+ * ("Time-to-Live (TTL) Field").
+ */
+const CACHING: Changes = {
+  edits: {
+    ttlMs: (text) => (isTtl(parseJson(text)) ? text : '0'),
+    cacheScope: (text) => (isCacheScope(parseJson(text)) ? text : '"private"'),
+  },
+  additions: { ttlMs: '0', cacheScope: '"private"' },
+};
+
+function isTtl(ttlMs: unknown): boolean {
+  return Number.isInteger(ttlMs) && (ttlMs as number) >= 0;
 }
 
 function isCacheScope(scope: unknown): boolean {
@@ -89,7 +85,7 @@ function isCacheScope(scope: unknown): boolean {
 }
 
 function serverName(serverInfo: JsonObject | undefined): Changes {
-  if (!isImplementation(serverInfo)) return { edits: {}, additions: {} };
+  if (!isImplementation(serverInfo)) return UNCHANGED;
   const named = { [META.serverInfo]: JSON.stringify(serverInfo) };
   return {
     edits: { _meta: (meta) => editIfObject(meta, {}, named) },
@@ -125,8 +121,6 @@ export function resultToLegacy(
 function payloadToLegacy(method: string, value: JsonObject, version: LegacyVersion): MemberEdits {
   const oldest = version === WITHOUT_RESOURCE_LINKS;
   switch (method) {
-    case 'tools/list':
-      return { tools: (tools) => editElements(tools, toolToLegacy) };
     case 'tools/call':
       return {
         // Any JSON value in the modern era, an object in the legacy one (schema, "CallToolResult").

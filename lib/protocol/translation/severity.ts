@@ -1,23 +1,12 @@
 /** Severities of log messages (2026-07-28 and 2025-11-25, server/utilities/logging, "Log Levels"; RFC 5424, 6.2.1). */
 import type { Json } from '../message.ts';
-
-/** Least severe first. */
-const SEVERITIES: readonly (Json | undefined)[] = [
-  'debug',
-  'info',
-  'notice',
-  'warning',
-  'error',
-  'critical',
-  'alert',
-  'emergency',
-];
+import { isLogLevel, LOG_LEVELS } from '../methods.ts';
 
 /**
  * Whether a message of `level` is for a request that asked for `wanted` ("at or above the requested level"). A level that
  * does not exist is at or above none.
  */
 export function isLoggedAt(level: Json | undefined, wanted: string): boolean {
-  const least = SEVERITIES.indexOf(wanted);
-  return least !== -1 && SEVERITIES.indexOf(level) >= least;
+  if (!isLogLevel(level) || !isLogLevel(wanted)) return false;
+  return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(wanted);
 }

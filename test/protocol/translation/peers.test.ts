@@ -13,6 +13,7 @@ import { errorToModern } from '../../../lib/protocol/translation/error.ts';
 import { paramHeadersOf } from '../../../lib/protocol/translation/param-headers.ts';
 import { requestToModern } from '../../../lib/protocol/translation/request.ts';
 import { resultToLegacy, resultToModern } from '../../../lib/protocol/translation/result.ts';
+import { toolToLegacy, toolToModern } from '../../../lib/protocol/translation/tool.ts';
 import { requestOf, requestText } from '../samples.ts';
 
 const INFO = { name: 'peer', version: '1.0.0' };
@@ -76,27 +77,31 @@ function modernOf(method: string, value: JsonObject): { result: unknown } {
   return { result: JSON.parse(resultToModern(method, written, { cacheable: cacheableOf(method), serverInfo: INFO })) };
 }
 
+/** Tools one by one, as they are put into lists that the gateway writes itself. */
+function translated(tools: readonly JsonObject[], translate: (text: string) => string | undefined): unknown[] {
+  return tools.flatMap((tool) => {
+    const text = translate(JSON.stringify(tool));
+    return text === undefined ? [] : [JSON.parse(text) as unknown];
+  });
+}
+
 describe('a client of SDK v1', () => {
-  const TOOLS = {
-    resultType: 'complete',
-    ttlMs: 1,
-    cacheScope: 'public',
-    tools: [
-      { name: 'list', inputSchema: { type: 'object' }, outputSchema: { type: 'array', items: { type: 'integer' } } },
-      { name: 'any', inputSchema: { type: 'object', properties: { a: true } }, outputSchema: { anyOf: [{}] } },
-    ],
-  };
+  const TOOLS = [
+    { name: 'list', inputSchema: { type: 'object' }, outputSchema: { type: 'array', items: { type: 'integer' } } },
+    { name: 'any', inputSchema: { type: 'object', properties: { a: true } }, outputSchema: { anyOf: [{}] } },
+  ];
   const CALLED = { resultType: 'complete', content: [], structuredContent: [1, 2] };
-  const answers = (method: string): JsonObject => (method === 'tools/list' ? TOOLS : CALLED);
 
   test('does not take what the modern era allows', async () => {
-    const client = await legacyClient((method) => ({ result: answers(method) }));
+    const client = await legacyClient((method) => ({ result: method === 'tools/list' ? { tools: TOOLS } : CALLED }));
     await expect(client.listTools()).rejects.toThrow(/invalid/i);
     await expect(client.callTool({ name: 'list' })).rejects.toThrow(/invalid/i);
   });
 
   test('takes it translated, and finds the result to match its schema', async () => {
-    const client = await legacyClient((method) => legacyOf(method, answers(method)));
+    const client = await legacyClient((method) =>
+      method === 'tools/list' ? { result: { tools: translated(TOOLS, toolToLegacy) } } : legacyOf(method, CALLED),
+    );
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name)).toEqual(['list', 'any']);
     for (const name of ['list', 'any']) {
@@ -107,18 +112,14 @@ describe('a client of SDK v1', () => {
 
 describe('a client of SDK v2 that is modern', () => {
   const RESULTS: Record<string, JsonObject> = {
-    'tools/list': { tools: [{ name: 'a', inputSchema: { type: 'object' }, execution: { taskSupport: 'optional' } }] },
     'tools/call': { structuredContent: { a: 1 }, resultType: 'own' },
     'prompts/get': { messages: [{ role: 'user', content: { type: 'text', text: 't' } }] },
     'resources/read': { contents: [{ uri: 'file:///a', text: 't' }], ttlMs: 'never' },
-    'resources/list': { resources: [{ uri: 'file:///a', name: 'a' }] },
   };
   const ask = {
-    'tools/list': (client) => client.listTools(),
     'tools/call': (client) => client.callTool({ name: 'a' }),
     'prompts/get': (client) => client.getPrompt({ name: 'a' }),
     'resources/read': (client) => client.readResource({ uri: 'file:///a' }),
-    'resources/list': (client) => client.listResources(),
   } satisfies Record<string, (client: Client) => Promise<unknown>>;
 
   test.each(Object.entries(ask))('does not take what a legacy upstream answers to %s', async (_method, asked) => {
@@ -128,8 +129,17 @@ describe('a client of SDK v2 that is modern', () => {
 
   test.each(Object.entries(ask))('takes the answer to %s translated', async (method, asked) => {
     const client = await modernClient((of) => modernOf(of, RESULTS[of] ?? {}));
-    const { tools: _tools, resultType: _type, ttlMs: _ttl, ...known } = RESULTS[method] ?? {};
+    const { resultType: _type, ttlMs: _ttl, ...known } = RESULTS[method] ?? {};
     expect(await asked(client)).toMatchObject(known);
+  });
+
+  test('takes a tool translated', async () => {
+    const inputSchema = { type: 'object' };
+    const tools = translated([{ name: 'a', inputSchema, execution: { taskSupport: 'optional' } }], toolToModern);
+    const client = await modernClient(() => ({
+      result: { resultType: 'complete', ttlMs: 0, cacheScope: 'private', tools },
+    }));
+    expect((await client.listTools()).tools).toEqual([{ name: 'a', inputSchema }]);
   });
 
   test('asks its user to visit a URL that a legacy upstream requires, and calls again', async () => {

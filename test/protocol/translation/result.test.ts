@@ -17,17 +17,8 @@ import { protocolObject } from './protocol-json.ts';
 
 const property = seeded('test/protocol/translation/result');
 
-const METHODS = [
-  'tools/call',
-  'prompts/get',
-  'resources/read',
-  'completion/complete',
-  'tools/list',
-  'prompts/list',
-  'resources/list',
-  'resources/templates/list',
-];
-const CACHEABLE = ['resources/read', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'];
+const METHODS = ['tools/call', 'prompts/get', 'resources/read', 'completion/complete'];
+const CACHEABLE = ['resources/read'];
 const NOT_CACHEABLE = METHODS.filter((method) => !CACHEABLE.includes(method));
 
 const SERVER = { name: 'upstream', version: '2' };
@@ -60,13 +51,8 @@ describe("a legacy upstream's result, for a modern client,", () => {
     expect(JSON.parse(toModern(method, '{}'))).toEqual({ resultType: 'complete', ttlMs: 0, cacheScope: 'private' });
   });
 
-  test.each(CACHEABLE)('of %s is as fresh and as public as the gateway knows', (method) => {
-    const sent = toModern(method, '{}', { ttlMs: 60_000, cacheScope: 'public' });
-    expect(JSON.parse(sent)).toEqual({ resultType: 'complete', ttlMs: 60_000, cacheScope: 'public' });
-  });
-
   test.each(NOT_CACHEABLE)('of %s says nothing of caching', (method) => {
-    const sent = JSON.parse(toModern(method, '{"content":[]}', { ttlMs: 60_000, cacheScope: 'public' }));
+    const sent = JSON.parse(toModern(method, '{"content":[]}'));
     expect(sent).toEqual({ resultType: 'complete', content: [] });
   });
 
@@ -81,13 +67,13 @@ describe("a legacy upstream's result, for a modern client,", () => {
     ['1.0', '1.0'],
     ['-1', '0'],
     ['-1e400', '0'],
-    ['1.5', '60'],
-    ['1e400', '60'],
-    ['"5"', '60'],
-    ['null', '60'],
-    ['[1]', '60'],
+    ['1.5', '0'],
+    ['1e400', '0'],
+    ['"5"', '0'],
+    ['null', '0'],
+    ['[1]', '0'],
   ])('that says it is fresh for %s ms is sent with %s', (own, sent) => {
-    expect(memberText(toModern('tools/list', `{"ttlMs":${own}}`, { ttlMs: 60 }), 'ttlMs')).toBe(sent);
+    expect(memberText(toModern('resources/read', `{"ttlMs":${own}}`), 'ttlMs')).toBe(sent);
   });
 
   test.each([
@@ -97,7 +83,7 @@ describe("a legacy upstream's result, for a modern client,", () => {
     ['null', '"private"'],
     ['["public"]', '"private"'],
   ])('that says it is for %s is sent with %s', (own, sent) => {
-    expect(memberText(toModern('tools/list', `{"cacheScope":${own}}`), 'cacheScope')).toBe(sent);
+    expect(memberText(toModern('resources/read', `{"cacheScope":${own}}`), 'cacheScope')).toBe(sent);
   });
 
   test('names the server', () => {
@@ -136,18 +122,6 @@ describe("a legacy upstream's result, for a modern client,", () => {
 
   test('that is a task is not taken for a result without content', () => {
     expect(JSON.parse(toModern('tools/call', '{"task":{"taskId":"1"}}'))).not.toHaveProperty('content');
-  });
-
-  test('lists tools without what only tasks need, and no tool that is nothing but a task', () => {
-    const tools = [
-      { name: 'a', execution: { taskSupport: 'optional' }, inputSchema: {} },
-      { name: 'b', execution: { taskSupport: 'required' }, inputSchema: {} },
-      { name: 'c', inputSchema: {} },
-    ];
-    expect(JSON.parse(toModern('tools/list', JSON.stringify({ tools })))['tools']).toEqual([
-      { name: 'a', inputSchema: {} },
-      { name: 'c', inputSchema: {} },
-    ]);
   });
 });
 
@@ -192,12 +166,6 @@ describe("a modern upstream's result, for a legacy client,", () => {
     expect(toLegacy(method, '{"structuredContent":[1]}')).toBe('{"structuredContent":[1]}');
   });
 
-  test('lists no tool that must not be listed over HTTP', () => {
-    const bad = { name: 'bad', inputSchema: { type: 'object', 'x-mcp-header': 'X' } };
-    const good = { name: 'good', inputSchema: { type: 'object' } };
-    expect(JSON.parse(toLegacy('tools/list', JSON.stringify({ tools: [bad, good] })))).toEqual({ tools: [good] });
-  });
-
   const link = { type: 'resource_link', uri: 'file:///a', name: 'a', description: 'd' };
   const asText = { ...link, type: 'text', text: 'a: file:///a' };
 
@@ -240,7 +208,7 @@ describe('a translated result', () => {
   test('is what it was after both directions, but for what only one era has', () => {
     fc.assert(
       fc.property(fc.constantFrom(...METHODS), protocolObject, (method, text) => {
-        const { tools: _tools, ...value } = JSON.parse(text) as Record<string, any>;
+        const value = JSON.parse(text) as Record<string, any>;
         const modern = { ...value, resultType: 'complete', ttlMs: 0, cacheScope: 'private' };
         const there = toLegacy(method, JSON.stringify(modern));
         const back = JSON.parse(toModern(method, there)) as Record<string, unknown>;
