@@ -35,6 +35,11 @@ export interface HeldTool {
   /** Canonical JSON texts. */
   readonly accepted: string;
   readonly found: string;
+  /**
+   * Of the upstream and of what was found. Whoever names it decides about this definition and no other. It is whole,
+   * since an upstream may choose its definitions: of a shortened digest it could find two that are alike.
+   */
+  readonly digest: string;
 }
 
 /** What a virtual server shows of a survey's tools. */
@@ -57,7 +62,14 @@ export interface ShownTool {
 const MAX_ATTEMPTS = 10;
 
 /** No more sessions than this are read for a list. */
-const MAX_SESSIONS = 1000;
+export const MAX_SESSIONS = 1000;
+
+export interface SessionList {
+  /** The one that expires first in front; `MAX_SESSIONS` at most. */
+  readonly sessions: readonly ClientSession[];
+  /** Whether there are others, which expire later. */
+  readonly hasMore: boolean;
+}
 
 export class Operator {
   readonly #shared: Shared;
@@ -102,7 +114,7 @@ export class Operator {
           const { pins } = await this.#readPins(upstream.name);
           const found = await this.#keptTools(upstream);
           return found.flatMap(({ revision, tools }) =>
-            tools.flatMap((tool) => heldTool(upstream, pins, revision, tool)),
+            tools.flatMap((tool) => this.#heldTool(upstream, pins, revision, tool)),
           );
         }),
     );
@@ -116,15 +128,37 @@ export class Operator {
     return accepted.every(Boolean);
   }
 
-  /** Client sessions that have not expired, the one that expires first in front. */
-  async sessions(): Promise<readonly ClientSession[]> {
-    const { clientSessions } = this.#work.stores;
-    const keys = await clientSessions.expiringBetween(
-      this.#work.ports.clock.now(),
-      Number.MAX_SAFE_INTEGER,
-      MAX_SESSIONS,
-    );
-    const sessions = await Promise.all(keys.map((key) => clientSessions.read(key)));
+  /** Client sessions that have not expired. */
+  async sessions(): Promise<SessionList> {
+    const keys = await this.#sessionKeys(MAX_SESSIONS + 1);
+    return {
+      sessions: await this.#readSessions(keys.slice(0, MAX_SESSIONS)),
+      hasMore: keys.length > MAX_SESSIONS,
+    };
+  }
+
+  /**
+   * All client sessions that have not expired and whose key begins with `prefix`, however many there are. A longer and
+   * longer beginning of the index is read, rather than one part after another: any number of sessions may expire at the
+   * same moment, and those that are used meanwhile move.
+   */
+  async sessionsBeginningWith(prefix: string): Promise<readonly ClientSession[]> {
+    let limit = MAX_SESSIONS;
+    let keys = await this.#sessionKeys(limit);
+    while (keys.length >= limit) {
+      limit *= 4;
+      keys = await this.#sessionKeys(limit);
+    }
+    return this.#readSessions(keys.filter((key) => key.startsWith(prefix)).slice(0, MAX_SESSIONS));
+  }
+
+  #sessionKeys(limit: number): Promise<readonly string[]> {
+    const { stores, ports } = this.#work;
+    return stores.clientSessions.expiringBetween(ports.clock.now(), Number.MAX_SAFE_INTEGER, limit);
+  }
+
+  async #readSessions(keys: readonly string[]): Promise<readonly ClientSession[]> {
+    const sessions = await Promise.all(keys.map((key) => this.#work.stores.clientSessions.read(key)));
     return sessions.flatMap((session) => session ?? []);
   }
 
@@ -133,6 +167,15 @@ export class Operator {
     const session = await this.#work.stores.clientSessions.terminate(key);
     if (session !== undefined) sweepSession(this.#work, this.#upstreams, session);
     return session;
+  }
+
+  #heldTool(upstream: ServerUpstream, pins: Pins, revision: string, tool: ToolDefinition): HeldTool[] {
+    const accepted = rejectedFor(pins, revision, tool);
+    if (accepted === undefined) return [];
+    const { name: upstreamName, definition: found } = tool;
+    const name = toClientName(upstream.view.prefix, upstreamName);
+    const digest = this.#work.ports.ids.digest(JSON.stringify([upstream.name, found]));
+    return [{ upstream: upstream.name, name, upstreamName, revision, accepted, found, digest }];
   }
 
   async #pin(upstream: string, tools: readonly HeldTool[]): Promise<boolean> {
@@ -189,11 +232,4 @@ function shownTool(item: string, server: VirtualServer): ShownTool[] {
   const upstream = upstreamOfName(name, server)?.name;
   if (upstream === undefined) return [];
   return [{ name, upstream, description: typeof description === 'string' ? description : undefined }];
-}
-
-function heldTool(upstream: ServerUpstream, pins: Pins, revision: string, tool: ToolDefinition): HeldTool[] {
-  const accepted = rejectedFor(pins, revision, tool);
-  if (accepted === undefined) return [];
-  const name = toClientName(upstream.view.prefix, tool.name);
-  return [{ upstream: upstream.name, name, upstreamName: tool.name, revision, accepted, found: tool.definition }];
 }

@@ -1,9 +1,10 @@
 /** The embedded DynamoDB, in a worker thread, so that it and the main thread do not wait for each other. */
-import type { IncomingMessage, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
 import dynalite from 'dynalite';
 import { createTable } from '../adapters/dynamodb/create-table.ts';
+import { cryptoIds } from '../adapters/node/ids.ts';
+import { addressOf, putDoorBefore } from './dynamodb-door.ts';
 import type { DynamoDbData, DynamoDbMessage } from './dynamodb.ts';
 
 const { directory, tableName } = workerData as DynamoDbData;
@@ -24,16 +25,13 @@ function fail(error: unknown): void {
 
 function serve(): void {
   const server = dynalite({ createTableMs: 0, ...(directory !== undefined && { path: directory }) });
-  // It also throws when a client goes away in the middle of a request, as environments that are ended do.
-  server.on('request', (request: IncomingMessage) => {
-    request.removeAllListeners('error');
-    request.on('error', () => undefined);
-  });
-  server.listen(0, '127.0.0.1', () => void prepare(server).catch(fail));
+  const path = `/${cryptoIds.random()}`;
+  putDoorBefore(server, path);
+  server.listen(0, '127.0.0.1', () => void prepare(server, path).catch(fail));
 }
 
-async function prepare(server: Server): Promise<void> {
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+async function prepare(server: Server, path: string): Promise<void> {
+  const endpoint = `http://${addressOf(server)}${path}`;
   await createTable({ endpoint, region: 'us-east-1', tableName });
   process.off('uncaughtException', fail);
   parentPort?.once('message', () => {

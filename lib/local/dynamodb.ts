@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 export const TABLE_NAME = 'sluice';
 
 export interface LocalDynamoDb {
+  /** Of the embedded one it holds an unguessable path: whoever knows it can read and write the state. */
   readonly endpoint: string;
   /** Ends it, once what was written to a folder is safe there. */
   close(): Promise<void>;
@@ -60,13 +61,14 @@ async function prepareFolder(directory: string): Promise<void> {
 
 /**
  * With all folders above it that are missing, one at a time: Node's recursive `mkdir` never returns, and keeps the
- * process from ending, in a file system that answers ENOENT below a folder that exists, as `/proc` does.
+ * process from ending, in a file system that answers ENOENT below a folder that exists, as `/proc` does. What it makes
+ * is its owner's alone: state holds the ids of sessions at upstreams.
  */
 async function createFolder(path: string): Promise<void> {
   if (await isFolder(path)) return;
   if (dirname(path) !== path) await createFolder(dirname(path));
   try {
-    await mkdir(path);
+    await mkdir(path, { mode: 0o700 });
   } catch (error) {
     // Somebody else may just have made it.
     if (!(await isFolder(path))) throw error;

@@ -119,7 +119,7 @@ async function main(): Promise<void> {
   const parsed = parseOptions(process.argv.slice(2), process.env);
   if (parsed.kind === 'help') return print(USAGE);
   if (parsed.kind === 'wrong') {
-    complain(`${parsed.problem}\n\n${USAGE}`);
+    complain(`${USAGE}\n\n${parsed.problem}`);
     process.exitCode = 1;
     return;
   }

@@ -193,7 +193,7 @@ describe('the command', () => {
     const command = await direct(['--colour']);
     const { code, stderr } = await command.ended;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/--colour.*Usage:/s);
+    expect(stderr).toMatch(/^Usage:.*\n\n[^\n]*--colour[^\n]*\n$/s);
   });
 
   test('refuses a configuration with the path of every bad value', async () => {
@@ -278,6 +278,6 @@ describe('the command', () => {
   test('refuses a SLUICE_LOG that it does not know', async () => {
     const { code, stdout, stderr } = await (await direct([], { variables: { SLUICE_LOG: 'loud' } })).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^SLUICE_LOG expects json, pretty or errors, not "loud"\n/);
+    expect(stderr).toMatch(/\n\nSLUICE_LOG expects json, pretty or errors, not "loud"\n$/);
   });
 });

@@ -1,10 +1,13 @@
 /** `sluice check`, on upstreams of each transport and era and on configurations with mistakes. */
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { fastTest } from '../../lib/local/demo/fast-test.ts';
 import { serveUpstream, type ServeOptions } from '../../lib/local/demo/serve.ts';
 import { FILE, MISTAKES } from '../config/mistakes.ts';
 import { startListingUpstream, tools, type ListingOptions, type ListingUpstream } from '../support/listing-upstream.ts';
-import { folderWith, sluice } from './sluice-kit.ts';
+import { temporaryFolder } from './kit.ts';
+import { folderWith, sluice, startGatewayIn } from './sluice-kit.ts';
 import { fixture, openLifelines } from './stdio/kit.ts';
 
 async function serve(options: ServeOptions): Promise<string> {
@@ -86,6 +89,84 @@ describe('sluice check', () => {
     expect(out).toContain('upstream odd says: no key');
     expect(out).toContain('upstream odd: its process ended (exit code 3)');
     expect(status).toBe(1);
+  });
+
+  test('keeps the first error of a command among its last words', async () => {
+    const script =
+      "console.error('one'); console.error('KeyError: no key'); console.error('error two');" +
+      'for (let i = 0; i < 9; i += 1) console.error(`line ${i}`); process.exit(3)';
+    const folder = await folderOf({ odd: { command: process.execPath, args: ['-e', script], era: 'modern' } });
+    const { out } = await sluice(folder, ['check', '--json']);
+    const [finding] = (JSON.parse(out) as { upstreams: { said: string[] }[] }).upstreams;
+    expect(finding?.said).toHaveLength(5);
+    expect(finding?.said[0]).toBe('upstream odd says: KeyError: no key');
+    expect(finding?.said).toContain('upstream odd says: line 8');
+    expect(finding?.said.join('\n')).not.toContain('error two');
+  });
+
+  test.for(['auto', 'modern', 'legacy'])(
+    'says what is wrong with a command of era %s, not the status of its host',
+    async (era) => {
+      const folder = await folderOf({
+        spaced: { command: 'npx -y foo', era },
+        lost: { command: process.execPath, cwd: 'no/such/folder', era },
+      });
+      const { status, out } = await sluice(folder, ['check']);
+      expect(row(out, 'spaced')?.at(-1)).toBe('Upstream spaced gave no answer');
+      expect(out).toContain(
+        'upstream spaced: its command cannot be started (ENOENT): "command" is one program, and its arguments go into "args"',
+      );
+      expect(out).toMatch(/upstream lost: .*: there is no folder .*, which is its cwd/);
+      expect(out).not.toContain('HTTP status');
+      expect(out.split('\n')[0]).toBe('gateway.config.json is well formed');
+      expect(status).toBe(1);
+    },
+  );
+
+  test('shows the status of an upstream that is no command', async () => {
+    const upstream = await listing({});
+    for (const method of ['server/discover', 'initialize']) {
+      upstream.on(method, ({ response }) => void response.writeHead(502).end());
+    }
+    const { out } = await sluice(await folderOf({ up: { url: upstream.url } }), ['check']);
+    expect(row(out, 'up')?.at(-1)).toBe('Upstream up answered with HTTP status 502');
+  });
+
+  test('takes the demo that runs in the folder when no configuration is named', async () => {
+    const folder = await temporaryFolder();
+    const gateway = await startGatewayIn(folder);
+    const { status, out } = await sluice(folder, ['check']);
+    expect(out.split('\n')[0]).toBe('The demo is well formed');
+    expect(row(out, 'time')?.[1]).toBe('modern');
+    expect(row(out, 'test')?.[1]).toBe('modern');
+    expect(status).toBe(0);
+    await gateway.end();
+    expect(await sluice(folder, ['check'])).toEqual({
+      status: 1,
+      out: '',
+      err:
+        'There is nothing to check: gateway.config.json does not exist, and no local gateway runs in this folder.\n' +
+        'Name a configuration with --config FILE, or start a gateway with "npm start".',
+    });
+  });
+
+  test('takes the file of the gateway that runs in the folder, unless another is named', async () => {
+    const [usual, running] = [await listing({}), await listing({})];
+    const folder = await folderOf({ usual: { url: usual.url } });
+    const other = { upstreams: { running: { url: running.url } }, servers: { default: { upstreams: ['running'] } } };
+    await writeFile(join(folder, 'other.json'), JSON.stringify(other));
+    const gateway = await startGatewayIn(folder, ['--quiet', '--config', 'other.json']);
+    const { out } = await sluice(folder, ['check']);
+    expect(out.split('\n')[0]).toBe('other.json is well formed');
+    expect(row(out, 'running')).toBeDefined();
+    await rm(join(folder, 'other.json'));
+    expect((await sluice(folder, ['check'])).err).toBe(
+      'other.json: there is no such file any more; the local gateway that runs in this folder was started with it',
+    );
+    const named = await sluice(folder, ['check', '--config', 'gateway.config.json']);
+    expect(row(named.out, 'usual')).toBeDefined();
+    await gateway.end();
+    expect(row((await sluice(folder, ['check'])).out, 'usual')).toBeDefined();
   });
 
   test('warns of names that are too long and of lost claims, and is content all the same', async () => {
@@ -175,7 +256,7 @@ describe('sluice check', () => {
   test('says which file is missing', async () => {
     const folder = await folderOf({});
     const { status, err } = await sluice(folder, ['check', '--config', 'other.json']);
-    expect(err).toBe('other.json: there is no such file; name the configuration with --config FILE');
+    expect(err).toBe('other.json: there is no such file');
     expect(status).toBe(1);
   });
 });

@@ -1,7 +1,9 @@
 /** `sluice` beside local gateways that run in processes of their own. */
+import { execFile } from 'node:child_process';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { RunningGateway } from '../../lib/local/operator/running-gateway.ts';
 import { openTable } from '../../lib/local/ports.ts';
@@ -119,6 +121,7 @@ describe('sluice tools', () => {
         '    "inputSchema": {',
         '      "type": "object"',
         '  ...',
+        expect.stringMatching(/^to accept it: npm run sluice -- tools accept up__a@[\w-]{43}$/),
       ]);
 
       const wrong = await sluice(folder, ['tools', 'accept', 'up__a', 'up__b']);
@@ -127,8 +130,8 @@ describe('sluice tools', () => {
         out: '',
         err: 'Nothing was accepted, because not held back: up__b. Held back: up__a',
       });
-      const accepted = await sluice(folder, ['tools', 'accept', 'up__a']);
-      expect(accepted.out).toMatch(/^accepted up__a of upstream up, in revision /);
+      const accepted = await sluice(folder, printedCommand(out));
+      expect(accepted.out).toMatch(/^accepted up__a of upstream up, in revision \S+$/);
       expect(accepted.status).toBe(0);
       expect(await toolNamesAt(url)).toEqual(['up__a', 'up__b']);
       const called = await postOneByOne(url, 'tools/call', { name: 'up__a', arguments: {} });
@@ -136,7 +139,112 @@ describe('sluice tools', () => {
       expect((await sluice(folder, ['tools', 'accept', '--all'])).out).toBe('No tool is held back');
     },
   );
+
+  test('accepts no definition that nobody looked at, and shows it', async () => {
+    const { folder, become, shownAt } = await pinnedTools(['a', 'b']);
+    await become('Harmless');
+    const before = await sluice(folder, ['tools', 'diff']);
+    const [ofA, ofB] = before.out.split('\n\n').map(printedCommand);
+    await become('Harmful');
+    for (const args of [ofA!, [...ofB!, ofA!.at(-1)!]]) {
+      const { status, out, err } = await sluice(folder, args);
+      expect({ status, out }).toEqual({ status: 1, out: '' });
+      expect(err).toMatch(/^Nothing was accepted, because no longer found so: up__/);
+      expect(err).toContain('+   "description": "Harmful",');
+      expect(err).not.toContain('Harmless');
+    }
+    expect(await shownAt()).toEqual([]);
+
+    const now = (await sluice(folder, ofA!)).err;
+    expect(now).not.toContain('up__b');
+    expect((await sluice(folder, printedCommand(now))).status).toBe(0);
+    expect(await shownAt()).toEqual(['up__a']);
+  });
+
+  test('accepts nothing when one of several definitions has changed since', async () => {
+    const { folder, become, shownAt } = await pinnedTools(['a', 'b']);
+    await become('New');
+    const { out } = await sluice(folder, ['tools', 'diff']);
+    const [ofA] = out.split('\n\n').map(printedCommand);
+    const stale = `up__b@${'0'.repeat(43)}`;
+    const refused = await sluice(folder, [...ofA!, stale]);
+    expect(refused.err.split('\n')[0]).toBe(`Nothing was accepted, because no longer found so: ${stale}. Found now:`);
+    expect(refused.status).toBe(1);
+    expect(await shownAt()).toEqual([]);
+  });
+
+  test.for([['--all'], ['up__a']])('shows what it accepts with %s before it says so', async (args) => {
+    const { folder, become, shownAt } = await pinnedTools(['a']);
+    await become('New');
+    const { status, out } = await sluice(folder, ['tools', 'accept', ...args]);
+    const [shown, said] = out.split('\n\n');
+    expect(shown).toMatch(/^up__a of upstream up, in revision \S+\n--- accepted\n\+\+\+ found\n/);
+    expect(shown).toContain('+   "description": "New",');
+    expect(said).toMatch(/^accepted up__a of upstream up, in revision \S+$/);
+    expect(status).toBe(0);
+    expect(await shownAt()).toEqual(['up__a']);
+  });
+
+  test('lets no name into a command that a shell could read in its own way', async () => {
+    const names = ["a'; touch b", 'a$(touch b)', 'a b', 'a\u202e', '-a', 'x'.repeat(300)];
+    const { folder, become, shownAt } = await pinnedTools(names, { prefix: '' });
+    await become('New');
+    const { out } = await sluice(folder, ['tools', 'diff']);
+    const commands = out.split('\n\n').map(printedCommand);
+    expect(commands).toHaveLength(names.length);
+    for (const command of commands) {
+      expect(command).toEqual(['tools', 'accept', expect.stringMatching(/^@[\w-]{43}$/)]);
+    }
+    expect((await sluice(folder, commands[1]!)).status).toBe(0);
+    expect(await shownAt()).toEqual([names[1]]);
+    await become('Newer');
+    expect((await sluice(folder, commands[0]!)).err.split('to accept it: ')).toHaveLength(1 + names.length);
+  });
+
+  test('names in the command whose tools were looked at', async () => {
+    const { folder, become } = await pinnedTools(['a']);
+    await become('New');
+    const { dynamodbEndpoint: endpoint, table } = await readRecord(folder);
+    const elsewhere = await temporaryFolder();
+    const config = join(elsewhere, "it's here.json");
+    await writeFile(config, await readFile(join(folder, 'gateway.config.json'), 'utf8'));
+    const place = ['--config', config, '--table', table, '--region', 'eu-west-1', '--endpoint', endpoint];
+    const { out } = await sluice(elsewhere, ['tools', 'diff', ...place]);
+    const command = out.split('\n').at(-1)!.replace('to accept it: npm run sluice -- ', '');
+    const { stdout } = await promisify(execFile)('sh', ['-c', `printf '%s\\n' ${command}`]);
+    const [, , , ...named] = stdout.trimEnd().split('\n');
+    expect(named).toEqual(place);
+    expect((await sluice(elsewhere, stdout.trimEnd().split('\n'))).status).toBe(0);
+  });
 });
+
+/** A gateway in a folder, in front of a pinned upstream whose tools were seen and can become something else. */
+async function pinnedTools(names: readonly string[], options: object = {}) {
+  const upstream = await listing({ era: 'modern', tools: tools(...names) });
+  const folder = await folderWith({
+    upstreams: { up: { url: upstream.url, pin: true, ...options } },
+    servers: { default: { upstreams: ['up'] } },
+  });
+  const { url } = await startGatewayIn(folder, ONE_BY_ONE);
+  await toolNamesAt(url);
+  return {
+    folder,
+    /** Resolves when the gateway has found it, and holds it back. */
+    become: async (description: string) => {
+      upstream.lists = { tools: names.map((name) => tool(name, { description })) };
+      expect(await toolNamesAt(url)).toEqual([]);
+      // One by one: what it had to keep of the first list is kept before it takes the next request.
+      await toolNamesAt(url);
+    },
+    shownAt: () => toolNamesAt(url),
+  };
+}
+
+/** The arguments that a shell would make of the command for a held tool, which has nothing to quote. */
+function printedCommand(text: string): string[] {
+  const [, words] = /\nto accept it: npm run sluice -- ([\w@ ./-]+)$/.exec(text)!;
+  return words!.split(' ');
+}
 
 describe('sluice sessions', () => {
   test('lists sessions as the action log names them, and ends one with its upstream sessions', async () => {

@@ -22,13 +22,43 @@ describe('the command line of sluice', () => {
       kind: 'diff-tools',
       place: { ...NOWHERE, state: 'local' },
     });
-    expect(commandOf('tools accept a b')).toEqual({ kind: 'accept-tools', names: ['a', 'b'], place: NOWHERE });
-    expect(commandOf('tools accept --all')).toEqual({ kind: 'accept-tools', names: 'all', place: NOWHERE });
+    expect(commandOf('tools accept --all')).toEqual({ kind: 'accept-tools', choices: 'all', place: NOWHERE });
     expect(commandOf('sessions list --table t --region r --endpoint http://e')).toEqual({
       kind: 'list-sessions',
       place: { ...NOWHERE, table: 't', region: 'r', endpoint: 'http://e' },
     });
     expect(commandOf('sessions end abcdefgh')).toEqual({ kind: 'end-session', hash: 'abcdefgh', place: NOWHERE });
+  });
+
+  const DIGEST = `-${'aB_9'.repeat(10)}-z`;
+
+  test.for([
+    ['up__a', 'up__a', undefined],
+    [`up__a@${DIGEST}`, 'up__a', DIGEST],
+    [`@${DIGEST}`, undefined, DIGEST],
+    [`a@b@${DIGEST}`, 'a@b', DIGEST],
+    [`a@${DIGEST}@${DIGEST}`, `a@${DIGEST}`, DIGEST],
+    [`a\n@${DIGEST}`, 'a\n', DIGEST],
+    ['a@b', 'a@b', undefined],
+    [`a@${DIGEST.slice(1)}`, `a@${DIGEST.slice(1)}`, undefined],
+    [`a@${DIGEST} `, `a@${DIGEST} `, undefined],
+  ] as const)('takes %j for the tools to accept', ([text, name, digest]) => {
+    const command = {
+      kind: 'accept-tools',
+      choices: [
+        { name: 'other', digest: undefined },
+        { name, digest },
+      ],
+    };
+    expect(parseCommand(['tools', 'accept', 'other', text])).toEqual({
+      kind: 'command',
+      command: { ...command, place: NOWHERE },
+    });
+  });
+
+  test('refuses an empty name of a tool', () => {
+    const problem = 'tools accept expects names of tools, or --all';
+    expect(parseCommand(['tools', 'accept', ''])).toEqual({ kind: 'wrong', problem });
   });
 
   test.for(['-bcdefgh', '--cdefghijkl', '-------------'])(
@@ -59,7 +89,7 @@ describe('the command line of sluice', () => {
     ['tools diff --state local --config c', /^--config does not go with --state local/],
   ] as const)('refuses "%s" with status 2 and how it is used', async ([line, problem]) => {
     const { status, out, err } = await sluice(await temporaryFolder(), line === '' ? [] : line.split(' '));
-    expect(err.split('\n\n')[0]).toMatch(problem);
+    expect(err.split('\n\n').at(-1)).toMatch(problem);
     expect(err).toContain(USAGE);
     expect({ status, out }).toEqual({ status: 2, out: '' });
   });

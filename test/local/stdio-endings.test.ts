@@ -1,6 +1,7 @@
 /** What becomes of processes: those that misbehave, and all of them at the end. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openLegacySession, post, postModern, send } from '../support/wire.ts';
 import { fixture, hostOne, isAlive, openLifelines } from './stdio/kit.ts';
@@ -27,10 +28,24 @@ describe('a command', () => {
     expect(reports).toEqual(Array.from({ length: 2 }, () => 'upstream tested: its command cannot be started (ENOENT)'));
   });
 
-  test('in a folder that does not exist is reported like one that does not exist', async () => {
-    const { url, reports } = await hostOne({ command: process.execPath, cwd: 'no/such/folder' });
+  test.for([
+    { cwd: 'no/such/folder', code: 'ENOENT' },
+    { cwd: 'package.json', code: 'ENOTDIR' },
+  ])('in $cwd, which is no folder, is reported with the name of it', async ({ cwd, code }) => {
+    const { url, reports } = await hostOne({ command: process.execPath, cwd });
     expect((await initialize(url)).status).toBe(502);
-    expect(reports).toEqual(['upstream tested: its command cannot be started (ENOENT)']);
+    expect(reports).toEqual([
+      `upstream tested: its command cannot be started (${code}): there is no folder ${resolve(cwd)}, which is its cwd`,
+    ]);
+  });
+
+  test('with its arguments in one text is reported with what belongs where, and not repeated', async () => {
+    const { url, reports } = await hostOne({ command: 'npx -y --token=secret' });
+    expect((await initialize(url)).status).toBe(502);
+    expect(reports).toEqual([
+      'upstream tested: its command cannot be started (ENOENT): ' +
+        '"command" is one program, and its arguments go into "args"',
+    ]);
   });
 
   test('that ends at once fails each request, and is run once for each', async () => {

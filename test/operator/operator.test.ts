@@ -81,6 +81,32 @@ describe.each(LEGS)('$name', (leg) => {
       expect.objectContaining({ description: 'Harmless' }),
       expect.objectContaining({ description: 'Harmful' }),
     ]);
+    expect(still?.digest).not.toBe(held[0]?.digest);
+  });
+
+  test('knows a definition by its digest, which is another one for each upstream', async () => {
+    const changed = [tool('a', { description: 'New' })];
+    const house = await openHouse(
+      {
+        one: { era: 'modern', tools: tools('a'), ttlMs: 0, config: { ...PINNED.config, prefix: '' } },
+        two: { era: 'modern', tools: tools('a'), ttlMs: 0, config: PINNED.config },
+      },
+      leg,
+    );
+    const { gateway, upstreams, clock } = house;
+    const client = await gateway.client.connect(MODERN);
+    await namesIn(client);
+    await gateway.settled();
+    clock.advance(60_000);
+    upstreams.one.lists = { tools: changed };
+    upstreams.two.lists = { tools: changed };
+    expect(await namesIn(client)).toEqual([]);
+    await gateway.settled();
+    const [one, two] = await operatorOf(house).heldTools();
+    expect(one?.found).toBe(two?.found);
+    expect(one?.digest).toMatch(/^[\w-]{43}$/);
+    expect(one?.digest).not.toBe(two?.digest);
+    expect((await operatorOf(house).heldTools()).map(({ digest }) => digest)).toEqual([one?.digest, two?.digest]);
   });
 
   test('accepts for each of two operators at the same time', async () => {
@@ -106,13 +132,13 @@ describe.each(LEGS)('$name', (leg) => {
     await callTool(client, 'up__a');
     await gateway.settled();
     const operator = operatorOf(house);
-    const [session] = await operator.sessions();
+    const [session] = (await operator.sessions()).sessions;
     expect(session).toMatchObject({ server: 'default', protocolVersion: LEGACY });
     const ended = await Promise.all([operator.endSession(session!.key), operator.endSession(session!.key)]);
     await operator.settle();
     expect(ended.filter((one) => one !== undefined)).toHaveLength(1);
     expect(upstreams.up.sessions).toBe(0);
     expect((await client.request('tools/list')).status).toBe(404);
-    expect(await operator.sessions()).toEqual([]);
+    expect(await operator.sessions()).toEqual({ sessions: [], hasMore: false });
   });
 });

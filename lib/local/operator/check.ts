@@ -1,16 +1,16 @@
 /** `sluice check`: what is wrong with a configuration, and what its upstreams are when they are asked now. */
-import { resolve } from 'node:path';
 import { createMemoryStores } from '../../adapters/memory/stores.ts';
 import { deploymentProblems } from '../../config/deployment.ts';
 import { formatProblems, type Problem } from '../../config/problems.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import type { ShownTools, Survey } from '../../operator.ts';
-import { parseFile, USUAL_FILE } from '../configuration.ts';
+import type { ConfigResult } from '../../config/load.ts';
+import { parseFile } from '../configuration.ts';
 import { hostStdioUpstreams } from '../stdio/host.ts';
 import { operate } from './operate.ts';
 import type { Command } from './options.ts';
 import type { Output } from './output.ts';
-import { OperatorError } from './place.ts';
+import { findConfiguration, OperatorError } from './place.ts';
 import { count, printable, table, visibleJson } from './text.ts';
 import { describeWarnings } from './warnings.ts';
 
@@ -18,6 +18,7 @@ type CheckCommand = Extract<Command, { kind: 'check' }>;
 
 /** What was found out; as `--json` prints it. */
 interface Finding {
+  /** Or "The demo". */
   readonly file: string;
   /** Whether nothing is wrong; warnings do not count. */
   readonly ok: boolean;
@@ -37,7 +38,7 @@ interface UpstreamFinding extends Pick<Survey, 'versions' | 'capabilities' | 'tr
   readonly tools: number | null;
   /** Until it had introduced itself, in milliseconds. */
   readonly latencyMs: number;
-  /** The last lines of a command that is in trouble. */
+  /** The first error and the last lines of a command that is in trouble. */
   readonly said: readonly string[];
 }
 
@@ -49,6 +50,9 @@ interface ServerFinding extends Pick<ShownTools, 'lost' | 'tooLong'> {
 /** No more lines of a command than these are shown. */
 const MOST_SAID = 5;
 const STACK_FRAME = / says: at /;
+/** In place of the name of a file. */
+const DEMO = 'The demo';
+const NO_ANSWER = ' gave no answer';
 
 /** Resolves with the exit status. */
 export async function check(command: CheckCommand, folder: string, output: Output): Promise<number> {
@@ -59,11 +63,7 @@ export async function check(command: CheckCommand, folder: string, output: Outpu
 }
 
 async function find({ configFile, isDeployed }: CheckCommand, folder: string): Promise<Finding> {
-  const file = configFile ?? USUAL_FILE;
-  const result = await parseFile(file, resolve(folder, file));
-  if (result === undefined) {
-    throw new OperatorError(`${file}: there is no such file; name the configuration with --config FILE`);
-  }
+  const { file, result } = await readCheckedConfiguration(configFile, folder);
   if (!result.ok) {
     return { file, ok: false, problems: result.problems, upstreams: [], servers: [], unused: [] };
   }
@@ -74,6 +74,17 @@ async function find({ configFile, isDeployed }: CheckCommand, folder: string): P
   const asked = new Set(upstreams.map(({ name }) => name));
   const unused = Object.keys(config.upstreams).filter((name) => !asked.has(name));
   return { file, ok, problems, upstreams, servers, unused };
+}
+
+async function readCheckedConfiguration(
+  configFile: string | undefined,
+  folder: string,
+): Promise<{ readonly file: string; readonly result: ConfigResult }> {
+  const found = findConfiguration(configFile, folder);
+  if (found.kind === 'demo') return { file: DEMO, result: { ok: true, config: found.config } };
+  const result = await parseFile(found.name, found.path);
+  if (result === undefined) throw new OperatorError(found.missing);
+  return { file: found.name, result };
 }
 
 /** Asks every upstream. Needs no state, and leaves none; commands run for as long as it takes. */
@@ -98,27 +109,46 @@ async function probe(config: GatewayConfig): Promise<Pick<Finding, 'upstreams' |
 function toUpstreamFinding(survey: Survey, config: GatewayConfig, said: readonly string[]): UpstreamFinding {
   const { upstream, era, versions, transport, capabilities, lists, latencyMs, troubles } = survey;
   const { name } = upstream;
-  const own = said.filter(
-    (line) => line.startsWith(`upstream ${name}: `) || line.startsWith(`upstream ${name} says: `),
-  );
+  const isCommand = config.upstreams[name]?.stdio !== undefined;
   return {
     name,
     era: era ?? null,
     versions,
-    transport: config.upstreams[name]?.stdio === undefined ? transport : 'stdio',
+    transport: isCommand ? 'stdio' : transport,
     capabilities,
     tools: lists.tools?.length ?? null,
     latencyMs: Math.round(latencyMs),
-    troubles,
-    said: troubles.length === 0 ? [] : own.filter((line) => !STACK_FRAME.test(line)).slice(-MOST_SAID),
+    troubles: isCommand ? troubles.map(withoutStatus) : troubles,
+    said: troubles.length === 0 ? [] : lastWords(name, said),
   };
+}
+
+/** A command has no HTTP status: it is that of the host which runs it. */
+function withoutStatus(trouble: string): string {
+  return trouble.replace(
+    / (?:answered with HTTP status \d+|asks to be called less often \(HTTP status 429\))$/,
+    NO_ANSWER,
+  );
+}
+
+/**
+ * What was said of a command, and by it, last; and of what it calls an error the first, which others often follow from.
+ * A command may be run several times, and say the same each time.
+ */
+function lastWords(name: string, said: readonly string[]): readonly string[] {
+  const starts = [`upstream ${name}: `, `upstream ${name} says: `];
+  const own = said.filter((line) => starts.some((start) => line.startsWith(start)) && !STACK_FRAME.test(line));
+  const lines = [...new Set(own)];
+  const last = lines.slice(-MOST_SAID);
+  const error = lines.find((line) => /error/i.test(line.slice(starts[0]!.length)));
+  return error === undefined || last.includes(error) ? last : [error, ...last.slice(1)];
 }
 
 // ------------------------------------------------------------------------------------------------------------- text
 
 function describe({ file, ok, problems, upstreams, servers, unused }: Finding): string[] {
   if (upstreams.length === 0) return [formatProblems(problems, file)];
-  const heading = problems.length === 0 ? `${file}: nothing is wrong with it` : formatProblems(problems, file);
+  const heading = problems.length === 0 ? `${file} is well formed` : formatProblems(problems, file);
   const warnings = [
     ...servers.flatMap(({ name, lost, tooLong }) => describeWarnings({ server: name, lost, tooLong })),
     ...unused.map((name) => `upstream ${name}: no virtual server shows it, so it was not asked`),

@@ -17,7 +17,8 @@ export async function runCommand(args: readonly string[], surroundings: Surround
     return 0;
   }
   if (parsed.kind === 'wrong') {
-    output.complain(`${parsed.problem}\n\n${USAGE}`);
+    // The reason comes last, where it is still seen above the next prompt.
+    output.complain(`${USAGE}\n\n${parsed.problem}`);
     return 2;
   }
   try {

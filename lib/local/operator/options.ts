@@ -9,6 +9,14 @@ export interface PlaceOptions {
   readonly endpoint: string | undefined;
 }
 
+/** Which held tools to accept: those of the name, of the digest, or of both; at least one is there. */
+export interface ToolChoice {
+  /** As clients see it. */
+  readonly name: string | undefined;
+  /** Of the definition that was looked at. */
+  readonly digest: string | undefined;
+}
+
 export type Command =
   | {
       readonly kind: 'check';
@@ -18,7 +26,7 @@ export type Command =
     }
   | { readonly kind: 'list-tools'; readonly server: string | undefined; readonly place: PlaceOptions }
   | { readonly kind: 'diff-tools'; readonly place: PlaceOptions }
-  | { readonly kind: 'accept-tools'; readonly names: readonly string[] | 'all'; readonly place: PlaceOptions }
+  | { readonly kind: 'accept-tools'; readonly choices: readonly ToolChoice[] | 'all'; readonly place: PlaceOptions }
   | { readonly kind: 'list-sessions'; readonly place: PlaceOptions }
   | { readonly kind: 'end-session'; readonly hash: string; readonly place: PlaceOptions };
 
@@ -34,7 +42,8 @@ export const USAGE = `Usage: npm run sluice -- COMMAND [options]
     --json                      prints JSON
   tools list [--server NAME]    the tools as clients see them, from the upstreams themselves
   tools diff                    tools of pinned upstreams that are held back: what was accepted, and what is found
-  tools accept NAME... | --all  accepts what was found of them
+  tools accept NAME@DIGEST...   accepts what was found of them, if it is still what tools diff showed
+  tools accept NAME... | --all  accepts whatever is found of them now, and shows what that is
   sessions list                 the sessions of legacy clients
   sessions end HASH             ends one, and its sessions at upstreams; 8 characters of the hash or more
 
@@ -128,7 +137,7 @@ function toCommand(name: string, values: Values, rest: readonly string[]): Comma
       return { kind: 'diff-tools', place: toPlace(values) };
     case 'tools accept': {
       if (values.all === rest.length > 0) throw new Error('tools accept expects names of tools, or --all');
-      return { kind: 'accept-tools', names: values.all ? 'all' : namesIn(rest), place: toPlace(values) };
+      return { kind: 'accept-tools', choices: values.all ? 'all' : choicesIn(rest), place: toPlace(values) };
     }
     case 'sessions list':
       return { kind: 'list-sessions', place: toPlace(values) };
@@ -143,9 +152,21 @@ function toCommand(name: string, values: Values, rest: readonly string[]): Comma
   }
 }
 
-function namesIn(rest: readonly string[]): readonly string[] {
-  if (rest.length === 0) throw new Error('tools accept expects names of tools, or --all');
-  return rest;
+function choicesIn(rest: readonly string[]): readonly ToolChoice[] {
+  if (rest.length === 0 || rest.includes('')) throw new Error('tools accept expects names of tools, or --all');
+  return rest.map(toChoice);
+}
+
+/** A name may contain anything; what follows its last `@` is a digest when it looks like one. */
+function toChoice(text: string): ToolChoice {
+  const [, name = text, digest] = /^(.*)@([\w-]{43})$/s.exec(text) ?? [];
+  return { name: name === '' ? undefined : name, digest };
+}
+
+/** The options that name this place. */
+export function placeArguments({ state, configFile, table, region, endpoint }: PlaceOptions): string[] {
+  const named = { state, config: configFile, table, region, endpoint };
+  return Object.entries(named).flatMap(([option, value]) => (value === undefined ? [] : [`--${option}`, value]));
 }
 
 function toPlace({ state, config, table, region, endpoint }: Values): PlaceOptions {

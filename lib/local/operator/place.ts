@@ -1,5 +1,5 @@
 /** Where the operator looks: which configuration, and whose state. */
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { VARIABLES } from '../../adapters/lambda/names.ts';
 import { createMemoryStores } from '../../adapters/memory/stores.ts';
 import { cryptoIds } from '../../adapters/node/ids.ts';
@@ -36,6 +36,43 @@ export async function findPlace(options: PlaceOptions, surroundings: Surrounding
     'There is no state to look at: no local gateway runs in this folder, and no table is named.\n' +
       'Start one with "npm start", or name the table of a deployed gateway with --table NAME (or SLUICE_TABLE).',
   );
+}
+
+/** A file, or the demo, which has none. */
+export type FoundConfiguration =
+  | {
+      readonly kind: 'file';
+      /** For messages. */
+      readonly name: string;
+      readonly path: string;
+      /** What to say when there is no such file. */
+      readonly missing: string;
+    }
+  | { readonly kind: 'demo'; readonly config: GatewayConfig };
+
+/** The named one; else that of the gateway that runs in the folder; else the file of the usual name. */
+export function findConfiguration(configFile: string | undefined, folder: string): FoundConfiguration {
+  if (configFile !== undefined) {
+    return fileAt(resolve(folder, configFile), configFile, `${configFile}: there is no such file`);
+  }
+  const running = findGateway(folder);
+  if (running === undefined) {
+    return fileAt(
+      resolve(folder, USUAL_FILE),
+      USUAL_FILE,
+      `There is nothing to check: ${USUAL_FILE} does not exist, and no local gateway runs in this folder.\n` +
+        'Name a configuration with --config FILE, or start a gateway with "npm start".',
+    );
+  }
+  if (running.configFile === null) return { kind: 'demo', config: demoConfig(running.urls) };
+  const below = relative(folder, running.configFile);
+  const name = below.startsWith('..') ? running.configFile : below;
+  const reason = 'the local gateway that runs in this folder was started with it';
+  return fileAt(running.configFile, name, `${name}: there is no such file any more; ${reason}`);
+}
+
+function fileAt(path: string, name: string, missing: string): FoundConfiguration {
+  return { kind: 'file', name, path, missing };
 }
 
 /** As `findPlace`, but with the configuration alone where there is no state. */

@@ -1,4 +1,5 @@
 /** `sluice sessions`: the client sessions of legacy clients. */
+import { MAX_SESSIONS } from '../../operator.ts';
 import type { ClientSession } from '../../ports.ts';
 import { operate } from './operate.ts';
 import type { Command } from './options.ts';
@@ -20,8 +21,9 @@ export async function listSessions(
   const { config, openStores, remarks } = await findPlace(place, surroundings);
   for (const remark of remarks) output.complain(remark);
   return await operate(config, openStores, async (operator) => {
-    const sessions = await operator.sessions();
+    const { sessions, hasMore } = await operator.sessions();
     output.print(sessions.length === 0 ? 'There are no sessions' : describe(sessions).join('\n'));
+    if (hasMore) output.complain(`There are more: these are the ${MAX_SESSIONS} sessions that expire first`);
     return 0;
   });
 }
@@ -34,7 +36,7 @@ export async function endSession(
   const { config, openStores, remarks } = await findPlace(place, surroundings);
   for (const remark of remarks) output.complain(remark);
   return await operate(config, openStores, async (operator) => {
-    const matching = (await operator.sessions()).filter(({ key }) => key.startsWith(hash));
+    const matching = await operator.sessionsBeginningWith(hash);
     const [session, ...others] = matching;
     if (session === undefined) throw new OperatorError(`There is no session ${hash}`);
     if (others.length > 0) {

@@ -3,10 +3,10 @@ import type { HeldTool, ShownTools } from '../../operator.ts';
 import { hostStdioUpstreams } from '../stdio/host.ts';
 import { diffDefinitions } from './definition-diff.ts';
 import { operate } from './operate.ts';
-import type { Command } from './options.ts';
+import { placeArguments, type Command, type PlaceOptions, type ToolChoice } from './options.ts';
 import type { Output } from './output.ts';
 import { findPlace, findUpstreams, OperatorError, type Surroundings } from './place.ts';
-import { count, printable, table } from './text.ts';
+import { count, printable, shellWord, table } from './text.ts';
 
 type ListCommand = Extract<Command, { kind: 'list-tools' }>;
 type DiffCommand = Extract<Command, { kind: 'diff-tools' }>;
@@ -14,6 +14,9 @@ type AcceptCommand = Extract<Command, { kind: 'accept-tools' }>;
 
 const MOST_NAME_CHARS = 100;
 const MOST_DESCRIPTION_CHARS = 80;
+
+/** What no shell and no parser of options takes for anything else. */
+const PLAIN_NAME = /^\w[\w./-]{0,199}$/;
 
 /** Asks the upstreams. Status 1 when one of them is missing in the list. */
 export async function listTools(command: ListCommand, surroundings: Surroundings, output: Output): Promise<number> {
@@ -63,34 +66,48 @@ export async function diffTools({ place }: DiffCommand, surroundings: Surroundin
   return await operate(config, openStores, async (operator) => {
     const held = await operator.heldTools();
     if (held.length === 0) output.print('No tool is held back');
-    else output.print(held.map((tool) => describeHeld(tool).join('\n')).join('\n\n'));
+    else output.print(held.map((tool) => describeWithCommand(tool, place)).join('\n\n'));
     return 0;
   });
 }
 
-function describeHeld({ name, upstream, revision, accepted, found }: HeldTool): string[] {
+function describeHeld({ name, upstream, revision, accepted, found }: HeldTool): string {
   return [
     `${printable(name)} of upstream ${upstream}, in revision ${printable(revision)}`,
     '--- accepted',
     '+++ found',
     ...diffDefinitions(accepted, found),
-  ];
+  ].join('\n');
 }
 
-/** All of the tools that are named, or none. */
+/** With the command that accepts this definition and no other. */
+function describeWithCommand(tool: HeldTool, place: PlaceOptions): string {
+  const { name, digest } = tool;
+  // A digest says enough alone: words of an upstream that a shell could read in its own way do not get into a command.
+  const choice = { name: PLAIN_NAME.test(name) ? name : undefined, digest };
+  const words = ['tools', 'accept', describeChoice(choice), ...placeArguments(place)];
+  return `${describeHeld(tool)}\nto accept it: npm run sluice -- ${words.map(shellWord).join(' ')}`;
+}
+
+function describeChoice({ name = '', digest }: ToolChoice): string {
+  return digest === undefined ? name : `${name}@${digest}`;
+}
+
+/** All of the tools that are chosen, or none. What is accepted without its digest is shown. */
 export async function acceptTools(command: AcceptCommand, surroundings: Surroundings, output: Output): Promise<number> {
-  const { names, place } = command;
+  const { choices, place } = command;
   const { config, openStores, remarks } = await findPlace(place, surroundings);
   for (const remark of remarks) output.complain(remark);
   return await operate(config, openStores, async (operator) => {
     const held = await operator.heldTools();
-    const strange = names === 'all' ? [] : names.filter((name) => held.every((tool) => tool.name !== name));
-    if (strange.length > 0) throw notHeld(strange, held);
+    if (choices !== 'all') expectHeld(choices, held, place);
     if (held.length === 0) {
       output.print('No tool is held back');
       return 0;
     }
-    const chosen = held.filter(({ name }) => names === 'all' || names.includes(name));
+    const chosen = held.filter((tool) => choices === 'all' || choices.some((choice) => isChosen(tool, choice)));
+    const looked = new Set(choices === 'all' ? [] : choices.map(({ digest }) => digest));
+    for (const tool of chosen) if (!looked.has(tool.digest)) output.print(`${describeHeld(tool)}\n`);
     if (!(await operator.accept(chosen))) {
       throw new OperatorError('Somebody else is accepting tools at the same time; try again');
     }
@@ -101,11 +118,31 @@ export async function acceptTools(command: AcceptCommand, surroundings: Surround
   });
 }
 
-function notHeld(names: readonly string[], held: readonly HeldTool[]): OperatorError {
-  const heldNames = [...new Set(held.map(({ name }) => name))];
-  const listed = heldNames.length === 0 ? 'no tool is' : heldNames.map((name) => printable(name)).join(', ');
-  return new OperatorError(
-    `Nothing was accepted, because not held back: ${names.map((name) => printable(name)).join(', ')}. ` +
-      `Held back: ${listed}`,
+function isChosen(tool: HeldTool, { name, digest }: ToolChoice): boolean {
+  return (name === undefined || tool.name === name) && (digest === undefined || tool.digest === digest);
+}
+
+function expectHeld(choices: readonly ToolChoice[], held: readonly HeldTool[], place: PlaceOptions): void {
+  const missing = choices.filter((choice) => !held.some((tool) => isChosen(tool, choice)));
+  const namesakesOf = ({ name }: ToolChoice) => held.filter((tool) => name === undefined || tool.name === name);
+  const strange = missing.filter((choice) => namesakesOf(choice).length === 0);
+  if (strange.length > 0) throw notHeld(strange, held);
+  if (missing.length === 0) return;
+  const namesakes = new Set(missing.flatMap(namesakesOf));
+  throw new OperatorError(
+    `Nothing was accepted, because no longer found so: ${printableList(missing.map(describeChoice))}. Found now:\n\n` +
+      [...namesakes].map((tool) => describeWithCommand(tool, place)).join('\n\n'),
   );
+}
+
+function notHeld(choices: readonly ToolChoice[], held: readonly HeldTool[]): OperatorError {
+  const heldNames = [...new Set(held.map(({ name }) => name))];
+  const listed = heldNames.length === 0 ? 'no tool is' : printableList(heldNames);
+  return new OperatorError(
+    `Nothing was accepted, because not held back: ${printableList(choices.map(describeChoice))}. Held back: ${listed}`,
+  );
+}
+
+function printableList(texts: readonly string[]): string {
+  return texts.map((text) => printable(text)).join(', ');
 }

@@ -1,6 +1,7 @@
 import type { StdioConfig } from '../../config/schema.ts';
 import { StdioChild } from './child.ts';
 import { Places } from './places.ts';
+import { describeStartFailure } from './start-failure.ts';
 import type { StdioTimes } from './times.ts';
 
 export interface ChildrenOptions {
@@ -50,7 +51,7 @@ export class Children {
     });
     const code = await child.started;
     if (code === undefined) return { kind: 'started', child };
-    this.#options.report(`its command cannot be started (${code})`);
+    this.#options.report(await describeStartFailure(this.#options.stdio, code));
     return { kind: 'not-started', code };
   }
 
