@@ -215,7 +215,6 @@ describe('the words of a client', () => {
     { kind: 'tool-held', upstream: 'time', tool: long },
     { kind: 'method-not-found', method: long, modern: false },
     { kind: 'unsupported-version', requested: long, supported: ['2026-07-28'] },
-    { kind: 'era-lacking', upstream: 'time', modern: false, requested: long, supported: ['2026-07-28'] },
   ] as const)('are quoted in part when they are long, in $kind', (failure) => {
     const text = JSON.stringify(toWire(failure));
     expect(text.length).toBeLessThan(500);

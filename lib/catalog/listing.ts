@@ -13,7 +13,7 @@ import type { ClientItem } from './merge.ts';
 export const NO_LIST = 'null';
 
 /** Text of a list that the upstream has, with nothing in it. */
-export const EMPTY_LIST = '[]';
+const EMPTY_LIST = '[]';
 
 /** Those who get the same list of an upstream. */
 export interface Audience {

@@ -33,8 +33,16 @@ const MAX_LEVELS = 200;
 export function readDefinition(itemText: string): ToolDefinition | undefined {
   const item = parseJson(itemText);
   if (!isObject(item) || typeof item['name'] !== 'string') return undefined;
-  const defining = Object.fromEntries(DEFINING.flatMap((key) => (item[key] === undefined ? [] : [[key, item[key]]])));
+  const told: JsonObject = { ...item, _meta: interfaceOf(item['_meta']) };
+  const defining = Object.fromEntries(DEFINING.flatMap((key) => (told[key] === undefined ? [] : [[key, told[key]]])));
   return { name: item['name'], definition: canonical(defining, MAX_LEVELS) ?? itemText };
+}
+
+/** Of a tool's metadata, what names its user interface: a person sees that instead of the result. */
+function interfaceOf(meta: Json | undefined): JsonObject | undefined {
+  if (!isObject(meta)) return undefined;
+  const own = Object.entries(meta).filter(([key]) => /^(?:ui(?:\/|$)|io\.modelcontextprotocol\/ui)/.test(key));
+  return own.length === 0 ? undefined : Object.fromEntries(own);
 }
 
 /** Undefined when the value nests too deep. Keys are sorted, and written once. */

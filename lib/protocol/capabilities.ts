@@ -36,14 +36,24 @@ export function announcedClientCapabilities(declared: JsonObject): JsonObject {
   return withExtensions(Object.fromEntries(announced), declared);
 }
 
+/** The parts of client capabilities that the specification names (2026-07-28, schema, "ClientCapabilities"). */
+const CAPABILITY_PARTS: Readonly<Record<string, readonly string[]>> = {
+  sampling: ['context', 'tools'],
+  elicitation: ['form', 'url'],
+};
+
 /**
- * What upstreams are told of a client's capabilities when they are asked for lists: which there are, without their
- * details, so that clients that differ in details alone share a list.
+ * What upstreams are told of a client's capabilities when they are asked for lists: which the client has, and nothing of
+ * its own, so that clients with the same ones share a list, and nobody can make up endlessly many.
  */
 export function listedCapabilities(declared: JsonObject): JsonObject {
-  return Object.fromEntries(
-    CLIENT_CAPABILITIES.filter((name) => isObject(declared[name])).map((name): [string, JsonObject] => [name, {}]),
-  );
+  const listed = CLIENT_CAPABILITIES.flatMap((name) => {
+    const capability = declared[name];
+    if (!isObject(capability)) return [];
+    const parts = (CAPABILITY_PARTS[name] ?? []).filter((part) => isObject(capability[part]));
+    return [[name, Object.fromEntries(parts.map((part) => [part, {}]))] as const];
+  });
+  return Object.fromEntries(listed);
 }
 
 function withExtensions(announced: JsonObject, declared: JsonObject): JsonObject {

@@ -75,6 +75,12 @@ describe('a definition', () => {
     expect(definitionOf({ icons: [], ...TOOL, _meta: { build: 1 }, 'x-new': true })).toBe(definitionOf(TOOL));
   });
 
+  test('is another with another user interface', () => {
+    const shown = (resourceUri: string) => definitionOf({ ...TOOL, _meta: { build: 1, ui: { resourceUri } } });
+    expect(shown('ui://pay')).not.toBe(definitionOf(TOOL));
+    expect(shown('ui://pay')).not.toBe(shown('ui://steal'));
+  });
+
   test('is another when the items of an array change places', () => {
     const withRequired = (required: string[]) => definitionOf({ ...TOOL, inputSchema: { ...SCHEMA, required } });
     expect(withRequired(['a', 'b'])).not.toBe(withRequired(['b', 'a']));

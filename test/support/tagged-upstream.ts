@@ -124,6 +124,8 @@ export async function startTaggedUpstream(options: TaggedUpstreamOptions): Promi
 export class TaggedUpstream {
   /** The owners that were seen in each session, by its id; sessions that have ended included. */
   readonly ownersOf = new Map<string, ReadonlySet<string>>();
+  /** The owners whose calls came in each session, by its id. Sessions that were only opened are not among them. */
+  readonly callersOf = new Map<string, Set<string>>();
 
   readonly #options: TaggedUpstreamOptions;
   readonly #sessions = new Map<string, Session>();
@@ -173,6 +175,7 @@ export class TaggedUpstream {
   forgetAll(): void {
     this.#sessions.clear();
     this.ownersOf.clear();
+    this.callersOf.clear();
   }
 
   /** Forgets the sessions of an owner: the next message in one of them is answered with 404. */
@@ -297,6 +300,9 @@ export class TaggedUpstream {
     const requestId = JSON.stringify(message.id);
     session?.running.set(requestId, progression);
     session?.notes.push(`${owner}/${call}`);
+    if (session !== undefined) {
+      this.callersOf.set(session.id, (this.callersOf.get(session.id) ?? new Set()).add(owner));
+    }
     response.once('close', () => {
       session?.running.delete(requestId);
       if (!response.writableFinished) progression.end();
