@@ -17,6 +17,7 @@ import { surveyUpstream, type Survey } from './gateway/survey.ts';
 import { allUpstreams, newShared, Work, type Shared } from './gateway/work.ts';
 import { StoreError, type ClientSession, type Invocation, type Ports } from './ports.ts';
 import { isObject, parseJson } from './protocol/message.ts';
+import { LATEST_LEGACY, LATEST_MODERN } from './protocol/era.ts';
 import { toClientName } from './protocol/names.ts';
 import { upstreamKey } from './upstream/eras.ts';
 
@@ -117,6 +118,20 @@ export class Operator {
             tools.flatMap((tool) => this.#heldTool(upstream, pins, revision, tool)),
           );
         }),
+    );
+    return held.flat();
+  }
+
+  /** Tools of pinned upstreams that would be held back as they are now, whatever is kept of them. */
+  async heldNow(surveys: readonly Survey[]): Promise<readonly HeldTool[]> {
+    const held = await Promise.all(
+      surveys.map(async ({ upstream, era, lists }) => {
+        if (!upstream.config.pin || era === undefined) return [];
+        const { pins } = await this.#readPins(upstream.name);
+        const revision = era === 'modern' ? LATEST_MODERN : LATEST_LEGACY;
+        const tools = (lists.tools ?? []).flatMap((item) => readDefinition(item) ?? []);
+        return tools.flatMap((tool) => this.#heldTool(upstream, pins, revision, tool));
+      }),
     );
     return held.flat();
   }

@@ -30,7 +30,8 @@ export async function listTools(command: ListCommand, surroundings: Surroundings
   try {
     return await operate(host.config, openStores, async (operator) => {
       const surveys = await operator.survey();
-      const held = new Set(hasState ? (await operator.heldTools()).map(keyOf) : []);
+      const known = hasState ? [...(await operator.heldTools()), ...(await operator.heldNow(surveys))] : [];
+      const held = new Set(known.map(keyOf));
       const shown = operator
         .toolsOf(surveys)
         .filter(({ server }) => command.server === undefined || server === command.server);
