@@ -27,13 +27,17 @@ export async function* withMirroredParams(
     yield* send(paramHeaders(visit.request.headers));
     return;
   }
+  if (call.target?.what !== 'tool') {
+    yield* send({});
+    return;
+  }
   const refused = yield* unlessMismatched(send({}));
   if (refused === undefined) return;
-  const kept = call.target?.what === 'tool' ? await mirroredParams(errand) : undefined;
+  const kept = await mirroredParams(errand);
   if (kept !== undefined && (yield* unlessMismatched(send(kept))) === undefined) return;
   // What is kept of the tool is not what the upstream goes by.
   await visit.stores.catalog.countChange(upstreamKey(upstream, visit.ports.ids), 'tools');
-  const now = call.target?.what === 'tool' ? await mirroredParams(errand) : undefined;
+  const now = await mirroredParams(errand);
   if (now === undefined || JSON.stringify(now) === JSON.stringify(kept)) yield refused;
   else yield* send(now);
 }

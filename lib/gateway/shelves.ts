@@ -12,7 +12,7 @@ import type { Asker, Reader, Wanted } from './asker.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import type { Work } from './work.ts';
 
-/** How long to find out about an upstream whose list is at hand, in milliseconds. */
+/** How long to find out about an upstream whose list is at hand, in milliseconds. The others have not been asked yet. */
 const PROBE_MS = 2000;
 
 /** A place where a list may be kept. */
@@ -78,7 +78,7 @@ function usableShelf({ work, toleranceMs }: Reader, { key, audience, state }: Fi
  */
 async function isLacking({ work, asker, patienceMs, tally }: Reader, upstream: ServerUpstream): Promise<boolean> {
   const deadline = startDeadline(work.ports.clock, {
-    totalMs: Math.min(patienceMs, PROBE_MS),
+    totalMs: Math.min(patienceMs / 2, PROBE_MS),
     idleMs: undefined,
     endsAt: work.invocation.endsAt,
   });

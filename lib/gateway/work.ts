@@ -3,7 +3,7 @@ import { virtualServers, type ServerUpstream, type VirtualServer } from '../cata
 import { newCatalogCache, type CatalogCache } from '../catalog/listing.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { DeadlineExpired, type Deadline } from '../policies/deadline.ts';
-import type { Invocation, Ports, Stores, StoreTally, UpstreamSession } from '../ports.ts';
+import type { Clock, Invocation, Ports, Stores, StoreTally, UpstreamSession } from '../ports.ts';
 import type { JsonObject } from '../protocol/message.ts';
 import type { EraCache } from '../upstream/eras.ts';
 import { SERVER_INFO } from './identity.ts';
@@ -48,8 +48,8 @@ export class Work {
   readonly attached = new Map<string, UpstreamSession>();
   protected readonly arrivedAt: number;
   protected readonly began: number;
-  /** Changes of lists that were heard of: a flood of them costs one write after another, not one each. */
-  readonly changes = new Coalescer((work) => this.defer(work));
+  /** Changes of lists that were heard of: a flood of them costs a write each second, not one each. */
+  readonly changes: Coalescer;
   readonly #deferred = new Set<Promise<void>>();
 
   constructor(shared: Shared, invocation: Invocation) {
@@ -59,6 +59,7 @@ export class Work {
     this.stores = shared.ports.openStores(this.storeTally);
     this.arrivedAt = shared.ports.clock.now();
     this.began = shared.ports.clock.elapsed();
+    this.changes = new Coalescer(shared.ports.clock, (work) => this.defer(work));
   }
 
   /** Milliseconds since it began. */
@@ -87,6 +88,7 @@ export class Work {
 
   /** Settles once all deferred work has, including what it deferred in turn. */
   async settle(): Promise<void> {
+    this.changes.hurry();
     for (const running of this.#deferred) await running;
   }
 
@@ -100,31 +102,60 @@ export class Work {
   }
 }
 
-/** Runs work under a key; while it runs, any number of wishes for the same key become one more run. */
-class Coalescer {
-  readonly #start: (work: () => Promise<void>) => void;
-  /** By key: whether it is to run again. */
-  readonly #running = new Map<string, boolean>();
+/** Between two runs under one key, in milliseconds: whoever says the same thing all the time costs one run in each. */
+const REST_MS = 1000;
 
-  constructor(start: (work: () => Promise<void>) => void) {
+/** Runs work under a key at once, and then not more often than each second however often it is wished for. */
+class Coalescer {
+  readonly #clock: Clock;
+  readonly #start: (work: () => Promise<void>) => void;
+  /** By key of what runs or rests: whether it is to run again. */
+  readonly #wanted = new Map<string, boolean>();
+  /** Ends the rests; undefined when there are none any more. */
+  #wakers: Set<() => void> | undefined = new Set();
+
+  constructor(clock: Clock, start: (work: () => Promise<void>) => void) {
+    this.#clock = clock;
     this.#start = start;
   }
 
   note(key: string, run: () => Promise<unknown>): void {
-    const isRunning = this.#running.has(key);
-    this.#running.set(key, isRunning);
-    if (!isRunning) this.#start(() => this.#run(key, run));
+    if (this.#wanted.has(key)) this.#wanted.set(key, true);
+    else this.#begin(key, run);
   }
 
-  async #run(key: string, run: () => Promise<unknown>): Promise<void> {
+  /** Runs what is still wished for without any more rests. */
+  hurry(): void {
+    const wakers = this.#wakers ?? [];
+    this.#wakers = undefined;
+    for (const wake of wakers) wake();
+  }
+
+  #begin(key: string, run: () => Promise<unknown>): void {
+    this.#wanted.set(key, false);
+    this.#start(() => this.#runAndRest(key, run));
+  }
+
+  async #runAndRest(key: string, run: () => Promise<unknown>): Promise<void> {
     try {
       await run();
-      while (this.#running.get(key) === true) {
-        this.#running.set(key, false);
-        await run();
-      }
     } finally {
-      this.#running.delete(key);
+      await this.#rest();
+      const again = this.#wanted.get(key) === true;
+      this.#wanted.delete(key);
+      if (again) this.#begin(key, run);
     }
+  }
+
+  async #rest(): Promise<void> {
+    const wakers = this.#wakers;
+    if (wakers === undefined) return;
+    const rested = Promise.withResolvers<void>();
+    const wake = (): void => rested.resolve();
+    wakers.add(wake);
+    const cancelTimer = this.#clock.schedule(REST_MS, wake);
+    await rested.promise;
+    cancelTimer();
+    wakers.delete(wake);
   }
 }
