@@ -41,7 +41,7 @@ const MAX_EXPRESSIONS = 10;
 const MAX_URI_CHARS = 2048;
 
 /** Of each upstream, no more templates than these are tried. */
-const MAX_TEMPLATES = 500;
+const MAX_TEMPLATES = 200;
 
 /**
  * Whether a URI can be an expansion of a template (RFC 6570). A simple expression stands for text without `/`, `?` and

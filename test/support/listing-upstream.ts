@@ -185,7 +185,8 @@ export class ListingUpstream {
     this.#gates.clear();
   }
 
-  of(method: string): readonly Heard[] {
+  /** Without a method: answers to what it asked. */
+  of(method: string | undefined): readonly Heard[] {
     return this.heard.filter((heard) => heard.method === method);
   }
 
@@ -195,7 +196,7 @@ export class ListingUpstream {
   }
 
   /** Resolves with the `count`th message of a method, as soon as it is there. */
-  async receive(method: string, count = 1): Promise<Heard> {
+  async receive(method: string | undefined, count = 1): Promise<Heard> {
     for (;;) {
       const found = this.of(method)[count - 1];
       if (found !== undefined) return found;
