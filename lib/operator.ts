@@ -1,21 +1,14 @@
 /** What an operator can look up and decide: upstreams as they are now, tools and their pins, client sessions. */
 import { itemsOf, NO_LIST, textsOf } from './catalog/listing.ts';
 import { mergeLists, type MergedList } from './catalog/merge.ts';
-import {
-  pinned,
-  readDefinition,
-  readPins,
-  rejectedFor,
-  writePins,
-  type Pins,
-  type ToolDefinition,
-} from './catalog/pins.ts';
+import { pinned, readDefinition, rejectedFor, type Pins, type ToolDefinition } from './catalog/pins.ts';
 import { upstreamOfName, type ServerUpstream, type VirtualServer } from './catalog/plan.ts';
 import type { GatewayConfig } from './config/schema.ts';
+import { changePins, readPinsOf } from './gateway/pinning.ts';
 import { sweepSession } from './gateway/sweeping.ts';
 import { surveyUpstream, type Survey } from './gateway/survey.ts';
 import { allUpstreams, newShared, Work, type Shared } from './gateway/work.ts';
-import { StoreError, type ClientSession, type Invocation, type Ports } from './ports.ts';
+import type { ClientSession, Invocation, Ports } from './ports.ts';
 import { isObject, parseJson } from './protocol/message.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './protocol/era.ts';
 import { toClientName } from './protocol/names.ts';
@@ -58,9 +51,6 @@ export interface ShownTool {
   /** In the upstream's words. */
   readonly description: string | undefined;
 }
-
-/** Somebody else may pin at the same time; whoever loses looks again. */
-const MAX_ATTEMPTS = 10;
 
 /** No more sessions than this are read for a list. */
 export const MAX_SESSIONS = 1000;
@@ -112,7 +102,7 @@ export class Operator {
       this.#upstreams
         .filter(({ config }) => config.pin)
         .map(async (upstream) => {
-          const { pins } = await this.#readPins(upstream.name);
+          const { pins } = await readPinsOf(this.#work, upstream.name);
           const found = await this.#keptTools(upstream);
           return found.flatMap(({ revision, tools }) =>
             tools.flatMap((tool) => this.#heldTool(upstream, pins, revision, tool)),
@@ -127,7 +117,7 @@ export class Operator {
     const held = await Promise.all(
       surveys.map(async ({ upstream, era, lists }) => {
         if (!upstream.config.pin || era === undefined) return [];
-        const { pins } = await this.#readPins(upstream.name);
+        const { pins } = await readPinsOf(this.#work, upstream.name);
         const revision = era === 'modern' ? LATEST_MODERN : LATEST_LEGACY;
         const tools = (lists.tools ?? []).flatMap((item) => readDefinition(item) ?? []);
         return tools.flatMap((tool) => this.#heldTool(upstream, pins, revision, tool));
@@ -193,25 +183,13 @@ export class Operator {
     return [{ upstream: upstream.name, name, upstreamName, revision, accepted, found, digest }];
   }
 
-  async #pin(upstream: string, tools: readonly HeldTool[]): Promise<boolean> {
-    const { pins: store } = this.#work.stores;
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-      const { pins, version } = await this.#readPins(upstream);
-      const accepted = tools.reduce(
+  #pin(upstream: string, tools: readonly HeldTool[]): Promise<boolean> {
+    return changePins(this.#work, upstream, (pins) =>
+      tools.reduce(
         (all, { revision, upstreamName, found }) => pinned(all, revision, [{ name: upstreamName, definition: found }]),
         pins,
-      );
-      const record = { version: this.#work.ports.ids.random(), text: writePins(accepted) };
-      if (await store.write(upstream, record, version)) return true;
-    }
-    return false;
-  }
-
-  async #readPins(upstream: string): Promise<{ readonly pins: Pins; readonly version: string | undefined }> {
-    const record = await this.#work.stores.pins.read(upstream);
-    const pins = record === undefined ? new Map() : readPins(record.text);
-    if (pins === undefined) throw new StoreError('pins.read', 'the record cannot be read', undefined);
-    return { pins, version: record?.version };
+      ),
+    );
   }
 
   /**

@@ -113,9 +113,26 @@ export function pinned(pins: Pins, revision: string, tools: readonly ToolDefinit
 /** Undefined when the text is not one that `writePins` wrote. */
 export function readPins(text: string): Pins | undefined {
   const value = parseJson(text);
-  if (!Array.isArray(value)) return undefined;
-  const entries = value as [string, [string, string][]][];
-  return new Map(entries.map(([revision, tools]) => [revision, new Map(tools)]));
+  if (!isPairs(value)) return undefined;
+  const pins = new Map<string, ReadonlyMap<string, string>>();
+  for (const [revision, tools] of value) {
+    if (!isPairs(tools) || !tools.every(isDefined)) return undefined;
+    pins.set(revision, new Map(tools));
+  }
+  return pins;
+}
+
+type Pair<Value> = readonly [string, Value];
+
+function isPairs(value: Json | undefined): value is readonly Pair<Json>[] {
+  return (
+    Array.isArray(value) &&
+    value.every((pair: Json) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string')
+  );
+}
+
+function isDefined(pair: Pair<Json>): pair is Pair<string> {
+  return typeof pair[1] === 'string';
 }
 
 export function writePins(pins: Pins): string {

@@ -39,7 +39,7 @@ export type Listed =
     }
   | { readonly kind: 'unavailable'; readonly upstream: ServerUpstream; readonly failure: Failure };
 
-/** In the order of what is wanted. Rejects with what the stores throw. */
+/** In the order of what is wanted. A store that does not answer costs requests to upstreams, and fails no list. */
 export async function listsOf(reader: Reader, wanted: readonly Wanted[]): Promise<readonly Listed[]> {
   return Promise.all(await askForLists(reader, wanted));
 }

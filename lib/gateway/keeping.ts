@@ -30,8 +30,10 @@ export interface NewList extends Pick<CatalogHead, 'fetchedAt' | 'wantedAt'> {
   readonly ttlMs: number;
 }
 
-/** Keeps what is news, without making anyone wait. An operator who sets `listTtlMs` to 0 wants nothing kept, but what
- * pins are compared with. */
+/**
+ * Keeps what is news, without making anyone wait. An operator who sets `listTtlMs` to 0 wants nothing kept but what pins
+ * are compared with.
+ */
 export function keepList(work: Work, place: Place, list: NewList): void {
   const { ids } = work.ports;
   const { upstream, state, shared, asked } = place;
@@ -94,9 +96,12 @@ async function tellChange(
 
 /** Whoever asks next, in whatever environment, asks the upstream. */
 export function noteChange(work: Work, upstream: ServerUpstream, members: readonly ListMember[]): void {
+  // Every message of a stream comes by here, and hardly any announces a change.
+  if (members.length === 0) return;
   const key = upstreamKey(upstream, work.ports.ids);
-  for (const member of members)
+  for (const member of members) {
     work.changes.note(`${key} ${member}`, () => work.stores.catalog.countChange(key, member));
+  }
 }
 
 /** What nobody has asked for in a while is not kept fresh; that somebody has is written down this seldom, in milliseconds. */

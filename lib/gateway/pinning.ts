@@ -3,13 +3,15 @@
  * accepts it (`sluice tools accept`).
  */
 import { itemsOf } from '../catalog/listing.ts';
-import { judge, pinned, readDefinition, readPins, writePins, type Pins, type ToolDefinition } from '../catalog/pins.ts';
+import { judge, pinned, readDefinition, readPins, writePins } from '../catalog/pins.ts';
+import type { Judgement, Pins, ToolDefinition } from '../catalog/pins.ts';
 import type { Failure } from '../errors.ts';
-import { StoreError, type PinStore } from '../ports.ts';
+import { StoreError } from '../ports.ts';
 import { askerOf } from './asker.ts';
 import { LISTING_MS, listsOf, type Listed } from './catalogs.ts';
 import type { Errand } from './errand.ts';
 import type { Visit } from './visit.ts';
+import type { Work } from './work.ts';
 
 type Available = Extract<Listed, { kind: 'listed' }>;
 
@@ -50,7 +52,7 @@ export async function holdOf({
 /** Judges a list of tools by the pins, and pins what has none. */
 async function heldTools(visit: Visit, { upstream, version, text, isNew }: Available): Promise<ReadonlySet<string>> {
   const tools = itemsOf(text).flatMap((item) => readDefinition(item) ?? []);
-  const { held } = await pinNewTools(visit.stores.pins, visit.ports.ids.random, upstream.name, version, tools);
+  const { held } = await pinNewTools(visit, upstream.name, version, tools);
   if (isNew) {
     for (const tool of held) {
       visit.ports.actionLog.notice(visit.invocation.requestId, { kind: 'tool-held', upstream: upstream.name, tool });
@@ -59,23 +61,33 @@ async function heldTools(visit: Visit, { upstream, version, text, isNew }: Avail
   return held;
 }
 
-async function pinNewTools(
-  store: PinStore,
-  newVersion: () => string,
-  upstream: string,
-  revision: string,
-  tools: readonly ToolDefinition[],
-) {
-  for (let attempt = 1; ; attempt += 1) {
-    const record = await store.read(upstream);
-    const pins: Pins | undefined = record === undefined ? new Map() : readPins(record.text);
-    // Without the pins nothing can be trusted, and nothing may be pinned in their place.
-    if (pins === undefined) throw new StoreError('pins.read', 'the record cannot be read', undefined);
-    const judgement = judge(pins, revision, tools);
-    if (judgement.unpinned.length === 0) return judgement;
-    // What could not be pinned may not be trusted either.
-    if (attempt > MAX_ATTEMPTS) throw new StoreError('pins.write', 'others were always first', undefined);
-    const text = writePins(pinned(pins, revision, judgement.unpinned));
-    if (await store.write(upstream, { version: newVersion(), text }, record?.version)) return judgement;
+async function pinNewTools(work: Work, upstream: string, revision: string, tools: readonly ToolDefinition[]) {
+  let judgement: Judgement | undefined;
+  const isPinned = await changePins(work, upstream, (pins) => {
+    judgement = judge(pins, revision, tools);
+    return judgement.unpinned.length === 0 ? pins : pinned(pins, revision, judgement.unpinned);
+  });
+  // What could not be pinned may not be trusted either.
+  if (!isPinned || judgement === undefined) throw new StoreError('pins.write', 'others were always first', undefined);
+  return judgement;
+}
+
+/** Without the pins nothing can be trusted, and nothing may be pinned in their place: rejects when they cannot be read. */
+export async function readPinsOf({ stores }: Work, upstream: string) {
+  const record = await stores.pins.read(upstream);
+  const pins: Pins | undefined = record === undefined ? new Map() : readPins(record.text);
+  if (pins === undefined) throw new StoreError('pins.read', 'the record cannot be read', undefined);
+  return { pins, version: record?.version };
+}
+
+/** Puts what `change` makes of the pins in their place, if it is anything else; false when others were always first. */
+export async function changePins(work: Work, upstream: string, change: (pins: Pins) => Pins): Promise<boolean> {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+    const { pins, version } = await readPinsOf(work, upstream);
+    const changed = change(pins);
+    if (changed === pins) return true;
+    const record = { version: work.ports.ids.random(), text: writePins(changed) };
+    if (await work.stores.pins.write(upstream, record, version)) return true;
   }
+  return false;
 }

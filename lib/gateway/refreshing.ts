@@ -54,19 +54,19 @@ function byLastWanted(left: readonly KeptList[], right: readonly KeptList[]): nu
   return last(right) - last(left);
 }
 
-/** In one upstream session; an introduction takes one of its own, since it is made by opening. One failure is enough. */
+/** In one upstream session, which the introduction opens: that is how an upstream introduces itself. One failure is enough. */
 async function refreshAudience(work: Work, upstream: ServerUpstream, lists: readonly KeptList[]): Promise<boolean[]> {
-  const fresh = keeperOfAudience(work, lists[0]!.head);
-  const several = forSeveralCalls(work, upstream, fresh);
+  const { keeper, close } = forSeveralCalls(work, upstream, keeperOfAudience(work, lists[0]!.head));
+  const isFirst = ({ key }: KeptList): boolean => key.member === 'introduction';
+  const inOrder = [...lists.filter(isFirst), ...lists.filter((list) => !isFirst(list))];
   const results: boolean[] = [];
   try {
-    for (const list of lists) {
-      const keeper = list.key.member === 'introduction' ? fresh : several.keeper;
+    for (const list of inOrder) {
       results.push(results.includes(false) ? false : await refreshList(work, upstream, list, keeper));
     }
     return results;
   } finally {
-    several.close();
+    close();
   }
 }
 

@@ -20,7 +20,10 @@ const ROUTING_MS = 5000;
 /** Who has a URI changes more slowly than what is in it: lists this old still say where it is, in milliseconds. */
 const ROUTING_TOLERANCE_MS = 60_000;
 
-/** Asks whoever has the resource; where nobody says so, each upstream with resources until one knows it. A read may be tried elsewhere: it changes nothing. */
+/**
+ * Asks whoever has the resource; where nobody says so, each upstream with resources until one knows it. A read may be
+ * tried elsewhere: it changes nothing.
+ */
 export async function* relayToOwner(
   visit: Visit,
   scope: Scope,
@@ -42,7 +45,7 @@ export async function* relayToOwner(
       } else if (UNKNOWN_RESOURCE.has(reply.errorKind)) {
         // Its lists said otherwise: they are old.
         if (lists.some((list) => list.upstream === upstream && isListed(list, uri)))
-          noteChange(visit, upstream, ['resources', 'resourceTemplates']);
+          noteChange(visit, upstream, ['resources']);
         unknown = reply;
       } else if (candidates.length > 1 && reply.errorKind?.startsWith('upstream-') === true) {
         failed ??= reply;

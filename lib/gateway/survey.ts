@@ -2,16 +2,14 @@
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { itemsOf } from '../catalog/listing.ts';
 import { toWire, type Failure } from '../errors.ts';
-import type { CatalogMember, KnownVersions, UpstreamSession } from '../ports.ts';
+import type { CatalogMember, KnownVersions } from '../ports.ts';
 import { LATEST_MODERN, type Era } from '../protocol/era.ts';
 import { isObject, parseJson } from '../protocol/message.ts';
 import type { ListMember } from '../protocol/methods.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { newTally } from '../upstream/fault.ts';
-import type { SessionKeeper } from '../upstream/legacy.ts';
-import { closeLater } from './connection-tools.ts';
 import { inquire, type Fetched } from './fetching.ts';
-import { freshKeeper } from './upstream-sessions.ts';
+import { forSeveralCalls, freshKeeper, type SeveralCalls } from './upstream-sessions.ts';
 import type { Work } from './work.ts';
 
 /** An upstream that takes longer for all of it is not well, in milliseconds. */
@@ -37,15 +35,16 @@ export interface Survey {
 
 /** Speaks to the upstream as for a modern client: in the modern era if it has that. A legacy one gets one session for all. */
 export async function surveyUpstream(work: Work, upstream: ServerUpstream): Promise<Survey> {
-  const session = new SurveySession(work);
+  const client = { clientInfo: work.shared.identity, clientCapabilities: {}, logLevel: undefined };
+  const session = forSeveralCalls(work, upstream, freshKeeper(client));
   try {
     return await surveyIn(work, upstream, session);
   } finally {
-    if (session.opened !== undefined) closeLater(work, upstream, session.opened);
+    session.close();
   }
 }
 
-async function surveyIn(work: Work, upstream: ServerUpstream, session: SurveySession): Promise<Survey> {
+async function surveyIn(work: Work, upstream: ServerUpstream, session: SeveralCalls): Promise<Survey> {
   const began = work.ports.clock.elapsed();
   const introduced = await ask(work, upstream, 'introduction', session);
   const latencyMs = work.ports.clock.elapsed() - began;
@@ -73,42 +72,19 @@ async function surveyIn(work: Work, upstream: ServerUpstream, session: SurveySes
   };
 }
 
-/** The upstream session of one survey, opened when it is first needed. */
-class SurveySession {
-  readonly #fresh: SessionKeeper;
-  opened: UpstreamSession | undefined;
-
-  constructor({ shared }: Work) {
-    this.#fresh = freshKeeper({ clientInfo: shared.identity, clientCapabilities: {}, logLevel: undefined });
-  }
-
-  keeper(): SessionKeeper {
-    return {
-      ...this.#fresh,
-      current: async () => this.opened,
-      attach: async (session, replaces) => {
-        const { opened } = this;
-        if (opened !== undefined && opened.generation !== replaces) return { kind: 'lost', winner: opened };
-        this.opened = session;
-        return { kind: 'attached' };
-      },
-      endsWithCall: false,
-    };
-  }
-}
-
-function versionsSpoken(era: Era, { opened }: SurveySession): KnownVersions {
+function versionsSpoken(era: Era, session: SeveralCalls): KnownVersions {
   if (era === 'modern') return [LATEST_MODERN];
+  const opened = session.opened();
   return opened === undefined ? [] : [opened.protocolVersion];
 }
 
-function ask(work: Work, upstream: ServerUpstream, member: CatalogMember, session: SurveySession): Promise<Fetched> {
+function ask(work: Work, upstream: ServerUpstream, member: CatalogMember, session: SeveralCalls): Promise<Fetched> {
   const legacy = upstream.config.era === 'legacy';
   return inquire(work, {
     upstream,
     member,
     preferred: legacy ? 'legacy' : 'modern',
-    keeper: () => session.keeper(),
+    keeper: () => session.keeper,
     patienceMs: SURVEY_MS,
     spentMs: 0,
     tally: newTally(),

@@ -162,25 +162,31 @@ function sharedKeeper(
   };
 }
 
-/** A keeper whose session ends with the call, made to serve several calls; whoever made it closes it after the last one. */
-export function forSeveralCalls(
-  work: Work,
-  upstream: ServerUpstream,
-  keeper: SessionKeeper,
-): { readonly keeper: SessionKeeper; readonly close: () => void } {
-  if (!keeper.endsWithCall) return { keeper, close: () => {} };
+/** One session for several calls, which may run in parallel; whoever made it closes it after the last one. */
+export interface SeveralCalls {
+  readonly keeper: SessionKeeper;
+  /** The session in place; undefined before the first call, and for a keeper that keeps its own. */
+  readonly opened: () => UpstreamSession | undefined;
+  readonly close: () => void;
+}
+
+/** Of a keeper whose session would end with each call. */
+export function forSeveralCalls(work: Work, upstream: ServerUpstream, keeper: SessionKeeper): SeveralCalls {
+  if (!keeper.endsWithCall) return { keeper, opened: () => undefined, close: () => {} };
   let opened: UpstreamSession | undefined;
-  const shared: SessionKeeper = {
+  const several: SessionKeeper = {
     ...keeper,
     current: async () => opened,
     attach: async (session, replaces) => {
+      if (opened !== undefined && opened.generation !== replaces) return { kind: 'lost', winner: opened };
       opened = session;
       return keeper.attach(session, replaces);
     },
     endsWithCall: false,
   };
   return {
-    keeper: shared,
+    keeper: several,
+    opened: () => opened,
     close: () => {
       if (opened !== undefined) closeLater(work, upstream, opened);
     },
