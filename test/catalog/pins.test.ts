@@ -147,7 +147,10 @@ describe('pins', () => {
     );
   });
 
-  test.each(['', '{', '{}', '7', 'null', '"x"'])('that are written as %j cannot be read', (text) => {
-    expect(readPins(text)).toBeUndefined();
-  });
+  test.each(['', '{', '{}', '7', 'null', '"x"', '[1]', '[["r",1]]', '[["r",[["t",1]]]]'])(
+    'that are written as %j cannot be read',
+    (text) => {
+      expect(readPins(text)).toBeUndefined();
+    },
+  );
 });

@@ -12,6 +12,23 @@ const HOUR_MS = 60 * MINUTE_MS;
 const LONG = { ttlMs: 10 * HOUR_MS, cacheScope: 'public', config: { listTtlMs: 10 * HOUR_MS } } as const;
 
 describe.each(LEGS)('$name', (leg) => {
+  test('everything that is kept of a legacy upstream is asked for in one upstream session, which is closed', async () => {
+    const { gateway, upstreams, keepHouse, clock } = await openHouse(
+      { up: { era: 'legacy', tools: tools('a'), ...LONG } },
+      leg,
+    );
+    const client = await gateway.client.connect(LEGACY);
+    await namesIn(client);
+    await client.request('prompts/list');
+    await gateway.settled();
+    const before = { opened: upstreams.up.of('initialize').length, sessions: upstreams.up.sessions };
+    clock.advance(MINUTE_MS);
+    const { refreshed } = await keepHouse();
+    expect(refreshed).toEqual([{ upstream: 'up', lists: 3, failed: 0 }]);
+    expect(upstreams.up.of('initialize').length - before.opened).toBe(1);
+    expect(upstreams.up.sessions).toBe(before.sessions);
+  });
+
   describe.each([
     { era: 'modern', revision: MODERN },
     { era: 'legacy', revision: LEGACY },
