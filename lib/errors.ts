@@ -34,9 +34,20 @@ export type UpstreamFault =
   | { readonly kind: 'upstream-too-large'; readonly limitBytes: number }
   | { readonly kind: 'upstream-unauthorized' }
   | { readonly kind: 'upstream-session-lost' }
+  /** As many calls as the upstream may have at once are under way; it was not called. */
+  | { readonly kind: 'upstream-busy'; readonly retryAfterMs: number }
+  /** The upstream has failed too often lately; it was not called. */
+  | { readonly kind: 'breaker-open'; readonly retryAfterMs: number }
   | { readonly kind: 'upstream-refused'; readonly error: JsonRpcError };
 
 export type UpstreamFailure = UpstreamFault & { readonly site: UpstreamSite };
+
+/** Which call an idempotency key stands for. */
+export interface KeyedSite {
+  readonly upstream: string;
+  /** The tool's name as the client knows it. */
+  readonly tool: string;
+}
 
 export type Failure =
   // The HTTP request itself.
@@ -65,6 +76,14 @@ export type Failure =
   | { readonly kind: 'era-lacking'; readonly upstream: string }
   /** The upstream asks the client something in a form that the client's revision does not have. */
   | { readonly kind: 'cannot-ask'; readonly site: UpstreamSite; readonly asked: string }
+  /** A call under this idempotency key may have run, and nobody knows how it ended; it was not executed again. */
+  | ({ readonly kind: 'outcome-unknown' } & KeyedSite)
+  /** An earlier call under this idempotency key is still under way. */
+  | ({ readonly kind: 'still-running'; readonly retryAfterMs: number } & KeyedSite)
+  /** A call under this idempotency key has run, and its result was too large to be kept. */
+  | ({ readonly kind: 'result-not-kept' } & KeyedSite)
+  /** The environment that held the call is gone, and its answer with it. */
+  | { readonly kind: 'stream-lost' }
   | UpstreamFailure
   // The gateway.
   | { readonly kind: 'store-unavailable' }
@@ -93,10 +112,16 @@ export const SLUICE_CODES = {
   'upstream-too-large': 1012,
   'upstream-unauthorized': 1013,
   'upstream-session-lost': 1014,
+  'upstream-busy': 1015,
+  'breaker-open': 1016,
   cancelled: 1020,
   'tool-held': 1021,
   'cannot-ask': 1022,
   'era-lacking': 1023,
+  'outcome-unknown': 1024,
+  'still-running': 1025,
+  'result-not-kept': 1026,
+  'stream-lost': 1027,
   'store-unavailable': 1030,
 } as const;
 
@@ -165,6 +190,19 @@ export function toWire(failure: Failure): WireError {
         `Upstream ${failure.upstream} speaks no revision of the protocol that the gateway knows`,
         { upstream: failure.upstream, mayHaveRun: false },
       );
+    case 'outcome-unknown':
+      return keyedToWire(failure, 'may have run, and how it ended is not known; it was not executed again');
+    case 'still-running':
+      return keyedToWire(failure, 'is still under way', { retryAfterMs: failure.retryAfterMs });
+    case 'result-not-kept':
+      return keyedToWire(failure, 'has run, and its result was too large to be kept; it was not executed again');
+    case 'stream-lost':
+      return wire(
+        200,
+        SLUICE_CODES['stream-lost'],
+        'The environment that held the call ended before the answer; the call may have run',
+        { mayHaveRun: true },
+      );
     case 'store-unavailable':
       return wire(503, SLUICE_CODES['store-unavailable'], "The gateway's session store did not answer; try again");
     case 'internal':
@@ -172,6 +210,15 @@ export function toWire(failure: Failure): WireError {
     default:
       return upstreamToWire(failure);
   }
+}
+
+function keyedToWire(
+  { kind, upstream, tool }: { readonly kind: keyof typeof SLUICE_CODES } & KeyedSite,
+  how: string,
+  extra: JsonObject = {},
+): WireError {
+  const message = `The call of ${excerpt(tool)} under this idempotency key ${how}`;
+  return wire(200, SLUICE_CODES[kind], message, { upstream, tool: excerpt(tool), mayHaveRun: true, ...extra });
 }
 
 /** A failing upstream is no fault of the HTTP request: status 200 and a JSON-RPC error that says what happened. */
@@ -183,8 +230,9 @@ function upstreamToWire(failure: UpstreamFailure): WireError {
   const extra: JsonObject = failure.kind === 'upstream-http' ? { status: failure.status } : {};
   const retry: JsonObject =
     failure.kind === 'upstream-throttled' && failure.retryAfter !== undefined ? { retryAfter: failure.retryAfter } : {};
+  const wait: JsonObject = 'retryAfterMs' in failure ? { retryAfterMs: failure.retryAfterMs } : {};
   const message = `Upstream ${failure.site.upstream} ${describeFault(failure)}`;
-  return wire(200, SLUICE_CODES[failure.kind], message, { ...site, ...extra, ...retry });
+  return wire(200, SLUICE_CODES[failure.kind], message, { ...site, ...extra, ...retry, ...wait });
 }
 
 function describeFault(fault: Exclude<UpstreamFault, { kind: 'upstream-refused' }>): string {
@@ -217,6 +265,10 @@ function describeFault(fault: Exclude<UpstreamFault, { kind: 'upstream-refused' 
       return 'does not accept the gateway (HTTP status 401 or 403)';
     case 'upstream-session-lost':
       return 'lost the session it had just opened';
+    case 'upstream-busy':
+      return 'has as many calls under way as it may have; it was not called';
+    case 'breaker-open':
+      return 'has failed too often lately and is left alone for a moment; it was not called';
   }
 }
 

@@ -22,7 +22,9 @@ import { initialize } from './gateway/handshake.ts';
 import { SERVER_INFO } from './gateway/identity.ts';
 import { endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './gateway/ending.ts';
 import type { LegacyScope, Scope } from './gateway/errand.ts';
+import { openListening } from './gateway/listening.ts';
 import { relay } from './gateway/relay.ts';
+import { resumeStream } from './gateway/resuming.ts';
 import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/session-messages.ts';
 import { answerList } from './gateway/lists.ts';
 import { relayToOwner } from './gateway/resources.ts';
@@ -78,9 +80,14 @@ async function enter(visit: Visit): Promise<Delivery> {
   }
   const { server } = door.value;
   const caller = await ports.tracer.stage('authenticate', async () => authenticate(config.auth, ports.ids));
-  return door.value.kind === 'terminate'
-    ? terminate(visit, server, caller)
-    : receive(visit, server, caller, door.value.accept);
+  switch (door.value.kind) {
+    case 'terminate':
+      return terminate(visit, server, caller);
+    case 'listen':
+      return listen(visit, server, caller);
+    case 'message':
+      return receive(visit, server, caller, door.value.accept);
+  }
 }
 
 const LANDING: Delivery = {
@@ -188,6 +195,25 @@ function keepAlive(visit: Visit, session: ClientSession): void {
   const now = visit.ports.clock.now();
   const expiresAt = nextExpiry(session, now);
   if (expiresAt !== undefined) visit.defer(() => visit.stores.clientSessions.touch(session.key, now, expiresAt));
+}
+
+/** A legacy client's GET (2025-11-25, basic/transports, "Listening for Messages from the Server"). */
+async function listen(visit: Visit, server: VirtualServer, caller: Caller): Promise<Delivery> {
+  const unserved = unservedVersion(visit.request.headers);
+  if (unserved !== undefined) return refuse(visit, unserved, { server, caller, era: 'legacy' });
+  const opened = await attempt(visit, 'session', () => findClientSession(visit, server, caller));
+  if (!opened.ok) {
+    return refuse(visit, opened.failure, { server, caller, era: 'legacy', ...attempted(visit, opened.failure) });
+  }
+  const session = opened.value;
+  keepAlive(visit, session);
+  const scope: LegacyScope = { era: 'legacy', server, caller, session, canAsk: true };
+  const about = { server, caller, era: 'legacy', session } as const;
+  const lastEventId = visit.request.headers['last-event-id'];
+  const streamed = await attempt(visit, 'listen', () =>
+    lastEventId === undefined ? openListening(visit, scope) : resumeStream(visit, scope, lastEventId),
+  );
+  return streamed.ok ? streamed.value : refuse(visit, streamed.failure, about);
 }
 
 async function terminate(visit: Visit, server: VirtualServer, caller: Caller): Promise<Delivery> {

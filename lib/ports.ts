@@ -11,6 +11,7 @@ export interface Ports {
   readonly ids: Ids;
   /** Stores for one request; every request they send to the database is counted on `tally`. */
   readonly openStores: (tally: StoreTally) => Stores;
+  readonly executeOnce: ExecuteOnce;
   readonly transport: UpstreamTransport;
   readonly tracer: Tracer;
   readonly actionLog: ActionLog;
@@ -30,6 +31,8 @@ export interface Ids {
   random(): string;
   /** SHA-256 of the text, as 43 characters of base64url. */
   digest(text: string): string;
+  /** A random number, 0 included and 1 not: spreads what would otherwise happen at the same moment. */
+  fraction(): number;
 }
 
 /** One invocation of the platform: which environment runs it and when it will be ended by force. */
@@ -77,6 +80,9 @@ export interface Stores {
   readonly upstreamSessions: UpstreamSessionStore;
   readonly catalog: CatalogStore;
   readonly pins: PinStore;
+  readonly idempotency: IdempotencyStore;
+  readonly breakers: BreakerStore;
+  readonly slots: SlotStore;
 }
 
 /** A session that a legacy client holds on the gateway. */
@@ -109,6 +115,8 @@ export interface UpstreamSession {
   readonly id: string | null;
   readonly protocolVersion: string;
   readonly attachedAt: number;
+  /** A call in it has failed in a way that may be the session's fault: it must prove itself before it is used again. */
+  readonly doubted?: true;
 }
 
 export type AttachOutcome =
@@ -128,6 +136,8 @@ export interface ClientSessionStore {
    * Any number of environments may try; exactly one wins.
    */
   attach(key: string, upstream: string, session: UpstreamSession, replaces: string | undefined): Promise<AttachOutcome>;
+  /** Marks an attached upstream session, or clears the mark. Nothing happens once another generation is attached. */
+  setDoubt(key: string, upstream: string, generation: string, doubted: boolean): Promise<void>;
   /** False when the session is gone. */
   setLogLevel(key: string, level: string): Promise<boolean>;
   /** Moves the expiry, never backwards. False when the session is gone. */
@@ -158,6 +168,8 @@ export interface UpstreamSessionStore {
   read(key: string): Promise<SharedUpstreamSession | undefined>;
   /** Keeps a session if none is kept, or if the one that is has generation `replaces`, or has expired by `now`. */
   keep(key: string, shared: SharedUpstreamSession, replaces: string | undefined, now: number): Promise<KeepOutcome>;
+  /** Marks the session, or clears the mark. Nothing happens once another generation is kept. */
+  setDoubt(key: string, generation: string, doubted: boolean): Promise<void>;
   /** Removes it if it has expired by `now`, and returns it; undefined for everyone but the one who removed it. */
   removeExpired(key: string, now: number): Promise<SharedUpstreamSession | undefined>;
   /** As for client sessions. */
@@ -290,6 +302,137 @@ export interface PinStore {
   write(upstream: string, record: PinRecord, replaces: string | undefined): Promise<boolean>;
 }
 
+/**
+ * What is known of a call that carries an idempotency key. `owner` is the fence: only who still owns the record may say
+ * how the call ended.
+ */
+export interface IdempotencyRecord {
+  /** Unguessable; one for each execution. */
+  readonly owner: string;
+  /** Digest of what the call asks for: the same key may not be used for something else. */
+  readonly digest: string;
+  readonly state: IdempotencyState;
+}
+
+export type IdempotencyState =
+  /** Past `deadlineAt` (milliseconds since the epoch) nobody is at work any more: the outcome is unknown. */
+  | { readonly kind: 'in-progress'; readonly deadlineAt: number }
+  /** `text` is what was kept of the outcome; undefined when it was too large to be kept. */
+  | { readonly kind: 'done'; readonly text: string | undefined }
+  /** The call may have run, and nobody will ever know how it ended. */
+  | { readonly kind: 'unknown' };
+
+/** Somebody's claim to execute a call. Times are in milliseconds since the epoch. */
+export interface IdempotencyClaim {
+  readonly owner: string;
+  readonly digest: string;
+  /** When its owner has given up at the latest. */
+  readonly deadlineAt: number;
+  /** When the key is forgotten; not before `deadlineAt`. */
+  readonly expiresAt: number;
+}
+
+export type BeginOutcome = { readonly kind: 'begun' } | { readonly kind: 'exists'; readonly record: IdempotencyRecord };
+
+/**
+ * Keyed calls. `key` is a digest of everything that tells one logical call from another. A record that is in progress
+ * never becomes free: it is completed, released or left unknown by its owner, and overtaken by nobody who was not told
+ * that the call may be sent again.
+ */
+export interface IdempotencyStore {
+  /** Creates the record, unless there is one that has not expired by `now`. */
+  begin(key: string, claim: IdempotencyClaim, now: number): Promise<BeginOutcome>;
+  /** A consistent read; undefined when there is none, or it has expired by `now`. */
+  read(key: string, now: number): Promise<IdempotencyRecord | undefined>;
+  /** Takes the place of owner `from`, whose outcome is unknown by `now`. False when somebody else was first, or `from` has ended. */
+  overtake(key: string, from: string, claim: IdempotencyClaim, now: number): Promise<boolean>;
+  /** Says how the call ended, as far as that can be kept. False when the record has another owner by now. */
+  complete(key: string, owner: string, text: string, expiresAt: number): Promise<boolean>;
+  /** False as in `complete`. */
+  leaveUnknown(key: string, owner: string, expiresAt: number): Promise<boolean>;
+  /** Forgets a call that cannot have run. False as in `complete`. */
+  release(key: string, owner: string): Promise<boolean>;
+}
+
+/** How an upstream has done lately, for all environments. Times are in milliseconds since the epoch. */
+export interface BreakerState {
+  /** Failures since the last success. */
+  readonly failures: number;
+  /** Calls are refused until then; undefined while the breaker is closed. */
+  readonly openUntil: number | undefined;
+  /** Who has been let through since `openUntil`, and until when they may take; undefined for nobody. */
+  readonly trial: { readonly token: string; readonly until: number } | undefined;
+}
+
+/** `upstream` is a digest of everything that decides who answers, as in `UpstreamEraStore`. */
+export interface BreakerStore {
+  /** A consistent read; undefined for an upstream that has not failed since its last success. */
+  read(upstream: string): Promise<BreakerState | undefined>;
+  /** Counts a failure, and opens the breaker until `openUntil` when there are `limit` of them and it is closed. Returns the state after it. */
+  countFailure(upstream: string, limit: number, openUntil: number, expiresAt: number): Promise<BreakerState>;
+  /** Lets one through whose turn it is (half-open): true for one only, until `trial.until`. */
+  beginTrial(
+    upstream: string,
+    trial: { readonly token: string; readonly until: number },
+    now: number,
+  ): Promise<boolean>;
+  /** Opens the breaker again after a trial that failed; nothing happens when it is somebody else's by now. */
+  failTrial(upstream: string, token: string, openUntil: number, expiresAt: number): Promise<void>;
+  /** Lets somebody else try at once; nothing happens when it is somebody else's by now. */
+  giveUpTrial(upstream: string, token: string): Promise<void>;
+  /** Forgets everything after a trial that succeeded; nothing happens when it is somebody else's by now. */
+  passTrial(upstream: string, token: string): Promise<void>;
+  /** Forgets the failures of a closed breaker, if there are still `failures` of them. */
+  forgetFailures(upstream: string, failures: number): Promise<void>;
+}
+
+export type SlotOutcome =
+  | { readonly kind: 'claimed' }
+  /** Every slot is taken; the first one to be free by itself is so at `freeAt`, milliseconds since the epoch. */
+  | { readonly kind: 'full'; readonly freeAt: number };
+
+/** Who may call an upstream at the same time. `upstream` as for breakers. */
+export interface SlotStore {
+  /** Claims one of `most` slots until `until`. A slot whose time has passed by `now` is as good as free. */
+  claim(upstream: string, token: string, most: number, until: number, now: number): Promise<SlotOutcome>;
+  /** Harmless when it is free already. */
+  release(upstream: string, token: string): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------------- idempotency
+
+/** How an execution ended, as far as its record is concerned. */
+export type KeyedOutcome =
+  /** `text` is to be kept for whoever asks again. */
+  | { readonly kind: 'done'; readonly text: string }
+  /** It cannot have run. */
+  | { readonly kind: 'not-run' }
+  | { readonly kind: 'unknown' };
+
+/** What an execution under a key needs. */
+export interface KeyedExecution {
+  readonly store: IdempotencyStore;
+  readonly key: string;
+  readonly claim: IdempotencyClaim;
+  /** Whose unknown outcome it replaces; undefined for a key that is not taken. */
+  readonly overtakes: string | undefined;
+  readonly now: number;
+  /** When the key is forgotten once the execution has ended, milliseconds since the epoch. */
+  readonly expiresAt: () => number;
+  /** Called once, if at all, when the record is in place. */
+  readonly execute: () => Promise<KeyedOutcome>;
+  /** The execution has ended and its record could not be written: it stays in progress, and is unknown in time. */
+  readonly onUnwritten: (error: unknown) => void;
+}
+
+export type KeyedResult =
+  | { readonly kind: 'executed' }
+  /** Somebody else has the key; nothing was executed. Undefined when their record has gone meanwhile. */
+  | { readonly kind: 'exists'; readonly record: IdempotencyRecord | undefined };
+
+/** Executes a call between the two ends of its record. Rejects with `StoreError` when that could not be begun. */
+export type ExecuteOnce = (execution: KeyedExecution) => Promise<KeyedResult>;
+
 // ------------------------------------------------------------------------------------------------------- transport
 
 export interface UpstreamHttpRequest {
@@ -369,6 +512,8 @@ export interface Action {
   readonly dynamodbRequests: number;
   /** How many times the call was sent upstream. */
   readonly attempt: number;
+  /** Whether the answer is that of an earlier call under the same idempotency key. */
+  readonly replayed: boolean;
 }
 
 /** Something that happened beside the actions and that the operator should know. Never arguments or results. */

@@ -109,11 +109,13 @@ function withDefaults(file: ConfigFile): GatewayConfig {
     origins: file.origins,
     limits: file.limits,
     refresh: file.refresh,
+    listen: file.listen,
   });
 }
 
 function upstreamWithDefaults(name: string, upstream: UpstreamFile): UpstreamConfig {
   const { url, transport, era, isolation, headers, timeoutMs, idleTimeoutMs, listTtlMs, pin, tools } = upstream;
+  const { retries, breaker, maxConcurrent } = upstream;
   const stdio = stdioWithDefaults(upstream);
   return {
     url: url ?? '',
@@ -128,12 +130,16 @@ function upstreamWithDefaults(name: string, upstream: UpstreamFile): UpstreamCon
     connectTimeoutMs: upstream.connectTimeoutMs ?? defaultConnectTimeoutMs(timeoutMs),
     listTtlMs,
     pin,
-    tools: mapValues(tools, (_tool, limits): ToolConfig => ({
-      ...(limits.timeoutMs === undefined ? {} : { timeoutMs: limits.timeoutMs }),
-      ...(limits.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: limits.idleTimeoutMs }),
-      ...(limits.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: limits.connectTimeoutMs }),
-    })),
+    retries,
+    breaker,
+    ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
+    tools: mapValues(tools, (_tool, settings) => present(settings)),
   };
+}
+
+/** Without the keys that are there and say nothing. */
+function present(settings: UpstreamFile['tools'][string]): ToolConfig {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 function stdioWithDefaults({ command, args, env, cwd, idleMs, maxProcesses }: UpstreamFile): StdioConfig | undefined {

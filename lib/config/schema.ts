@@ -17,7 +17,14 @@ export interface GatewayConfig {
   readonly limits: LimitsConfig;
   /** Whether catalogs that callers share are refreshed, and expired sessions swept, on a schedule. */
   readonly refresh: 'every-minute' | 'off';
+  readonly listen: ListenConfig;
 }
+
+/**
+ * What a legacy client gets that asks for a stream beside its calls: nothing (`off`), what there is to be told at the
+ * moment (`poll`), or a stream that is held open for so long.
+ */
+export type ListenConfig = 'off' | 'poll' | { readonly holdSeconds: number };
 
 /** An MCP server behind the gateway. All times are in milliseconds. */
 export interface UpstreamConfig {
@@ -48,6 +55,12 @@ export interface UpstreamConfig {
   readonly listTtlMs: number;
   /** Whether a tool whose definition is not the accepted one is hidden and refused. */
   readonly pin: boolean;
+  /** How often a call that may be sent again is sent again at most. */
+  readonly retries: number;
+  /** When it is no longer called for a while; false when it always is. */
+  readonly breaker: BreakerConfig | false;
+  /** Most calls at once, from all environments together; absent when there is no such limit. */
+  readonly maxConcurrent?: number;
   /** By the upstream's own tool name. */
   readonly tools: Readonly<Record<string, ToolConfig>>;
 }
@@ -66,12 +79,30 @@ export interface StdioConfig {
   readonly maxProcesses: number;
 }
 
-/** Limits of one tool in place of its upstream's; what is absent is the upstream's. */
+/** An upstream that fails is left alone for a while. */
+export interface BreakerConfig {
+  /** How many failures in a row open the breaker. */
+  readonly failures: number;
+  /** For how long it stays open, in milliseconds. */
+  readonly openMs: number;
+}
+
+/** What is different for one tool: limits in place of its upstream's (absent: the upstream's), and what may happen twice. */
 export interface ToolConfig {
   readonly timeoutMs?: number;
   readonly idleTimeoutMs?: number;
   readonly connectTimeoutMs?: number;
+  readonly retries?: number;
+  /** The operator's word in place of the tool's own `readOnlyHint` and `idempotentHint`. */
+  readonly readOnly?: boolean;
+  readonly idempotent?: boolean;
+  /** Whether idempotency keys count (`auto`), must be given (`required`), or mean nothing (`off`). Absent: `auto`. */
+  readonly idempotency?: IdempotencyMode;
+  /** For how long a key is remembered. Absent: a day. */
+  readonly idempotencyTtlSeconds?: number;
 }
+
+export type IdempotencyMode = 'auto' | 'required' | 'off';
 
 /** A named view over upstreams and their tools. */
 export interface ServerConfig {
@@ -188,6 +219,22 @@ function choice<const Values extends readonly string[]>(values: Values) {
   return z.enum(values, { error: values.map((value) => `"${value}"`).join(' or ') });
 }
 
+/** Waiting longer between attempts than this many take would outlast any call. */
+const MOST_RETRIES = 10;
+/** All slots are in one record. */
+const MOST_CONCURRENT = 100;
+const MOST_FAILURES = 1_000;
+/** A week. */
+const LONGEST_TTL_SECONDS = 604_800;
+/** The function ends after 900 s at the latest. */
+const LONGEST_HOLD_SECONDS = 840;
+
+export const DEFAULT_BREAKER: BreakerConfig = { failures: 5, openMs: 10_000 };
+
+const retries = wholeNumber(MOST_RETRIES, 'repetitions', 0);
+
+const trueOrFalse = z.boolean({ error: 'true or false' });
+
 const idleTimeoutMs = wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds').optional();
 const connectTimeoutMs = wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds').optional();
 
@@ -204,9 +251,37 @@ const tool = section(
       'Limit for reaching the upstream in one call of this tool, in milliseconds; at most the total limit of the call. ' +
         "Left out: the upstream's connectTimeoutMs.",
     ),
+    retries: retries
+      .optional()
+      .describe("How often a call of this tool is sent again at most, if it may be. Left out: the upstream's retries."),
+    readOnly: trueOrFalse
+      .optional()
+      .describe(
+        'Whether the tool changes nothing, so that it may be called again at any time. ' +
+          "Left out: what the tool's own readOnlyHint says.",
+      ),
+    idempotent: trueOrFalse
+      .optional()
+      .describe(
+        'Whether calling the tool twice with the same arguments does no more than calling it once. ' +
+          "Left out: what the tool's own idempotentHint says.",
+      ),
+    idempotency: choice(['auto', 'required', 'off'])
+      .optional()
+      .meta({
+        description:
+          'What idempotency keys of calls mean. "auto": a call with a key is executed once. "required": a call without ' +
+          'a key is refused. "off": keys mean nothing.',
+        default: 'auto',
+      }),
+    idempotencyTtlSeconds: wholeNumber(LONGEST_TTL_SECONDS, 'seconds').optional().meta({
+      description: 'For how long an idempotency key is remembered, and the outcome with it, in seconds.',
+      default: 86_400,
+    }),
   },
-  'an object with any of timeoutMs, idleTimeoutMs and connectTimeoutMs',
-).describe('Limits of one tool, in place of those of its upstream.');
+  'an object with any of timeoutMs, idleTimeoutMs, connectTimeoutMs, retries, readOnly, idempotent, idempotency and ' +
+    'idempotencyTtlSeconds',
+).describe('What is different for one tool: limits in place of those of its upstream, and what may happen twice.');
 
 /** Text that can be handed to a child process, where NUL would end it. */
 function processText(pattern: RegExp, what: string) {
@@ -340,10 +415,45 @@ export const upstream = section(
         'Whether a tool whose definition has changed is hidden and refused until an operator accepts it. The first ' +
           'definitions seen are trusted.',
       ),
-    tools: named(KEYS.toolName, tool, 'an object of tool names and their limits')
+    retries: retries
+      .default(2)
+      .describe(
+        'How often a call is sent again at most. Only calls that cannot have run, or that may run twice, are sent ' +
+          'again at all.',
+      ),
+    breaker: z
+      .union(
+        [
+          section(
+            {
+              failures: wholeNumber(MOST_FAILURES, 'failures')
+                .default(DEFAULT_BREAKER.failures)
+                .describe('How many failures in a row open the breaker.'),
+              openMs: wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds')
+                .default(DEFAULT_BREAKER.openMs)
+                .describe('For how long it stays open before one call is let through, in milliseconds.'),
+            },
+            'an object with any of failures and openMs',
+          ),
+          z.literal(false),
+        ],
+        { error: 'an object with any of failures and openMs, or false' },
+      )
+      .default(DEFAULT_BREAKER)
+      .describe(
+        'When the upstream is no longer called for a while, by any environment: after so many failures in a row of the ' +
+          'connection or with a status of 500 and above. false: it always is.',
+      ),
+    maxConcurrent: wholeNumber(MOST_CONCURRENT, 'calls')
+      .optional()
+      .describe(
+        'Most calls of this upstream at once, from all environments together; more wait a moment and are then refused. ' +
+          'Costs two requests to the table for each call. Left out: no limit.',
+      ),
+    tools: named(KEYS.toolName, tool, 'an object of tool names and what is different for them')
       .default({})
       .meta({
-        description: "Limits of single tools, by the upstream's own tool name (without the prefix).",
+        description: "What is different for single tools, by the upstream's own tool name (without the prefix).",
         examples: [{ slow_report: { timeoutMs: 120_000 } }],
       }),
   },
@@ -446,6 +556,26 @@ export const configFile = section(
       .describe(
         'Whether catalogs that callers share are refreshed, and the upstream sessions of expired client sessions ' +
           'closed, on a schedule.',
+      ),
+    listen: z
+      .union(
+        [
+          choice(['off', 'poll']),
+          section(
+            {
+              holdSeconds: wholeNumber(LONGEST_HOLD_SECONDS, 'seconds').describe(
+                'For how long the stream is held open, in seconds. It occupies an environment for as long.',
+              ),
+            },
+            'an object with holdSeconds',
+          ),
+        ],
+        { error: '"off", "poll" or an object with holdSeconds' },
+      )
+      .default('poll')
+      .describe(
+        'What a legacy client gets that asks for a stream beside its calls (GET). "off": nothing. "poll": what there ' +
+          'is to be told at the moment, and when to ask again. { "holdSeconds": N }: a stream that is held open.',
       ),
   },
   'an object with upstreams and servers',

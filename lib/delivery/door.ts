@@ -8,6 +8,8 @@ export type Door<S> =
   | { readonly kind: 'landing' }
   | { readonly kind: 'preflight' }
   | { readonly kind: 'terminate'; readonly server: S }
+  /** A legacy client asks for a stream beside its calls, or for the rest of one that broke. */
+  | { readonly kind: 'listen'; readonly server: S }
   | { readonly kind: 'message'; readonly server: S; readonly accept: Acceptance };
 
 /** The virtual server at `/mcp`. */
@@ -30,10 +32,14 @@ export function openDoor<S>(
       return succeed({ kind: 'preflight' });
     case 'DELETE':
       return succeed({ kind: 'terminate', server });
+    case 'GET':
+      return readAccept(request.headers['accept'])?.eventStream === true
+        ? succeed({ kind: 'listen', server })
+        : fail({ kind: 'not-acceptable' });
     case 'POST':
       return openForMessage(request, server, maxRequestBytes);
     default:
-      return fail({ kind: 'method-not-allowed', allow: 'POST, DELETE' });
+      return fail({ kind: 'method-not-allowed', allow: 'GET, POST, DELETE' });
   }
 }
 

@@ -154,6 +154,10 @@ export function outcomeOf(failure: Failure): Outcome {
     'site' in failure ||
     failure.kind === 'internal' ||
     failure.kind === 'store-unavailable' ||
-    failure.kind === 'era-lacking';
+    failure.kind === 'era-lacking' ||
+    failure.kind === 'outcome-unknown' ||
+    failure.kind === 'still-running' ||
+    failure.kind === 'result-not-kept' ||
+    failure.kind === 'stream-lost';
   return isOwnOrUpstream ? 'error' : 'refused';
 }

@@ -56,6 +56,8 @@ const NEVER_RAN: ReadonlySet<CallEnd['kind']> = new Set([
   'upstream-connect-timeout',
   'upstream-throttled',
   'upstream-session-lost',
+  'upstream-busy',
+  'breaker-open',
 ]);
 
 /** False only when the upstream cannot have run the call. */

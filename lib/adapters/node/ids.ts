@@ -24,4 +24,5 @@ function random(): string {
 export const cryptoIds: Ids = {
   random,
   digest: (text) => hash('sha256', text, 'base64url'),
+  fraction: () => Math.random(),
 };
