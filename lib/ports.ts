@@ -22,6 +22,8 @@ export interface Clock {
   now(): number;
   /** A clock that never steps back, milliseconds with a fraction; only differences mean anything. */
   elapsed(): number;
+  /** The moment that an HTTP date names (RFC 9110, section 5.6.7), milliseconds since the epoch; NaN for anything else. */
+  readDate(text: string): number;
   /** Calls back once after `ms`, unless the returned function is called first. */
   schedule(ms: number, callback: () => void): () => void;
 }
