@@ -13,7 +13,7 @@ import type { JsonObject } from '../protocol/message.ts';
 import type { Envelope } from '../protocol/modern/envelope.ts';
 import { isImplementation } from '../protocol/translation/request.ts';
 import { upstreamKey } from '../upstream/eras.ts';
-import { attachedSession, type SessionKeeper } from '../upstream/legacy.ts';
+import { attachedSession, UNKEPT, type SessionKeeper } from '../upstream/legacy.ts';
 import { closeLater } from './connection-tools.ts';
 import type { LegacyScope, Scope } from './errand.ts';
 import { retire } from './retired-sessions.ts';
@@ -124,9 +124,7 @@ export function freshKeeper({ logLevel, ...client }: SessionlessClient): Session
     identity: { ...client, protocolVersion: LATEST_LEGACY },
     current: async () => undefined,
     attach: async () => ({ kind: 'attached' }),
-    doubt: () => {},
-    trust: () => {},
-    retire: () => {},
+    ...UNKEPT,
     logLevel,
     latestLogLevel: async () => logLevel,
     levelOfCall: undefined,

@@ -82,7 +82,7 @@ async function stateOf(upstream: string, { store, cache, clock }: BreakerTools):
   const known = cache.get(upstream);
   const now = clock.now();
   if (known !== undefined && now < (known.state?.openUntil ?? known.readAt + BELIEVED_MS)) return known.state;
-  const state = await store.read(upstream);
+  const state = await store.read(upstream, now);
   cache.set(upstream, { state, readAt: now });
   return state;
 }
@@ -95,7 +95,7 @@ async function settleClosed(
 ): Promise<void> {
   const now = clock.now();
   if (health === 'failed') {
-    const state = await store.countFailure(upstream, failures, now + openMs, now + FORGOTTEN_AFTER_MS);
+    const state = await store.countFailure(upstream, failures, now + openMs, now + FORGOTTEN_AFTER_MS, now);
     cache.set(upstream, { state, readAt: now });
     return;
   }

@@ -48,6 +48,13 @@ export interface SessionKeeper {
   readonly canAsk: boolean;
 }
 
+/** Of a session that nobody keeps: nothing is remembered of it. */
+export const UNKEPT: Pick<SessionKeeper, 'doubt' | 'trust' | 'retire'> = {
+  doubt: () => {},
+  trust: () => {},
+  retire: () => {},
+};
+
 export type Attachment =
   | { readonly kind: 'attached' }
   /** Somebody else's session is in place, and the caller's own is to be closed. */
