@@ -555,6 +555,8 @@ export type Notice =
     }
   /** A name, with its prefix, is longer than some clients take. */
   | { readonly kind: 'name-too-long'; readonly server: string; readonly upstream: string; readonly name: string }
+  /** An upstream has failed so often in a row that it is left alone; and it has served again. */
+  | { readonly kind: 'breaker-opened' | 'breaker-closed'; readonly upstream: string }
   /** A pinned tool changed: it is hidden and refused until an operator accepts it. */
   | { readonly kind: 'tool-held'; readonly upstream: string; readonly tool: string };
 

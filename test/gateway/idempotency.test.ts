@@ -85,6 +85,16 @@ describe.each(LEGS)('$name', (leg) => {
       expect(executions()).toBe(1);
     });
 
+    test('gets one execution for many calls at once, and the same answer to all of them', async () => {
+      const { pay, executions, upstream } = await open(leg, pair, { environments: 4 });
+      upstream.onCall(({ answer }) => answer({ content: [], number: executions() }));
+      const calls = Array.from({ length: 12 }, (_, call) => pay({ amount: 1 }, { through: call % 4 }));
+      const answers = await Promise.all(calls);
+      expect(answers.map(({ result }): unknown => result?.number)).toEqual(Array.from({ length: 12 }, () => 1));
+      expect(answers.filter(({ result }) => result._meta?.[REPLAYED] === true)).toHaveLength(11);
+      expect(executions()).toBe(1);
+    });
+
     test('is told of an unknown outcome, and the call is not executed again', async () => {
       const { pay, executions, upstream } = await open(leg, pair);
       upstream.onCall(reset);
