@@ -1,10 +1,13 @@
 /** Upstreams that fail again and again are left alone, and those with a limit get no more calls than that. */
 import { describe, expect, test } from 'vitest';
 import { LEGS, type Harness } from '../support/gateway-harness.ts';
-import { createManualClock } from '../support/manual-clock.ts';
+import { createManualClock, passingTime } from '../support/manual-clock.ts';
 import { turn } from '../support/turn.ts';
 import { openScripted } from './fixtures.ts';
 import type { Incoming } from './scripted-upstream.ts';
+
+/** JSON as tests look into it. */
+type AnyJson = any;
 
 const ERAS = [
   ['modern', '2026-07-28'],
@@ -24,7 +27,7 @@ describe.each(LEGS)('$name', (leg) => {
       const peer = await gateway.client.connect(revision);
       const sent = (): number => server.of('tools/call').length;
       /** Through every environment in turn, each of which has forgotten by then that it believed the breaker closed. */
-      const call = async (through: number) => {
+      const call = async (through: number): Promise<AnyJson> => {
         const answer = await peer.through(gateway.environments[through % 3]!).call('up__pay');
         await gateway.settled();
         clock.advance(1001);
@@ -114,11 +117,8 @@ describe.each(LEGS)('$name', (leg) => {
       const first = await openCall(gateway, revision, 0);
       const second = await openCall(gateway, revision, 1);
       while (running.length < 2) await turn();
-      let over = false;
       const third = await openCall(gateway, revision, 2);
-      const refused = third.done.finally(() => (over = true));
-      for (; !over; clock.advance(100)) await turn();
-      const { error } = await refused;
+      const { error } = await passingTime(clock, 100, third.done);
       expect(error).toMatchObject({ code: 1015, data: { upstream: 'up', mayHaveRun: false } });
       expect(error.data.retryAfterMs).toBeGreaterThan(0);
       for (const { answer } of running) answer({ content: [] });
@@ -139,10 +139,7 @@ describe.each(LEGS)('$name', (leg) => {
       server.onCall((incoming) => incoming.answer({ content: [] }));
       answer({ content: [] });
       expect((await first.done).result).toBeDefined();
-      let over = false;
-      const waited = second.done.finally(() => (over = true));
-      for (; !over; clock.advance(50)) await turn();
-      expect((await waited).result).toBeDefined();
+      expect((await passingTime(clock, 50, second.done)).result).toBeDefined();
     });
   });
 });

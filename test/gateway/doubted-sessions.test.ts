@@ -1,7 +1,7 @@
 /** Upstream sessions in which a call has failed: they prove themselves before they are used again. */
 import { describe, expect, test } from 'vitest';
 import { LEGS } from '../support/gateway-harness.ts';
-import { createManualClock } from '../support/manual-clock.ts';
+import { createManualClock, passingTime } from '../support/manual-clock.ts';
 import { turn } from '../support/turn.ts';
 import { openFaulty, openScripted } from './fixtures.ts';
 import type { Incoming } from './scripted-upstream.ts';
@@ -70,11 +70,9 @@ describe.each(LEGS)('$name', (leg) => {
       for (let turns = 0; turns < 100; turns += 1) await turn();
       upstream.on('ping', () => {});
       upstream.asUsual('tools/call');
-      let over = false;
-      const next = peer.call('up__ok').finally(() => (over = true));
+      const next = peer.call('up__ok');
       await upstream.receive(({ message }) => message?.method === 'ping');
-      for (; !over; clock.advance(100)) await turn();
-      expect((await next).result).toBeDefined();
+      expect((await passingTime(clock, 100, next)).result).toBeDefined();
       // The one that failed has not touched the other.
       held.answer({ content: [], late: true });
       expect((await slow).result.late).toBe(true);

@@ -3,8 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { StoreError, type IdempotencyStore, type Stores } from '../../lib/ports.ts';
 import { LEGS, type Harness, type Leg, type Peer } from '../support/gateway-harness.ts';
-import { createManualClock } from '../support/manual-clock.ts';
-import { turn } from '../support/turn.ts';
+import { createManualClock, passingTime } from '../support/manual-clock.ts';
 import { openScripted } from './fixtures.ts';
 import type { Incoming, ScriptedUpstream } from './scripted-upstream.ts';
 
@@ -163,7 +162,8 @@ describe.each(LEGS)('$name', (leg) => {
       const second = stream(1, 'p2');
       answer({ content: [] });
       const [heard, unheard] = await Promise.all([first, second]);
-      const progressOf = (messages: readonly AnyJson[]) => messages.filter(({ method }) => method !== undefined);
+      const progressOf = (messages: readonly AnyJson[]): unknown[] =>
+        messages.filter(({ method }) => method !== undefined);
       expect(progressOf(heard.messages)).toMatchObject([{ params: { progressToken: 'p1', progress: 1 } }]);
       expect(progressOf(unheard.messages)).toEqual([]);
       expect(executions()).toBe(1);
@@ -215,7 +215,7 @@ describe.each(LEGS)('$name', (leg) => {
       ];
       for (const [more, options] of bad) {
         const { messages } = await peer.request('tools/call', { name: 'up__pay', arguments: {}, ...more }, options);
-        expect(messages.at(-1).error.code, JSON.stringify([more, options])).toBe(-32602);
+        expect([more, options, messages.at(-1).error.code]).toEqual([more, options, -32602]);
       }
       expect(executions()).toBe(0);
     });
@@ -313,7 +313,7 @@ describe.each(LEGS)('$name', (leg) => {
     );
     const headers = { 'idempotency-key': randomUUID() };
     const capabilities = { elicitation: { form: {} } };
-    const step = async (more: object = {}) => {
+    const step = async (more: object = {}): Promise<AnyJson> => {
       const params = { name: 'up__pay', arguments: { a: 1 }, ...more };
       return (await peer.request('tools/call', params, { headers, capabilities })).messages.at(-1).result;
     };
@@ -339,11 +339,12 @@ describe.each(LEGS)('$name', (leg) => {
     expect((await pay({}, { through: 0 })).result).toBeDefined();
     expect(gateway.takeDefects()).toHaveLength(1);
     await claims.next();
-    let ended = false;
-    const waiting = pay({}, { through: 1 }).finally(() => (ended = true));
+    const waiting = pay({}, { through: 1 });
     await claims.next();
-    for (; !ended; clock.advance(500)) await turn();
-    expect((await waiting).error).toMatchObject({ code: 1025, data: { mayHaveRun: true, retryAfterMs: 1000 } });
+    expect((await passingTime(clock, 500, waiting)).error).toMatchObject({
+      code: 1025,
+      data: { mayHaveRun: true, retryAfterMs: 1000 },
+    });
     clock.advance(5000);
     expect((await pay({}, { through: 0 })).error).toMatchObject({ code: 1024, data: { mayHaveRun: true } });
     expect(executions()).toBe(1);

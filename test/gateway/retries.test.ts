@@ -1,7 +1,7 @@
 /** Calls that are sent again, and calls that are not. */
 import { describe, expect, test } from 'vitest';
 import { LEGS, type Leg } from '../support/gateway-harness.ts';
-import { createManualClock } from '../support/manual-clock.ts';
+import { createManualClock, passingTime } from '../support/manual-clock.ts';
 import { turn } from '../support/turn.ts';
 import { openScripted } from './fixtures.ts';
 import type { Incoming } from './scripted-upstream.ts';
@@ -115,11 +115,9 @@ describe.each(LEGS)('$name', (leg) => {
       const { gateway, sent } = await open(leg, era, status(429, { 'retry-after': '7' }), 1, { clock });
       const peer = await gateway.client.connect(revision);
       const before = clock.now();
-      let over = false;
-      const call = peer.call('up__pay').finally(() => (over = true));
+      const call = peer.call('up__pay');
       while (sent() === 0) await turn();
-      for (; !over; clock.advance(100)) await turn();
-      expect((await call).result.served).toBe(true);
+      expect((await passingTime(clock, 100, call)).result.served).toBe(true);
       expect(clock.now() - before).toBeGreaterThanOrEqual(7000);
     });
 
