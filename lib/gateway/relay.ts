@@ -12,6 +12,7 @@ import { saysToolIsUnknown } from '../protocol/unknown-tool.ts';
 import type { ModernSelf } from '../protocol/translation/request.ts';
 import { noteUnknownTool } from './catalogs.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
+import { allowHandOver, handOverOf } from './continuation.ts';
 import { endingOfFailure, endingOfResponse, failureOf, unexpectedFailure } from './ending.ts';
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
@@ -24,7 +25,7 @@ import type { Visit } from './visit.ts';
 
 type RelayEvent = CallEvent | CallFailure;
 
-/** Relays the call. Exactly one ending comes last; nothing is thrown. */
+/** Relays the call. Exactly one ending comes last, unless the call is handed over; nothing is thrown. */
 export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
   const errand: Errand = { ...given, upstream: underToolLimits(given) };
   const { visit, call, upstream } = errand;
@@ -32,11 +33,12 @@ export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
   const stopWatching = watchClient(errand, deadline);
   const progressToken = progressTokenText(call.request);
   const logLevel = wantedLogLevel(errand.scope);
+  allowHandOver(errand);
   try {
     for await (const event of guardedEvents(errand, deadline)) {
       if (event.kind === 'opened') continue;
       if (event.kind !== 'interim') {
-        yield endingOf(event, errand);
+        yield handOverOf(event, errand) ?? endingOf(event, errand);
         return;
       }
       const { message } = event;

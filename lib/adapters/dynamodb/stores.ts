@@ -5,6 +5,7 @@ import { createClientSessionStore } from './client-sessions.ts';
 import { createMailboxStore } from './mailbox.ts';
 import { createPinStore } from './pins.ts';
 import { openRecords } from './records.ts';
+import { createStreamStore } from './streams.ts';
 import { createUpstreamEraStore } from './upstream-eras.ts';
 import { createUpstreamSessionStore } from './upstream-sessions.ts';
 
@@ -25,6 +26,7 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
       upstreamSessions: createUpstreamSessionStore(records),
       catalog: createCatalogStore(records),
       pins: createPinStore(records),
+      streams: createStreamStore(records),
     };
   };
 }

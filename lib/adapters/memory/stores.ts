@@ -12,6 +12,7 @@ import { clientSessionsIn } from './client-sessions.ts';
 import { mailboxIn } from './mailbox.ts';
 import { pinsIn } from './pins.ts';
 import { countingOn } from './request.ts';
+import { streamsIn, type StreamsState } from './streams.ts';
 import { upstreamErasIn } from './upstream-eras.ts';
 import { upstreamSessionsIn } from './upstream-sessions.ts';
 
@@ -27,6 +28,7 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
   const sharedSessions = new Map<string, SharedUpstreamSession>();
   const catalog: CatalogState = { lists: new Map(), changes: new Map() };
   const pins = new Map<string, PinRecord>();
+  const streams: StreamsState = { heads: new Map(), batches: new Map() };
   return (tally) => {
     const request = countingOn(tally);
     return {
@@ -36,6 +38,7 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
       upstreamSessions: upstreamSessionsIn(sharedSessions, request),
       catalog: catalogIn(catalog, request),
       pins: pinsIn(pins, request),
+      streams: streamsIn(streams, request),
     };
   };
 }
