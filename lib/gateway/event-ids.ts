@@ -23,6 +23,6 @@ export function readEventId(id: string): EventPosition | undefined {
   return { stream, number: place === 'end' ? undefined : Number(place) };
 }
 
-export function streamKey(ids: Ids, session: ClientSession, stream: string): string {
+export function streamKey(ids: Ids, session: Pick<ClientSession, 'key'>, stream: string): string {
   return ids.digest(JSON.stringify([session.key, stream]));
 }

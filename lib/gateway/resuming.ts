@@ -42,6 +42,7 @@ interface Resumption {
   readonly scope: LegacyScope;
   readonly key: string;
   readonly stream: string;
+  readonly lastEventId: string;
   readonly reading: StreamReading;
 }
 
@@ -56,7 +57,7 @@ export async function resumeStream(visit: Visit, scope: LegacyScope, lastEventId
   if (asked?.number === undefined) return fail({ kind: 'stream-unknown' });
   const { stream, number } = asked;
   const reading = new StreamReading(number);
-  const resumption = { visit, scope, key: streamKey(ids, scope.session, stream), stream, reading };
+  const resumption = { visit, scope, key: streamKey(ids, scope.session, stream), stream, lastEventId, reading };
   const until = clock.elapsed() + PATIENCE_MS;
   for (;;) {
     const kept = await read(resumption);
@@ -95,10 +96,9 @@ async function* recorded(resumption: Resumption): AsyncGenerator<string, void> {
 }
 
 async function* follow(resumption: Resumption): AsyncGenerator<string, LegacyEnding> {
-  const { visit, scope, reading, stream } = resumption;
+  const { visit, scope, reading, stream, lastEventId } = resumption;
   const { clock } = visit.ports;
-  const here = (): string => eventIdOf({ stream, number: reading.last });
-  if (expectsPriming(scope.session.protocolVersion)) yield ssePosition(here());
+  if (expectsPriming(scope.session.protocolVersion)) yield ssePosition(lastEventId);
   let spokeAt = clock.elapsed();
   let pauseMs = SHORTEST_PAUSE_MS;
   try {
@@ -132,7 +132,7 @@ async function* follow(resumption: Resumption): AsyncGenerator<string, LegacyEnd
     // The client may well find another moment at which the store answers.
     unexpectedFailure(visit, error);
   }
-  yield sseReturn(here(), RETURN_MS);
+  yield sseReturn(eventIdOf({ stream, number: reading.last }), RETURN_MS);
   return RESUMED;
 }
 
