@@ -40,7 +40,8 @@ export async function* relayToOwner(
     const errand = { visit, scope, call, upstream, targetName: uri, tally: newTally(tally.cost) };
     for await (const reply of relay(errand)) {
       Object.assign(tally, errand.tally);
-      if (reply.kind === 'interim') {
+      // Only the calls of tools are handed over.
+      if (reply.kind !== 'final') {
         yield reply;
       } else if (UNKNOWN_RESOURCE.has(reply.errorKind)) {
         // Its lists said otherwise: they are old.

@@ -100,9 +100,27 @@ export async function postAndRead<Accepted extends { readonly kind: string }>(
   tools: ConnectionTools,
   read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
 ): Promise<Accepted | NotAccepted> {
+  return await sendAndRead(link, toHttpRequest(link, 'POST', body, headers, tools.limits.signal), tools, read);
+}
+
+/** Asks for the rest of a stream; `headers` name its session and the last event that was read. */
+export async function resume(
+  link: UpstreamLink,
+  headers: Readonly<Record<string, string>>,
+  tools: ConnectionTools,
+): Promise<PostOutcome> {
+  const accepting = { ...headers, accept: SSE_CONTENT_TYPE };
+  return await sendAndRead(link, toHttpRequest(link, 'GET', '', accepting, tools.limits.signal), tools, readAccepted);
+}
+
+async function sendAndRead<Accepted extends { readonly kind: string }>(
+  link: UpstreamLink,
+  request: UpstreamHttpRequest,
+  tools: ConnectionTools,
+  read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
+): Promise<Accepted | NotAccepted> {
   const { tally, clock } = tools;
   tally.cost.requests += 1;
-  const request = toHttpRequest(link, 'POST', body, headers, tools.limits.signal);
   const sending = tools.tracer.stage(`upstream ${link.name}`, () => tools.transport.send(request));
   const response = await waitFor(tally.cost, clock, sending);
   if (response.kind === 'failure') {

@@ -61,7 +61,15 @@ export async function send(method: string, url: string, body: string, headers: H
 
 /** Posts, and reads the response as an SSE stream while it arrives. */
 export async function postStream(url: string, body: unknown, headers: Headers = {}): Promise<WireStream> {
-  const incoming = await open('POST', url, toText(body), { ...ACCEPT_BOTH, ...headers });
+  return toStream(await open('POST', url, toText(body), { ...ACCEPT_BOTH, ...headers }));
+}
+
+/** The server's own stream, or the rest of an earlier one. */
+export async function getStream(url: string, headers: Headers = {}): Promise<WireStream> {
+  return toStream(await open('GET', url, '', { accept: 'text/event-stream', ...headers }));
+}
+
+function toStream(incoming: IncomingMessage): WireStream {
   return {
     status: incoming.statusCode ?? 0,
     headers: incoming.headers,

@@ -8,6 +8,7 @@ import { createMailboxStore } from './mailbox.ts';
 import { createPinStore } from './pins.ts';
 import { openRecords } from './records.ts';
 import { createSlotStore } from './slots.ts';
+import { createStreamStore } from './streams.ts';
 import { createUpstreamEraStore } from './upstream-eras.ts';
 import { createUpstreamSessionStore } from './upstream-sessions.ts';
 
@@ -31,6 +32,7 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
       idempotency: createIdempotencyStore(records),
       breakers: createBreakerStore(records),
       slots: createSlotStore(records),
+      streams: createStreamStore(records),
     };
   };
 }

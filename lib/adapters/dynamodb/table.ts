@@ -146,6 +146,30 @@ export function pinsPartition(upstream: string): string {
   return `pins#${upstream}`;
 }
 
+/** A stream of events and everything that is kept of it. */
+export function streamPartition(key: string): string {
+  return `stream#${key}`;
+}
+
+export function streamHeadKey(key: string): RecordKey {
+  return recordKey(streamPartition(key), STREAM_HEAD);
+}
+
+/** After the sort keys of all batches, and before those of the parts of their texts. */
+export const STREAM_HEAD = 'head';
+
+export function streamBatchKey(key: string, last: number): RecordKey {
+  return recordKey(streamPartition(key), streamBatchSort(last));
+}
+
+/** In the order of the events. */
+export function streamBatchSort(last: number): string {
+  return `${STREAM_BATCHES}${String(last).padStart(9, '0')}`;
+}
+
+/** All sort keys of batches begin with this, and no others. */
+export const STREAM_BATCHES = 'events#';
+
 /** One part of a text, counted from 0. */
 export function partKey(partition: string, version: string, part: number): RecordKey {
   return recordKey(partition, `part#${String(part).padStart(3, '0')}#${version}`);
@@ -227,9 +251,12 @@ export const NAMES = {
   '#deadlineAt': 'deadlineAt',
   '#doubted': 'doubted',
   '#failures': 'failures',
+  '#continuation': 'continuation',
   '#fetchedAt': 'fetchedAt',
   '#freshUntil': 'freshUntil',
   '#generation': 'generation',
+  '#heldUntil': 'heldUntil',
+  '#holder': 'holder',
   '#lastSeenAt': 'lastSeenAt',
   '#learnedAt': 'learnedAt',
   '#leases': 'leases',
@@ -251,6 +278,8 @@ export const NAMES = {
 /** Which records of a partition a query is for. */
 export const KEY_CONDITIONS = {
   sortKeyBegins: '#pk = :pk AND begins_with(#sk, :begin)',
+  /** Both ends are included. */
+  sortKeyBetween: '#pk = :pk AND #sk BETWEEN :from AND :to',
   /** In the index; both ends are included. */
   expiresBetween: '#expiryOf = :kind AND #expiresAt BETWEEN :from AND :to',
 } as const;
@@ -363,4 +392,9 @@ export const CONDITIONS = {
 
   /** Release against expiry: a lease that others have removed is not missed. */
   slotIsOwn: 'attribute_exists(#leases.#lease)',
+  /** Hand-over against hand-over: only who holds a stream leaves it to others. */
+  holdsStream: '#holder = :holder',
+
+  /** Take-over against take-over: of several that find a stream left to them, the first one goes on with it. */
+  streamIsLeft: '#holder = :from AND attribute_exists(#continuation)',
 } as const;

@@ -15,6 +15,7 @@ import { mailboxIn } from './mailbox.ts';
 import { pinsIn } from './pins.ts';
 import { countingOn } from './request.ts';
 import { type Leases, slotsIn } from './slots.ts';
+import { streamsIn, type StreamsState } from './streams.ts';
 import { upstreamErasIn } from './upstream-eras.ts';
 import { upstreamSessionsIn } from './upstream-sessions.ts';
 
@@ -33,6 +34,7 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
   const calls = new Map<string, KeptCall>();
   const breakers = new Map<string, KeptBreaker>();
   const slots = new Map<string, Leases>();
+  const streams: StreamsState = { heads: new Map(), batches: new Map() };
   return (tally) => {
     const request = countingOn(tally);
     return {
@@ -45,6 +47,7 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
       idempotency: idempotencyIn(calls, request),
       breakers: breakersIn(breakers, request),
       slots: slotsIn(slots, request),
+      streams: streamsIn(streams, request),
     };
   };
 }
