@@ -6,7 +6,6 @@ import { callToLegacy, callToModern, progressTokenText } from '../protocol/call.
 import type { ClientSession } from '../ports.ts';
 import { interimToClient } from '../protocol/interim.ts';
 import { parseJson } from '../protocol/message.ts';
-import { listsChangedBy } from '../protocol/methods.ts';
 import { NAMED_BY } from '../protocol/modern/envelope.ts';
 import { saysToolIsUnknown } from '../protocol/unknown-tool.ts';
 import type { ModernSelf } from '../protocol/translation/request.ts';
@@ -15,8 +14,8 @@ import { connectionTools, eraTools } from './connection-tools.ts';
 import { endingOfFailure, endingOfResponse, failureOf, unexpectedFailure } from './ending.ts';
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
-import { noteChange } from './keeping.ts';
 import { withMirroredParams } from './mirrored-params.ts';
+import { noteAnnouncement } from './news.ts';
 import { holdOf } from './pinning.ts';
 import { callUpstream, type CallEvent, type CallFailure, type Line, type UpstreamRequest } from './upstream-call.ts';
 import { keeperFor } from './upstream-sessions.ts';
@@ -40,7 +39,7 @@ export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
         return;
       }
       const { message } = event;
-      noteChange(visit, upstream, message.kind === 'notification' ? listsChangedBy(message.method) : []);
+      noteAnnouncement(visit, errand.scope, upstream, message);
       const text = interimToClient(message, {
         era: call.era,
         upstreamEra: event.era,

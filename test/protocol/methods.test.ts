@@ -25,8 +25,8 @@ const REQUESTS = {
     ...SHARED,
     initialize: ['answer', undefined, undefined, false],
     ping: ['answer', undefined, undefined, false],
-    'resources/subscribe': ['one', 'resource', undefined, false],
-    'resources/unsubscribe': ['one', 'resource', undefined, false],
+    'resources/subscribe': ['subscribe', 'resource', undefined, false],
+    'resources/unsubscribe': ['subscribe', 'resource', undefined, false],
     'logging/setLevel': ['all', undefined, undefined, false],
   },
 } as const;

@@ -3,7 +3,7 @@ import { getAll } from './batch.ts';
 import type { DynamoClient } from './client.ts';
 import { counted } from './counted.ts';
 import { attributesOf, type Expression } from './expression.ts';
-import { GarbledRecord, type Item } from './item.ts';
+import { GarbledRecord, type Item, numberValue, readNumber } from './item.ts';
 import { PARTITION_KEY, type RecordKey, SORT_KEY } from './table.ts';
 
 export type { Expression } from './expression.ts';
@@ -22,6 +22,8 @@ export interface Records {
   query(question: Question): Promise<readonly Item[]>;
   put(item: Item & RecordKey, condition?: Expression): Promise<Written>;
   update(key: RecordKey, update: Expression, condition?: Expression): Promise<Written>;
+  /** Adds 1 to a number that is 0 while it is absent; the number after it. */
+  increment(key: RecordKey, attribute: string): Promise<number>;
   /** The record that was removed; undefined for everyone but the one who removed it, and if the condition refused. */
   remove(key: RecordKey, condition?: Expression): Promise<Item | undefined>;
 }
@@ -118,6 +120,17 @@ export function openRecords(client: () => Promise<DynamoClient>, tableName: stri
           ...attributesOf(update, condition),
         }),
       ),
+    increment: async (key, attribute) => {
+      const dynamo = await client();
+      const update: Expression = {
+        text: 'ADD #attribute :one',
+        names: { '#attribute': attribute },
+        values: { ':one': numberValue(1) },
+      };
+      const input = { ...table, Key: key, UpdateExpression: update.text, ...attributesOf(update) };
+      const { Attributes = {} } = await counted(tally, dynamo.updateItem({ ...input, ReturnValues: 'UPDATED_NEW' }));
+      return readNumber(Attributes, attribute);
+    },
     remove: async (key, condition) => {
       const dynamo = await client();
       const input = { ...table, Key: key, ...conditional(condition), ...attributesOf(condition) };

@@ -2,6 +2,7 @@ import type { Stores, StoreTally } from '../../ports.ts';
 import type { DynamoClient } from './client.ts';
 import { createCatalogStore } from './catalog.ts';
 import { createClientSessionStore } from './client-sessions.ts';
+import { createListeningStore } from './listening.ts';
 import { createMailboxStore } from './mailbox.ts';
 import { createPinStore } from './pins.ts';
 import { openRecords } from './records.ts';
@@ -25,6 +26,7 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
       upstreamSessions: createUpstreamSessionStore(records),
       catalog: createCatalogStore(records),
       pins: createPinStore(records),
+      listening: createListeningStore(records),
     };
   };
 }

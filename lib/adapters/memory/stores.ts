@@ -9,6 +9,7 @@ import type {
 } from '../../ports.ts';
 import { catalogIn, type CatalogState } from './catalog.ts';
 import { clientSessionsIn } from './client-sessions.ts';
+import { listeningIn, type KeptListening } from './listening.ts';
 import { mailboxIn } from './mailbox.ts';
 import { pinsIn } from './pins.ts';
 import { countingOn } from './request.ts';
@@ -26,6 +27,7 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
   const eras = new Map<string, UpstreamEras>();
   const sharedSessions = new Map<string, SharedUpstreamSession>();
   const catalog: CatalogState = { lists: new Map(), changes: new Map() };
+  const listening = new Map<string, KeptListening>();
   const pins = new Map<string, PinRecord>();
   return (tally) => {
     const request = countingOn(tally);
@@ -36,6 +38,7 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
       upstreamSessions: upstreamSessionsIn(sharedSessions, request),
       catalog: catalogIn(catalog, request),
       pins: pinsIn(pins, request),
+      listening: listeningIn(listening, request),
     };
   };
 }
