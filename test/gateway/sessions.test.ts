@@ -83,7 +83,11 @@ describe.each(LEGS)('$name', (leg) => {
       const peer = await gateway.client.connect('2025-11-25', { capabilities });
       expect(peer.initialized).toEqual({
         protocolVersion: '2025-11-25',
-        capabilities: { tools: {}, resources: {}, logging: {} },
+        capabilities: {
+          tools: { listChanged: true },
+          resources: { subscribe: true, listChanged: true },
+          logging: {},
+        },
         serverInfo: { name: 'sluice', title: 'Sluice', version: expect.any(String) },
         instructions: 'Be kind.',
       });
@@ -429,12 +433,12 @@ describe.each(LEGS)('$name', (leg) => {
       },
     );
 
-    test.each(['GET', 'PUT', 'PATCH', 'HEAD'])('%s is 405', async (method) => {
+    test.each(['PUT', 'PATCH', 'HEAD'])('%s is 405', async (method) => {
       const { gateway } = await openFaulty('legacy', { leg });
       const peer = await gateway.client.connect('2025-11-25');
       const answer = await gateway.client.send(method, '/mcp', '', { ...peer.headers, accept: 'text/event-stream' });
       expect(answer.status).toBe(405);
-      expect(answer.headers['allow']).toBe('POST, DELETE');
+      expect(answer.headers['allow']).toBe('GET, POST, DELETE');
     });
   });
 

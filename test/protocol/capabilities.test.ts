@@ -1,7 +1,6 @@
-import { describe, expect, test } from 'vitest';
 import {
   announcedClientCapabilities,
-  carriedServerCapabilities,
+  announcedServerCapabilities,
   ASSUMED_SERVER_CAPABILITIES,
   carriedServerCapabilities,
 } from '../../lib/protocol/capabilities.ts';

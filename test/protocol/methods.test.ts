@@ -20,7 +20,11 @@ const SHARED = {
 } as const;
 
 const REQUESTS = {
-  modern: { ...SHARED, 'server/discover': ['answer', undefined, undefined, true] },
+  modern: {
+    ...SHARED,
+    'server/discover': ['answer', undefined, undefined, true],
+    'subscriptions/listen': ['listen', undefined, undefined, false],
+  },
   legacy: {
     ...SHARED,
     initialize: ['answer', undefined, undefined, false],
@@ -47,7 +51,6 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
     'tasks/list',
     'tasks/result',
     'tasks/cancel',
-    'subscriptions/listen',
     'sampling/createMessage',
     'elicitation/create',
     'roots/list',
