@@ -23,6 +23,9 @@ import type { Work } from './work.ts';
 const PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
 
+/** More resources than these cannot change at an upstream between two looks. */
+const MAX_UPDATED = 1000;
+
 /** What to listen for at an upstream, and in which session. */
 export interface Ear {
   readonly upstream: ServerUpstream;
@@ -40,6 +43,12 @@ export interface HearingSession {
   readonly close: () => void;
 }
 
+/** A resource has changed, says an upstream. */
+export interface HeardUpdate {
+  readonly upstream: string;
+  readonly uri: string;
+}
+
 /** How an attempt to listen went. */
 type Heard = 'unserved' | 'lost' | 'over';
 
@@ -48,6 +57,8 @@ interface Stream {
   readonly key: string;
   readonly deadline: Deadline;
   readonly tally: UpstreamTally;
+  /** Goes on until this one is open: what is said meanwhile is heard twice rather than not at all. */
+  replaces: Stream | undefined;
 }
 
 export class Hearing {
@@ -55,7 +66,8 @@ export class Hearing {
   readonly #untilMs: number;
   /** By upstream. */
   readonly #streams = new Map<string, Stream>();
-  readonly #updated = new Set<string>();
+  /** URIs of resources, by upstream. */
+  readonly #updated = new Map<string, Set<string>>();
   readonly #opening = new Set<Stream>();
   /** Their upstreams have nothing of the kind. */
   readonly #unserved = new Set<Stream>();
@@ -105,12 +117,10 @@ export class Hearing {
       idleMs: undefined,
       endsAt: this.#work.invocation.endsAt,
     });
-    const stream: Stream = { key, deadline, tally: newTally() };
+    const stream: Stream = { key, deadline, tally: newTally(), replaces: before };
     this.#streams.set(upstream.name, stream);
     this.#opening.add(stream);
     this.#work.defer(() => this.#hear(ear, stream));
-    // After its successor has begun: what is said meanwhile is heard twice rather than not at all.
-    if (before !== undefined) this.#stop(before);
   }
 
   /** Does not listen there any more. */
@@ -121,9 +131,9 @@ export class Hearing {
     this.#stop(stream);
   }
 
-  /** The resources that have changed since this was last asked. */
-  takeUpdates(): readonly string[] {
-    const taken = [...this.#updated];
+  /** The resources that have changed since this was last asked, by the word of each upstream, whoever wants to know. */
+  takeUpdates(): readonly HeardUpdate[] {
+    const taken = [...this.#updated].flatMap(([upstream, uris]) => [...uris].map((uri) => ({ upstream, uri })));
     this.#updated.clear();
     return taken;
   }
@@ -150,7 +160,10 @@ export class Hearing {
     this.#streams.clear();
   }
 
-  #stop({ deadline, tally }: Stream): void {
+  #stop(stream: Stream): void {
+    const { deadline, tally, replaces } = stream;
+    if (replaces !== undefined) this.#stop(replaces);
+    stream.replaces = undefined;
     this.#requests += tally.cost.requests;
     deadline.cancel();
     deadline.stop();
@@ -162,6 +175,9 @@ export class Hearing {
   }
 
   #opened(stream: Stream): void {
+    const { replaces } = stream;
+    stream.replaces = undefined;
+    if (replaces !== undefined) this.#stop(replaces);
     if (this.#opening.delete(stream)) this.#wake();
   }
 
@@ -207,9 +223,13 @@ export class Hearing {
     if (lists.length > 0) this.#hasHeard = true;
     noteChange(this.#work, upstream, lists, () => this.#wake());
     const uri = updatedBy(message);
-    if (uri === undefined || !filter.uris.includes(uri)) return;
+    if (uri === undefined) return;
+    const updated = this.#updated.get(upstream.name) ?? new Set();
+    this.#updated.set(upstream.name, updated);
+    if (updated.size < MAX_UPDATED) updated.add(uri);
+    // A client may have subscribed to another one in the meantime, which is found out with the next look.
+    if (!filter.uris.includes(uri)) return;
     this.#hasHeard = true;
-    this.#updated.add(uri);
     this.#wake();
   }
 

@@ -106,8 +106,10 @@ class Listener {
     const { session, server } = this.#scope;
     [this.#state, this.#counts] = await Promise.all([listening.read(session.key), countsOf(this.#visit, server)]);
     const { told = this.#counts, subscriptions, updates } = this.#state;
-    const heard = this.#hearing.takeUpdates().filter((uri) => subscriptions.some((one) => one.uri === uri));
-    const uris = new Set([...updates.map(({ uri }) => uri), ...heard]);
+    const heard = this.#hearing
+      .takeUpdates()
+      .filter(({ upstream, uri }) => subscriptions.some((one) => one.uri === uri && one.upstream === upstream));
+    const uris = new Set([...updates, ...heard].map(({ uri }) => uri));
     const lists = changedSince(told, this.#counts);
     return [...lists.map((list) => listChangedText(list)), ...[...uris].map((uri) => updatedText(uri))].map(sseEvent);
   }

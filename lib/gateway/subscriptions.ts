@@ -20,7 +20,7 @@ import type { UpstreamTally } from '../upstream/fault.ts';
 import { endingOfFailure, unexpectedFailure, type RelayReply } from './ending.ts';
 import type { ModernScope } from './errand.ts';
 import { tellingUpstreams, type TellingUpstream } from './handshake.ts';
-import { Hearing } from './hearing.ts';
+import { Hearing, type HeardUpdate } from './hearing.ts';
 import { changedSince, countsOf, LOOK_MS, timeToListen } from './news.ts';
 import { candidatesOf } from './resources.ts';
 import { forSeveralCalls, freshKeeper, sessionlessClient } from './upstream-sessions.ts';
@@ -78,7 +78,9 @@ async function* whileListening(
   const honoured = honouredOf(wanted, telling, filters);
   yield { kind: 'interim', text: acknowledgedText(honoured, idText) };
   while (signal?.aborted !== true && clock.elapsed() < endsAt) {
-    for (const uri of hearing.takeUpdates()) yield { kind: 'interim', text: updatedText(uri, idText) };
+    for (const uri of wantedOf(hearing.takeUpdates(), filters)) {
+      yield { kind: 'interim', text: updatedText(uri, idText) };
+    }
     const now = (await lookAtCounts(visit, scope)) ?? told;
     const lists = changedSince(told, now).filter((list) => honoured.lists.includes(list));
     told = now;
@@ -87,6 +89,17 @@ async function* whileListening(
   }
   if (signal?.aborted === true) return;
   yield { kind: 'final', text: listenResultText(idText), status: 200, outcome: 'ok', errorKind: null };
+}
+
+/** Only what was asked for, and of the upstream that it was asked of. */
+function wantedOf(
+  updates: readonly HeardUpdate[],
+  filters: ReadonlyMap<ServerUpstream, ListenFilter>,
+): ReadonlySet<string> {
+  const wanted = updates.filter(({ upstream, uri }) =>
+    [...filters].some(([{ name }, filter]) => name === upstream && filter.uris.includes(uri)),
+  );
+  return new Set(wanted.map(({ uri }) => uri));
 }
 
 async function untilOpen(hearing: Hearing, until: number, { ports, request }: Visit): Promise<void> {

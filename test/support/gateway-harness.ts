@@ -27,7 +27,7 @@ import { formatProblems } from '../../lib/config/problems.ts';
 import { createGateway, type Gateway } from '../../lib/gateway.ts';
 import { isModernVersion } from '../../lib/protocol/era.ts';
 import { startDynalite, type RunningDynalite } from './dynalite.ts';
-import { modernRequest, postStream, send } from './wire.ts';
+import { modernRequest, openStream, send } from './wire.ts';
 
 /** JSON as tests look into it. */
 type AnyJson = any;
@@ -229,7 +229,7 @@ function trackAfter(gateway: Gateway, running: Set<Promise<void>>): Gateway {
 interface Platform {
   readonly origin?: string;
   send(method: string, path: string, body: string, headers: Headers): Promise<WireResponse>;
-  stream(path: string, body: string, headers: Headers): Promise<WireStream>;
+  stream(method: string, path: string, body: string, headers: Headers): Promise<WireStream>;
   close(): Promise<void>;
 }
 
@@ -247,8 +247,7 @@ async function serveNode(gateway: Gateway, environment: string, requestBytes: nu
   return {
     origin,
     send: (method, path, body, headers) => send(method, origin + path, body, headers),
-    // The content type and `Accept` that this function adds by itself are replaced by those of the client.
-    stream: (path, body, headers) => postStream(origin + path, body, headers),
+    stream: (method, path, body, headers) => openStream(method, origin + path, body, headers),
     async close() {
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());
@@ -294,8 +293,8 @@ function serveFunction(gateway: Gateway, environment: string, clock: Clock, ends
       const { status, headers: received } = response;
       return { status, headers: received, text, messages: messagesIn(received['content-type'], text) };
     },
-    async stream(path, body, headers) {
-      const { response, chunks } = await invoke('POST', path, body, headers);
+    async stream(method, path, body, headers) {
+      const { response, chunks } = await invoke(method, path, body, headers);
       const { status, headers: received } = response;
       return { status, headers: received, events: eventsIn(chunks), close: () => {} };
     },
@@ -403,6 +402,8 @@ export interface GatewayClient {
   /** JSON to `/mcp`, accepting both forms of an answer. Text is sent as it is. */
   post(body: unknown, headers?: Headers, path?: string): Promise<WireResponse>;
   stream(body: unknown, headers?: Headers, path?: string): Promise<WireStream>;
+  /** The stream beside the calls. */
+  listen(headers?: Headers, path?: string): Promise<WireStream>;
   /** A client of this revision, ready to call; a legacy one has a session. Throws when it is refused. */
   connect(revision: string, options?: ConnectOptions): Promise<Peer>;
 }
@@ -423,6 +424,8 @@ export interface Peer {
   /** A tool by the name the client knows; resolves with the final message. */
   call(tool: string, args?: unknown, options?: RequestOptions): Promise<AnyJson>;
   notify(method: string, params?: object): Promise<WireResponse>;
+  /** Legacy: the stream beside the calls. */
+  listen(): Promise<WireStream>;
   /** Answers a question of the server with a result, or with whatever `answer` holds. */
   respond(id: unknown, answer: object): Promise<WireResponse>;
   terminate(): Promise<WireResponse>;
@@ -435,7 +438,10 @@ function clientOf(platform: Platform): GatewayClient {
     send: (method, path, body = '', headers = {}) => platform.send(method, path, body, headers),
     post: (body, headers = {}, path = '/mcp') =>
       platform.send('POST', path, toText(body), { ...JSON_AND_SSE, ...headers }),
-    stream: (body, headers = {}, path = '/mcp') => platform.stream(path, toText(body), { ...JSON_AND_SSE, ...headers }),
+    stream: (body, headers = {}, path = '/mcp') =>
+      platform.stream('POST', path, toText(body), { ...JSON_AND_SSE, ...headers }),
+    listen: (headers = {}, path = '/mcp') =>
+      platform.stream('GET', path, '', { accept: 'text/event-stream', ...headers }),
     connect: (revision, options = {}) => connect(client, revision, options),
   };
   return client;
@@ -505,6 +511,7 @@ function peerOf(client: GatewayClient, state: PeerState): Peer {
       return answer.messages.at(-1);
     },
     notify: (method, params) => post({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }),
+    listen: () => client.listen(headers, path),
     respond: (id, answer) => post({ jsonrpc: '2.0', id, ...answer }),
     terminate: () => client.send('DELETE', path, '', headers),
     through: (other) => peerOf(other, state),
