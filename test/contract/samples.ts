@@ -6,6 +6,7 @@ import type {
   NewCatalogHead,
   PinRecord,
   SharedUpstreamSession,
+  Subscription,
   UpstreamSession,
 } from '../../lib/ports.ts';
 
@@ -60,6 +61,10 @@ export function newHead(changes: Partial<NewCatalogHead> = {}): NewCatalogHead {
     asked: { version: '2026-07-28', clientCapabilities: { elicitation: {} } },
     ...changes,
   };
+}
+
+export function subscription(changes: Partial<Subscription> = {}): Subscription {
+  return { uri: 'note://1', upstream: 'notes', generation: null, ...changes };
 }
 
 export function pinRecord(changes: Partial<PinRecord> = {}): PinRecord {

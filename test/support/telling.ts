@@ -34,6 +34,8 @@ export interface Telling {
   /** Tells everyone who listens, and wants to know; says how many those are. */
   tell(method: string, params?: object): number;
   updated(uri: string): number;
+  /** Tells everyone who listens, whether they want to know or not. */
+  shout(method: string, params: object): void;
   /** Keeps a message for a session until it is listened in. */
   queue(sessionId: string, method: string, params: object): void;
   /** Puts a question to everyone who listens in a session. */
@@ -112,6 +114,10 @@ export function startTelling(upstream: ListingUpstream): Telling {
         response.write(event(method, id === undefined ? params : tagged(params, id)));
       }
       return listeners.length;
+    },
+    shout(method, params) {
+      for (const { response, id } of streams)
+        response.write(event(method, id === undefined ? params : tagged(params, id)));
     },
     updated: (uri) => telling.tell('notifications/resources/updated', { uri }),
     queue(sessionId, method, params) {
