@@ -65,6 +65,19 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
     }
   });
 
+  test('the first subscription is kept while another environment writes what was told for the first time', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const session = freshKey();
+      const kept = await race((stores, racer) =>
+        racer % 2 === 0
+          ? stores.listening.tell(session, TOLD, END).then(() => true)
+          : stores.listening.subscribe(session, subscription({ uri: `note://${racer}` }), RACERS, END),
+      );
+      expect(kept.every(Boolean)).toBe(true);
+      expect((await listening().read(session)).subscriptions).toHaveLength(RACERS / 2);
+    }
+  });
+
   test('who was never subscribed can be unsubscribed', async () => {
     const session = freshKey();
     await listening().unsubscribe(session, 'note://1');

@@ -15,6 +15,13 @@ import {
 import { type Expression, type Records, storeOperation } from './records.ts';
 import { CONDITIONS, expiryAttributes, listeningKey, subscriptionEntry } from './table.ts';
 
+/** What refuses a subscription may be made, or have room, by the time it is looked at: tried this often. */
+const TRIES = 5;
+
+class NeverRoom extends Error {
+  override readonly name = 'NeverRoom';
+}
+
 /** How many updates are cleared at a time: each is a request of its own, and there is seldom more than one. */
 const CLEARED_AT_ONCE = 4;
 
@@ -41,11 +48,17 @@ export function createListeningStore(records: Records): ListeningStore {
 
     subscribe: (session, subscription, most, expiresAt) =>
       storeOperation('listening.subscribe', async () => {
-        const written = await subscribe(records, session, subscription, most, expiresAt);
-        if (written.kind === 'written') return true;
-        if ((await written.found()) !== undefined) return false;
-        await records.update(listeningKey(session), { text: MAKE, values: makingValues(expiresAt) });
-        return (await subscribe(records, session, subscription, most, expiresAt)).kind === 'written';
+        for (let tries = 0; tries < TRIES; tries += 1) {
+          const written = await subscribe(records, session, subscription, most, expiresAt);
+          if (written.kind === 'written') return true;
+          const inPlace = await written.found();
+          if (inPlace === undefined) {
+            await records.update(listeningKey(session), { text: MAKE, values: makingValues(expiresAt) });
+          } else if (Object.keys(readMap(inPlace, 'subscriptions')).length >= most) {
+            return false;
+          }
+        }
+        throw new NeverRoom('A record refused a subscription and had room for it, again and again');
       }),
 
     unsubscribe: (session, uri) =>
