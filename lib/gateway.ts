@@ -29,6 +29,8 @@ import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/s
 import { answerList } from './gateway/lists.ts';
 import { relayToOwner } from './gateway/resources.ts';
 import { recordStream } from './gateway/stream-recorder.ts';
+import { changeSubscription } from './gateway/subscribing.ts';
+import { listenToChanges } from './gateway/subscriptions.ts';
 import { Visit } from './gateway/visit.ts';
 import { newShared } from './gateway/work.ts';
 import type { ClientSession, Invocation, Ports } from './ports.ts';
@@ -203,7 +205,9 @@ function attempted(visit: Visit, failure: Failure): Pick<About, 'session'> {
 function keepAlive(visit: Visit, session: ClientSession): void {
   const now = visit.ports.clock.now();
   const expiresAt = nextExpiry(session, now);
-  if (expiresAt !== undefined) visit.defer(() => visit.stores.clientSessions.touch(session.key, now, expiresAt));
+  if (expiresAt === undefined) return;
+  visit.defer(() => visit.stores.clientSessions.touch(session.key, now, expiresAt));
+  visit.defer(() => visit.stores.listening.touch(session.key, expiresAt));
 }
 
 /** A legacy client's GET (2025-11-25, basic/transports, "Listening for Messages from the Server"). */
@@ -317,6 +321,12 @@ async function* carryOut(
       return;
     case 'all':
       yield await setLogLevel(visit, scope, call.request, tally);
+      return;
+    case 'subscribe':
+      if (scope.era === 'legacy') yield await changeSubscription(visit, scope, call, plan.uri, tally);
+      return;
+    case 'listen':
+      if (scope.era === 'modern') yield* listenToChanges(visit, scope, call.request, tally);
       return;
     case 'owner':
       yield* relayToOwner(visit, scope, call, plan.uri, tally);

@@ -4,7 +4,7 @@
  */
 import type { Era } from './protocol/era.ts';
 import type { JsonObject } from './protocol/message.ts';
-import type { ListMember } from './protocol/methods.ts';
+import type { AnnouncedList, ListMember } from './protocol/methods.ts';
 
 export interface Ports {
   readonly clock: Clock;
@@ -82,6 +82,7 @@ export interface Stores {
   readonly upstreamSessions: UpstreamSessionStore;
   readonly catalog: CatalogStore;
   readonly pins: PinStore;
+  readonly listening: ListeningStore;
   readonly idempotency: IdempotencyStore;
   readonly breakers: BreakerStore;
   readonly slots: SlotStore;
@@ -284,10 +285,61 @@ export interface CatalogStore {
   write(key: CatalogKey, head: NewCatalogHead, text: string, expiresAt: number): Promise<boolean>;
   /** Writes the head anew over the same text (`head.version`); false when that is no longer in place. */
   renew(key: CatalogKey, head: CatalogHead, expiresAt: number): Promise<boolean>;
-  /** Counts a change of the upstream's list: whatever was asked for before is stale now, whoever it was for. */
-  countChange(upstream: string, member: CatalogMember): Promise<void>;
+  /**
+   * Counts a change of the upstream's list: whatever was asked for before is stale now, whoever it was for. Returns the
+   * count after it.
+   */
+  countChange(upstream: string, member: CatalogMember): Promise<number>;
+  /** How often the lists of each upstream are known to have changed, in the order given; consistent reads. */
+  changesOf(upstreams: readonly string[]): Promise<readonly ChangeCounts[]>;
   /** Everything kept of an upstream. */
   headsOf(upstream: string): Promise<readonly { readonly key: CatalogKey; readonly head: CatalogHead }[]>;
+}
+
+/** By list; one that is absent is not known to have changed. */
+export type ChangeCounts = Readonly<Partial<Record<ListMember, number>>>;
+
+/** How often the lists of a virtual server are known to have changed, those of all its upstreams together. */
+export type ListCounts = Readonly<Record<AnnouncedList, number>>;
+
+/** A resource that a client session wants to hear about. */
+export interface Subscription {
+  readonly uri: string;
+  /** Name of the upstream that has it: nobody else's word counts. */
+  readonly upstream: string;
+  /** The upstream session that knows of it; null for an upstream without. */
+  readonly generation: string | null;
+}
+
+/** A subscribed resource that has changed, which the client has not been told yet. */
+export interface ResourceUpdate {
+  readonly uri: string;
+  /** Unguessable; tells it from a later change of the same resource. */
+  readonly token: string;
+}
+
+export interface Listening {
+  /** The counts that the client was last told of; undefined before it first listened. */
+  readonly told: ListCounts | undefined;
+  readonly subscriptions: readonly Subscription[];
+  readonly updates: readonly ResourceUpdate[];
+}
+
+/** What client sessions are to be told beside their calls. `session` is the key of a client session. */
+export interface ListeningStore {
+  /** A consistent read. Expiry is that of the client session. */
+  read(session: string): Promise<Listening>;
+  /** Keeps what the client has been told. */
+  tell(session: string, told: ListCounts, expiresAt: number): Promise<void>;
+  /** Keeps a subscription, in place of one to the same resource. False when there are `most` others already. */
+  subscribe(session: string, subscription: Subscription, most: number, expiresAt: number): Promise<boolean>;
+  unsubscribe(session: string, uri: string): Promise<void>;
+  /** Keeps an update for the client; nothing happens unless it has subscribed to the resource at this upstream. */
+  noteUpdate(session: string, upstream: string, update: ResourceUpdate): Promise<void>;
+  /** Forgets updates that the client has been told, except those that have been replaced by later ones. */
+  clearUpdates(session: string, updates: readonly ResourceUpdate[]): Promise<void>;
+  /** Moves the expiry of what there is. */
+  touch(session: string, expiresAt: number): Promise<void>;
 }
 
 /** The tool definitions of one upstream that the operator trusts. */

@@ -14,7 +14,7 @@ export const HEARTBEAT_MS = 10_000;
 export const RETURN_MS = 1000;
 
 /** `X-Accel-Buffering` keeps reverse proxies from holding events back (2026-07-28, basic/transports). */
-const SSE_HEADERS = { 'content-type': SSE_CONTENT_TYPE, 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+export const SSE_HEADERS = { 'content-type': SSE_CONTENT_TYPE, 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' };
 
 /** Which forms of an answer the client takes. */

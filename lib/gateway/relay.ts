@@ -6,7 +6,6 @@ import { callToLegacy, callToModern, progressTokenText } from '../protocol/call.
 import type { ClientSession } from '../ports.ts';
 import { interimToClient } from '../protocol/interim.ts';
 import { parseJson } from '../protocol/message.ts';
-import { listsChangedBy } from '../protocol/methods.ts';
 import { NAMED_BY } from '../protocol/modern/envelope.ts';
 import { saysToolIsUnknown } from '../protocol/unknown-tool.ts';
 import type { ModernSelf } from '../protocol/translation/request.ts';
@@ -19,9 +18,9 @@ import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailu
 import { allowHandOver, handOverOf } from './continuation.ts';
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
-import { noteChange } from './keeping.ts';
 import { executeKeyed, keyOf } from './keyed-call.ts';
 import { withMirroredParams } from './mirrored-params.ts';
+import { noteAnnouncement } from './news.ts';
 import { holdOf } from './pinning.ts';
 import type { CallEvent, CallFailure, Line, UpstreamRequest } from './upstream-call.ts';
 import { keeperFor } from './upstream-sessions.ts';
@@ -45,7 +44,7 @@ export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
         return;
       }
       const { message } = event;
-      noteChange(visit, upstream, message.kind === 'notification' ? listsChangedBy(message.method) : []);
+      noteAnnouncement(visit, errand.scope, upstream, message);
       const text = interimToClient(message, {
         era: call.era,
         upstreamEra: event.era,

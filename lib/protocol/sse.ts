@@ -41,6 +41,11 @@ export function createSseReader(handlers: SseHandlers, maxEventChars: number): S
   });
 }
 
+/** When a reader whose stream has ended is to come back (2025-11-25, basic/transports). */
+export function retryField(ms: number): string {
+  return `retry: ${ms}\n\n`;
+}
+
 /** One event with the message as its data. Line breaks can only stand between the tokens of a JSON text. */
 export function sseEvent(messageText: string, eventId?: string): string {
   const data = /[\r\n]/.test(messageText) ? messageText.replace(/\r\n|\r|\n/g, ' ') : messageText;

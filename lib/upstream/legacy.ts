@@ -4,11 +4,11 @@ import type { ClientSession, Ids, UpstreamSession } from '../ports.ts';
 import { isLegacyVersion, OLDEST_UPSTREAM_VERSION } from '../protocol/era.ts';
 import { initializedText, initializeText, readServerHello, type ServerHello } from '../protocol/legacy/handshake.ts';
 import { errorText, JSON_RPC, notificationText, requestText, resultText } from '../protocol/message.ts';
-import type { JsonObject, JsonRpcError, RequestMessage } from '../protocol/message.ts';
+import type { JsonObject, JsonRpcError, NotificationMessage, RequestMessage } from '../protocol/message.ts';
 import { isServerRequest } from '../protocol/methods.ts';
 import { exchange, lastOf, readStream, type Refusal, type UpstreamEvent } from './exchange.ts';
 import { handOverPosition, newTally, type CallEnd } from './fault.ts';
-import { deleteSession, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
+import { deleteSession, get, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
 
 /** What an upstream is told about the client it serves. */
 export interface ClientIdentity {
@@ -363,6 +363,46 @@ function declineQuestion(
       ? resultText(question.idText, {})
       : errorText(question.idText, { code: JSON_RPC.methodNotFound, message });
   tools.defer((later) => tellUpstream(link, session, answer, { ...later, post: tools.post }));
+}
+
+/** What a stream beside the calls brings forth. Exactly one `end` comes last. */
+export type StreamEvent =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'notification'; readonly message: NotificationMessage }
+  /** `unserved`: the upstream has no such stream. `lost`: it does not know the session. */
+  | { readonly kind: 'end'; readonly why: 'unserved' | 'lost' | 'over' };
+
+/**
+ * Listens to what an upstream says beside the calls of a session. Nobody is there to answer its questions, so they are
+ * declined.
+ */
+export async function* listenInSession(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  tools: ConnectionTools,
+): AsyncGenerator<StreamEvent, void> {
+  const outcome = await get(link, sessionHeaders(session), tools);
+  if (outcome.kind !== 'stream') {
+    yield { kind: 'end', why: outcome.kind === 'refused' ? whyRefused(outcome, session) : 'over' };
+    return;
+  }
+  try {
+    yield { kind: 'open' };
+    for await (const item of outcome.items) {
+      if (item.kind === 'fault') break;
+      if (item.kind === 'position') continue;
+      const { message } = item;
+      if (message.kind === 'notification') yield { kind: 'notification', message };
+      else if (message.kind === 'request') declineQuestion(link, session, message, tools);
+    }
+    yield { kind: 'end', why: 'over' };
+  } finally {
+    outcome.close();
+  }
+}
+
+function whyRefused(refusal: Refusal, session: UpstreamSession): 'unserved' | 'lost' {
+  return session.id !== null && speaksOfSession(refusal) ? 'lost' : 'unserved';
 }
 
 type AttachedOutcome =

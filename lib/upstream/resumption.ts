@@ -5,7 +5,7 @@
 import { readStream, type UpstreamEvent } from './exchange.ts';
 import { handOverPosition, type CallEnd, type StreamPosition } from './fault.ts';
 import { askable, reasonOf, sessionHeaders, tellCancelled } from './legacy.ts';
-import { resume, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
+import { get, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
 
 /** How often in a row a stream may bring nothing new before it is given up, and the pause in between. */
 const MOST_IN_VAIN = 3;
@@ -46,7 +46,7 @@ async function* untilAnswered(
   while (inVain < MOST_IN_VAIN) {
     inVain += 1;
     const headers = { ...sessionHeaders(position.session), 'last-event-id': eventId };
-    const outcome = await resume(link, headers, tools);
+    const outcome = await get(link, headers, tools);
     if (outcome.kind === 'stream') {
       for await (const event of readStream(outcome, position.requestId, tools, onPosition)) {
         if (isClosed(event)) break;

@@ -92,6 +92,19 @@ export async function post(
   return await postAndRead(link, body, headers, tools, readAccepted);
 }
 
+/**
+ * Asks for the stream beside the calls (2025-11-25, basic/transports, "Listening for Messages from the Server"), or for
+ * the rest of another one, when the headers name the last event that was read.
+ */
+export async function get(
+  link: UpstreamLink,
+  headers: Readonly<Record<string, string>>,
+  tools: ConnectionTools,
+): Promise<PostOutcome> {
+  const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE, ...headers }, tools.limits.signal);
+  return await sendAndRead(link, request, tools, readAccepted);
+}
+
 /** As `post`; `read` makes what it likes of a response with a status of 200 to 299. */
 export async function postAndRead<Accepted extends { readonly kind: string }>(
   link: UpstreamLink,
@@ -101,16 +114,6 @@ export async function postAndRead<Accepted extends { readonly kind: string }>(
   read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
 ): Promise<Accepted | NotAccepted> {
   return await sendAndRead(link, toHttpRequest(link, 'POST', body, headers, tools.limits.signal), tools, read);
-}
-
-/** Asks for the rest of a stream; `headers` name its session and the last event that was read. */
-export async function resume(
-  link: UpstreamLink,
-  headers: Readonly<Record<string, string>>,
-  tools: ConnectionTools,
-): Promise<PostOutcome> {
-  const accepting = { ...headers, accept: SSE_CONTENT_TYPE };
-  return await sendAndRead(link, toHttpRequest(link, 'GET', '', accepting, tools.limits.signal), tools, readAccepted);
 }
 
 async function sendAndRead<Accepted extends { readonly kind: string }>(

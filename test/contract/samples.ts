@@ -7,6 +7,7 @@ import type {
   NewCatalogHead,
   PinRecord,
   SharedUpstreamSession,
+  Subscription,
   UpstreamSession,
 } from '../../lib/ports.ts';
 
@@ -61,6 +62,10 @@ export function newHead(changes: Partial<NewCatalogHead> = {}): NewCatalogHead {
     asked: { version: '2026-07-28', clientCapabilities: { elicitation: {} } },
     ...changes,
   };
+}
+
+export function subscription(changes: Partial<Subscription> = {}): Subscription {
+  return { uri: 'note://1', upstream: 'notes', generation: null, ...changes };
 }
 
 export function pinRecord(changes: Partial<PinRecord> = {}): PinRecord {

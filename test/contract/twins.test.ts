@@ -123,6 +123,9 @@ const onLists: fc.Arbitrary<Operation> = fc.oneof(
   fc
     .tuple(listedUpstream, member)
     .map(([u, m]): Operation => ['countChange', (at, p) => at.catalog.countChange(p + u, m)]),
+  fc
+    .array(listedUpstream, { maxLength: 3 })
+    .map((all): Operation => ['changesOf', (at, p) => at.catalog.changesOf(all.map((u) => p + u))]),
   listedUpstream.map((u): Operation => ['readPins', (at, p) => at.pins.read(p + u)]),
   fc
     .tuple(listedUpstream, pinVersion, fc.option(pinVersion, { nil: undefined }))
@@ -159,6 +162,33 @@ const sweeping: readonly fc.Arbitrary<Operation>[] = [
       (at, p) => ownKeys(p, at.upstreamSessions.expiringBetween(from, until, 10_000)),
     ]),
 ];
+
+const resource = fc.constantFrom('a://1', 'a://2', '');
+const tellingToken = fc.constantFrom('t1', 't2');
+
+const onListening: fc.Arbitrary<Operation> = fc.oneof(
+  key.map((k): Operation => ['readListening', (at, p) => at.listening.read(p + k)]),
+  fc
+    .tuple(key, fc.record({ tools: fc.nat(3), prompts: fc.nat(3), resources: fc.nat(3) }), time)
+    .map(([k, told, end]): Operation => ['tell', (at, p) => at.listening.tell(p + k, told, end)]),
+  fc
+    .tuple(
+      key,
+      fc.record({ uri: resource, upstream, generation: fc.option(generation) }),
+      fc.integer({ min: 1, max: 2 }),
+    )
+    .map(([k, s, most]): Operation => ['subscribe', (at, p) => at.listening.subscribe(p + k, s, most, 1)]),
+  fc
+    .tuple(key, resource)
+    .map(([k, uri]): Operation => ['unsubscribe', (at, p) => at.listening.unsubscribe(p + k, uri)]),
+  fc
+    .tuple(key, upstream, fc.record({ uri: resource, token: tellingToken }))
+    .map(([k, u, update]): Operation => ['noteUpdate', (at, p) => at.listening.noteUpdate(p + k, u, update)]),
+  fc
+    .tuple(key, fc.array(fc.record({ uri: resource, token: tellingToken }), { maxLength: 3 }))
+    .map(([k, updates]): Operation => ['clearUpdates', (at, p) => at.listening.clearUpdates(p + k, updates)]),
+  fc.tuple(key, time).map(([k, end]): Operation => ['touchListening', (at, p) => at.listening.touch(p + k, end)]),
+);
 
 const onSessions: fc.Arbitrary<Operation> = fc.oneof(
   ...sweeping,
@@ -270,6 +300,7 @@ describe.each(databaseLegs)('$name', (leg) => {
     ['lists and pins', onLists],
     ['keyed calls', onCalls],
     ['breakers and slots', onUpstreams],
+    ['what sessions are told', onListening],
   ])('answers any sequence of operations on %s as the memory does', async (_, operation) => {
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 50 }), async (operations) => {

@@ -263,7 +263,7 @@ describe.each(LEGS)('$name', (leg) => {
     const { events, peer, gateway } = await finishedStream(leg, '2025-11-25');
     await peer.terminate();
     expect((await peer.resume(events[0]!.id!)).status).toBe(404);
-    const { status } = await gateway.client.get({ 'last-event-id': events[0]!.id! });
+    const { status } = await gateway.client.listen({ 'last-event-id': events[0]!.id! });
     expect(status).toBe(400);
   });
 

@@ -28,7 +28,7 @@ import { formatProblems } from '../../lib/config/problems.ts';
 import { createGateway, type Gateway } from '../../lib/gateway.ts';
 import { isModernVersion } from '../../lib/protocol/era.ts';
 import { startDynalite, type RunningDynalite } from './dynalite.ts';
-import { getStream, modernRequest, postStream, send } from './wire.ts';
+import { modernRequest, openStream, send } from './wire.ts';
 
 /** JSON as tests look into it. */
 type AnyJson = any;
@@ -231,7 +231,7 @@ function trackAfter(gateway: Gateway, running: Set<Promise<void>>): Gateway {
 interface Platform {
   readonly origin?: string;
   send(method: string, path: string, body: string, headers: Headers): Promise<WireResponse>;
-  stream(method: 'GET' | 'POST', path: string, body: string, headers: Headers): Promise<WireStream>;
+  stream(method: string, path: string, body: string, headers: Headers): Promise<WireStream>;
   close(): Promise<void>;
 }
 
@@ -249,9 +249,7 @@ async function serveNode(gateway: Gateway, environment: string, requestBytes: nu
   return {
     origin,
     send: (method, path, body, headers) => send(method, origin + path, body, headers),
-    // The content type and `Accept` that this function adds by itself are replaced by those of the client.
-    stream: (method, path, body, headers) =>
-      method === 'GET' ? getStream(origin + path, headers) : postStream(origin + path, body, headers),
+    stream: (method, path, body, headers) => openStream(method, origin + path, body, headers),
     async close() {
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());
@@ -414,8 +412,8 @@ export interface GatewayClient {
   /** JSON to `/mcp`, accepting both forms of an answer. Text is sent as it is. */
   post(body: unknown, headers?: Headers, path?: string): Promise<WireResponse>;
   stream(body: unknown, headers?: Headers, path?: string): Promise<WireStream>;
-  /** A stream of the server's own: with `Last-Event-ID`, the rest of an earlier one. */
-  get(headers?: Headers, path?: string): Promise<WireStream>;
+  /** The stream beside the calls. */
+  listen(headers?: Headers, path?: string): Promise<WireStream>;
   /** A client of this revision, ready to call; a legacy one has a session. Throws when it is refused. */
   connect(revision: string, options?: ConnectOptions): Promise<Peer>;
 }
@@ -438,6 +436,8 @@ export interface Peer {
   /** What came after this event on its stream. */
   resume(lastEventId: string): Promise<WireStream>;
   notify(method: string, params?: object): Promise<WireResponse>;
+  /** Legacy: the stream beside the calls. */
+  listen(): Promise<WireStream>;
   /** Answers a question of the server with a result, or with whatever `answer` holds. */
   respond(id: unknown, answer: object): Promise<WireResponse>;
   terminate(): Promise<WireResponse>;
@@ -452,7 +452,8 @@ function clientOf(platform: Platform): GatewayClient {
       platform.send('POST', path, toText(body), { ...JSON_AND_SSE, ...headers }),
     stream: (body, headers = {}, path = '/mcp') =>
       platform.stream('POST', path, toText(body), { ...JSON_AND_SSE, ...headers }),
-    get: (headers = {}, path = '/mcp') => platform.stream('GET', path, '', { accept: 'text/event-stream', ...headers }),
+    listen: (headers = {}, path = '/mcp') =>
+      platform.stream('GET', path, '', { accept: 'text/event-stream', ...headers }),
     connect: (revision, options = {}) => connect(client, revision, options),
   };
   return client;
@@ -521,8 +522,9 @@ function peerOf(client: GatewayClient, state: PeerState): Peer {
       const answer = await request('tools/call', { name: tool, arguments: args }, options);
       return answer.messages.at(-1);
     },
-    resume: (lastEventId) => client.get({ ...headers, 'last-event-id': lastEventId }, path),
+    resume: (lastEventId) => client.listen({ ...headers, 'last-event-id': lastEventId }, path),
     notify: (method, params) => post({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }),
+    listen: () => client.listen(headers, path),
     respond: (id, answer) => post({ jsonrpc: '2.0', id, ...answer }),
     terminate: () => client.send('DELETE', path, '', headers),
     through: (other) => peerOf(other, state),

@@ -4,6 +4,7 @@ import { createBreakerStore } from './breakers.ts';
 import { createCatalogStore } from './catalog.ts';
 import { createClientSessionStore } from './client-sessions.ts';
 import { createIdempotencyStore } from './idempotency.ts';
+import { createListeningStore } from './listening.ts';
 import { createMailboxStore } from './mailbox.ts';
 import { createPinStore } from './pins.ts';
 import { openRecords } from './records.ts';
@@ -33,6 +34,7 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
       breakers: createBreakerStore(records),
       slots: createSlotStore(records),
       streams: createStreamStore(records),
+      listening: createListeningStore(records),
     };
   };
 }

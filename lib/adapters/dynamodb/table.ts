@@ -66,6 +66,17 @@ export function cancellationKey(session: string, request: string): RecordKey {
   return recordKey(`session#${session}`, `cancellation#${request}`);
 }
 
+/** In the partition of the client session that it belongs to. */
+export function listeningKey(session: string): RecordKey {
+  return recordKey(`session#${session}`, 'listening');
+}
+
+/** The key of a resource within the map `subscriptions`: a digest, as a URI may be longer than a name may be. */
+export function subscriptionEntry(uri: string): string {
+  const digest = process.getBuiltinModule('node:crypto').createHash('sha256').update(JSON.stringify(uri));
+  return `uri#${digest.digest('base64url')}`;
+}
+
 export function upstreamErasKey(upstream: string): RecordKey {
   return recordKey(`upstream#${upstream}`, 'eras');
 }
@@ -264,12 +275,16 @@ export const NAMES = {
   '#openUntil': 'openUntil',
   '#owner': 'owner',
   '#partsExpireAt': 'partsExpireAt',
+  '#subscribedAt': 'upstream',
   '#session': 'session',
   '#shared': 'shared',
   '#state': 'state',
   '#text': 'text',
   '#trialToken': 'trialToken',
   '#trialUntil': 'trialUntil',
+  '#subscriptions': 'subscriptions',
+  '#told': 'told',
+  '#updated': 'updated',
   '#upstreamSessions': 'upstreamSessions',
   '#version': 'version',
   '#wantedAt': 'wantedAt',
@@ -286,6 +301,8 @@ export const KEY_CONDITIONS = {
 
 /**
  * The conditions. `#upstream` is the entry of one upstream, `#lease` that of one lease; values that begin with a colon are given by the operation.
+ * The conditions. `#upstream` is the entry of one upstream and `#uri` that of one resource; values that begin with a colon
+ * are given by the operation.
  */
 export const CONDITIONS = {
   /** Creation against creation: of several that use the same key, the first one keeps it. */
@@ -347,6 +364,18 @@ export const CONDITIONS = {
   catalogHolds:
     '#version = :version AND #partsExpireAt >= :expiresAt' +
     ' AND (#changes < :changes OR (#changes = :changes AND #fetchedAt <= :fetchedAt))',
+
+  /** Subscription against subscription: however many come at once, no more than `:most` stay. */
+  subscriptionFits: 'attribute_exists(#subscriptions.#uri) OR size(#subscriptions) < :most',
+
+  /** Update against unsubscription: nothing is kept of a resource that the client does not want to hear about. */
+  isSubscribed: '#subscriptions.#uri.#subscribedAt = :upstream',
+
+  /** Telling against update: a change that came after the one that was told is still to be told. */
+  updateIsTold: '#subscriptions.#uri.#updated = :token',
+
+  /** Unsubscription against expiry: what is not there is not brought back by its end. */
+  hasSubscriptions: 'attribute_exists(#subscriptions)',
 
   /** Pinning against pinning: of several that found nothing pinned, the first one stays. */
   nothingPinned: 'attribute_not_exists(#pk)',

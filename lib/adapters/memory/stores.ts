@@ -11,6 +11,7 @@ import { breakersIn, type KeptBreaker } from './breakers.ts';
 import { catalogIn, type CatalogState } from './catalog.ts';
 import { clientSessionsIn } from './client-sessions.ts';
 import { idempotencyIn, type KeptCall } from './idempotency.ts';
+import { listeningIn, type KeptListening } from './listening.ts';
 import { mailboxIn } from './mailbox.ts';
 import { pinsIn } from './pins.ts';
 import { countingOn } from './request.ts';
@@ -30,6 +31,7 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
   const eras = new Map<string, UpstreamEras>();
   const sharedSessions = new Map<string, SharedUpstreamSession>();
   const catalog: CatalogState = { lists: new Map(), changes: new Map() };
+  const listening = new Map<string, KeptListening>();
   const pins = new Map<string, PinRecord>();
   const calls = new Map<string, KeptCall>();
   const breakers = new Map<string, KeptBreaker>();
@@ -48,6 +50,7 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
       breakers: breakersIn(breakers, request),
       slots: slotsIn(slots, request),
       streams: streamsIn(streams, request),
+      listening: listeningIn(listening, request),
     };
   };
 }

@@ -18,6 +18,7 @@ import {
   pinRecord,
   randomJson,
   sharedSession,
+  subscription,
   upstreamSession,
 } from '../../contract/samples.ts';
 import { type RunningDynalite, startDynalite } from '../../support/dynalite.ts';
@@ -166,8 +167,17 @@ describe('an answer about lists, pins and shared sessions that is lost on the wa
   test('counts a change once more, and never loses one', async () => {
     const key = catalogKey();
     proxy.loseNextAnswer();
-    await stores.catalog.countChange(key.upstream, 'tools');
+    expect(await stores.catalog.countChange(key.upstream, 'tools')).toBe(2);
     expect((await stores.catalog.heads([key]))[0]).toEqual({ head: undefined, changes: 2 });
+  });
+
+  test('does not make the last subscription that fits refused by itself', async () => {
+    const session = freshKey();
+    await stores.listening.tell(session, { tools: 0, prompts: 0, resources: 0 }, EXPIRY);
+    proxy.loseNextAnswer();
+    expect(await stores.listening.subscribe(session, subscription(), 1, EXPIRY)).toBe(true);
+    expect(proxy.received.slice(-2)).toEqual(['UpdateItem', 'UpdateItem']);
+    expect((await stores.listening.read(session)).subscriptions).toEqual([subscription()]);
   });
 
   test.each([undefined, 'replaced'])(

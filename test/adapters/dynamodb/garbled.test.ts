@@ -16,6 +16,7 @@ import {
   catalogPartition,
   clientSessionKey,
   keyedCallKey,
+  listeningKey,
   partKey,
   pinsKey,
   pinsPartition,
@@ -165,6 +166,48 @@ describe('a garbled cancellation', () => {
   });
 });
 
+describe('garbled word of what a session is to be told', () => {
+  const entry: Attributes = { uri: { S: '"note://1"' }, upstream: { S: 'notes' } };
+  const listening: Attributes = {
+    told: { S: '{"tools":1,"prompts":2,"resources":3}' },
+    subscriptions: { M: { 'uri#digest': { M: entry } } },
+  };
+  const withEntry = (changes: Attributes): AttributeValue => ({ M: { 'uri#digest': { M: { ...entry, ...changes } } } });
+
+  test('is an exception: the same record is read when nothing is wrong with it', async () => {
+    const key = freshKey();
+    await put(listeningKey(key), listening, { told: undefined, unknown: { BOOL: true } });
+    expect(await stores.listening.read(key)).toEqual({
+      told: undefined,
+      subscriptions: [{ uri: 'note://1', upstream: 'notes', generation: null }],
+      updates: [],
+    });
+  });
+
+  test.each<[attribute: string, changed: string, value: AttributeValue | undefined]>([
+    ['told', 'told', { S: '[]' }],
+    ['told', 'told', { S: '{"tools":1,"prompts":2}' }],
+    ['told', 'told', { S: '{"tools":1,"prompts":2,"resources":"3"}' }],
+    ['told', 'told', { S: secret }],
+    ['told', 'told', { N: '1' }],
+    ['subscriptions', 'subscriptions', undefined],
+    ['subscriptions', 'subscriptions', { S: secret }],
+    ['subscriptions', 'subscriptions', { M: { 'uri#digest': { S: secret } } }],
+    ['uri', 'subscriptions', withEntry({ uri: { S: secret } })],
+    ['uri', 'subscriptions', withEntry({ uri: { S: '1' } })],
+    ['upstream', 'subscriptions', withEntry({ upstream: { N: '1' } })],
+    ['generation', 'subscriptions', withEntry({ generation: { NULL: true } })],
+    ['updated', 'subscriptions', withEntry({ updated: { N: '1' } })],
+  ])('with %s in %s as %j is a StoreError', async (attribute, changed, value) => {
+    const key = freshKey();
+    await put(listeningKey(key), listening, { [changed]: value });
+    await expect(stores.listening.read(key)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: `listening.read: attribute ${attribute} is missing or is not what it should be`,
+    });
+  });
+});
+
 describe('a garbled memory of eras', () => {
   test.each<[attribute: string, value: AttributeValue | undefined]>([
     ['versions', undefined],
@@ -277,6 +320,9 @@ describe('a garbled list', () => {
     await put(catalogChangesKey(key.upstream), { tools: { S: secret } }, {});
     await expect(stores.catalog.heads([key])).rejects.toMatchObject({
       message: 'catalog.heads: attribute tools is missing or is not what it should be',
+    });
+    await expect(stores.catalog.changesOf([key.upstream])).rejects.toMatchObject({
+      message: 'catalog.changesOf: attribute tools is missing or is not what it should be',
     });
   });
 

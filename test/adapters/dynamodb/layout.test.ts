@@ -129,6 +129,31 @@ test('a cancellation', async () => {
   });
 });
 
+test('what a client session is to be told', async () => {
+  const one = { uri: 'note://1', upstream: 'notes', generation: 'g' };
+  await stores.listening.subscribe('digest', one, 5, 1_780_000_000_000);
+  await stores.listening.subscribe('digest', { ...one, uri: 'note://2', generation: null }, 5, 1_780_000_000_000);
+  await stores.listening.noteUpdate('digest', 'notes', { uri: 'note://2', token: 't' });
+  await stores.listening.tell('digest', { tools: 1, prompts: 0, resources: 2 }, 1_780_000_060_001);
+  expect(await onlyItem()).toEqual({
+    pk: { S: 'session#digest' },
+    sk: { S: 'listening' },
+    told: { S: '{"tools":1,"prompts":0,"resources":2}' },
+    subscriptions: {
+      M: {
+        'uri#o6OvH4RRO9GNUFKXdtMS7yXOZQ2izSHUNlKFoyVuvjM': {
+          M: { uri: { S: '"note://1"' }, upstream: { S: 'notes' }, generation: { S: 'g' } },
+        },
+        'uri#jjRzCi3Yz_UscBs2ad8KNcs1RDLQ2NzmCNpjFg2PgHM': {
+          M: { uri: { S: '"note://2"' }, upstream: { S: 'notes' }, updated: { S: 't' } },
+        },
+      },
+    },
+    expiresAt: { N: '1780000060001' },
+    ttl: { N: '1780000061' },
+  });
+});
+
 test('a memory of eras', async () => {
   const eras = {
     versions: { modern: ['2026-07-28'], legacy: [] },
