@@ -19,7 +19,12 @@ export async function leaveToSweep(
   const leftAt = session.leftAt ?? now;
   if (session.id === null || now - leftAt > GIVE_UP_AFTER_MS) return;
   const key = ids.digest(JSON.stringify(['retired', upstream, session.generation]));
-  await work.stores.upstreamSessions.keep(key, { upstream, session: { ...session, leftAt }, expiresAt: now + afterMs }, undefined, now);
+  await work.stores.upstreamSessions.keep(
+    key,
+    { upstream, session: { ...session, leftAt }, expiresAt: now + afterMs },
+    undefined,
+    now,
+  );
 }
 
 /** A session that others may still be using is left to them until the longest call in it is over. */

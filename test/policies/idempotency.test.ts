@@ -27,7 +27,8 @@ function decide({ params = { name: 'time__now', arguments: {} }, header, scope =
 /** What tells a call with a key from others. */
 function identityOf(asked: Asked): string {
   const decision = decide({ header: KEY, ...asked });
-  if (!decision.ok || decision.value.kind !== 'keyed') throw new Error(`It is no keyed call: ${JSON.stringify(decision)}`);
+  if (!decision.ok || decision.value.kind !== 'keyed')
+    throw new Error(`It is no keyed call: ${JSON.stringify(decision)}`);
   return decision.value.identity;
 }
 
@@ -56,7 +57,10 @@ describe('whether a call is executed once', () => {
 
   test('is refused when the arguments nest too deep to be compared', () => {
     const text = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"a":${'['.repeat(9000)}${']'.repeat(9000)}}}`;
-    expect(decideKey(requestOf(text), KEY, SCOPE, {})).toMatchObject({ ok: false, failure: { kind: 'invalid-params' } });
+    expect(decideKey(requestOf(text), KEY, SCOPE, {})).toMatchObject({
+      ok: false,
+      failure: { kind: 'invalid-params' },
+    });
     expect(decideKey(requestOf(text), undefined, SCOPE, {})).toMatchObject({ ok: true, value: { kind: 'unkeyed' } });
   });
 
@@ -101,7 +105,9 @@ describe('whose a key is', () => {
       const decision = decide({ header: KEY, params });
       return decision.ok && decision.value.kind === 'keyed' ? decision.value.asked : undefined;
     };
-    expect(asked({ name: 'x', arguments: { a: 1 }, idempotencyKey: KEY })).toBe(asked({ arguments: { a: 1 }, name: 'x' }));
+    expect(asked({ name: 'x', arguments: { a: 1 }, idempotencyKey: KEY })).toBe(
+      asked({ arguments: { a: 1 }, name: 'x' }),
+    );
     expect(asked({ name: 'x', arguments: { a: 2 } })).not.toBe(asked({ name: 'x', arguments: { a: 1 } }));
   });
 });
@@ -118,7 +124,9 @@ describe('a key of an anonymous caller', () => {
   });
 
   test('may be short in a client session, as may that of a caller with a name', () => {
-    expect(decide({ header: 'x', scope: { ...anonymous, clientSession: 's' } })).toMatchObject({ value: { kind: 'keyed' } });
+    expect(decide({ header: 'x', scope: { ...anonymous, clientSession: 's' } })).toMatchObject({
+      value: { kind: 'keyed' },
+    });
     expect(decide({ header: 'x' })).toMatchObject({ value: { kind: 'keyed' } });
   });
 

@@ -63,7 +63,9 @@ describe('a call is sent again', () => {
 
 describe('the pause before that', () => {
   test('doubles each time, up to a limit', () => {
-    const pauses = [0, 1, 2, 3, 4, 5, 6, 60].map((retried) => pauseBeforeRetry(RESET, spent({ retried, retries: 100 })));
+    const pauses = [0, 1, 2, 3, 4, 5, 6, 60].map((retried) =>
+      pauseBeforeRetry(RESET, spent({ retried, retries: 100 })),
+    );
     expect(pauses).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000]);
   });
 

@@ -25,11 +25,17 @@ describe('texts that mean the same', () => {
 
   test('may have their members in any order', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.tuple(fc.string({ unit: 'binary' }), jsonText), { selector: ([key]) => key }), (members) => {
-        const inOrder = members.map(([key, value]) => written(key, value)).join(',');
-        const reversed = members.toReversed().map(([key, value]) => written(key, value)).join(' , ');
-        expect(canonicalText(`{${inOrder}}`)).toBe(canonicalText(`{ ${reversed} }`));
-      }),
+      fc.property(
+        fc.uniqueArray(fc.tuple(fc.string({ unit: 'binary' }), jsonText), { selector: ([key]) => key }),
+        (members) => {
+          const inOrder = members.map(([key, value]) => written(key, value)).join(',');
+          const reversed = members
+            .toReversed()
+            .map(([key, value]) => written(key, value))
+            .join(' , ');
+          expect(canonicalText(`{${inOrder}}`)).toBe(canonicalText(`{ ${reversed} }`));
+        },
+      ),
       property,
     );
   });
