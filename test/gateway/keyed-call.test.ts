@@ -4,17 +4,27 @@ import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { executeKeyed } from '../../lib/gateway/keyed-call.ts';
 import { DeadlineExpired } from '../../lib/policies/deadline.ts';
 import { StoreError, type Stores } from '../../lib/ports.ts';
+import { notificationOf } from '../protocol/samples.ts';
 import { collectAll } from '../upstream/kit.ts';
 import { openErrand } from './errand-kit.ts';
 
 const KEYED = { kind: 'keyed', identity: 'identity', asked: 'asked', ttlMs: 60_000 } as const;
 const KEY = cryptoIds.digest('identity');
 
+/** What an upstream says before its answer. */
+const NOTE = {
+  kind: 'interim',
+  message: notificationOf('{"jsonrpc":"2.0","method":"notifications/message","params":{}}'),
+  requestId: 'id',
+  era: 'legacy',
+} as const;
+
 test.each([new Error('a defect'), new StoreError('catalog.heads', 'down', undefined), new DeadlineExpired('over')])(
   'a call that was sent, and then fails unexpectedly, stays unknown: %s',
   async (error) => {
     const { errand, deadline, visit, stores, clock } = await openErrand();
     const execute = async function* () {
+      yield NOTE;
       errand.tally.sent = true;
       throw error;
     };
@@ -41,6 +51,7 @@ test('a call that was never begun leaves no record that somebody waits for', asy
   let executed = 0;
   const execute = async function* () {
     executed += 1;
+    yield NOTE;
   };
   await expect(collectAll(executeKeyed(errand, KEYED, deadline, execute))).rejects.toBe(down);
   await visit.settle();
@@ -49,10 +60,9 @@ test('a call that was never begun leaves no record that somebody waits for', asy
 
 test('a call whose client stops reading goes on to its end, and its outcome is kept', async () => {
   const { errand, deadline, visit, stores, clock } = await openErrand();
-  const note = { kind: 'notification', method: 'notifications/message', params: {}, text: '{}' } as const;
   const execute = async function* () {
     for (let notes = 0; notes < 3; notes += 1) {
-      yield { kind: 'interim', message: note as never, requestId: 'id', era: 'legacy' } as const;
+      yield NOTE;
     }
     errand.tally.sent = true;
     yield { kind: 'end', end: { kind: 'upstream-reset' }, era: 'legacy' } as const;

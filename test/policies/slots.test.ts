@@ -13,10 +13,10 @@ const CALL_MS = 55_000;
 
 /** Lets time pass in small steps until the promise has settled; a step goes on when nothing is under way any more. */
 async function passUntil<T>(clock: ManualClock, claim: Promise<T>): Promise<T> {
-  let settled = false;
-  const done = (): void => void (settled = true);
+  const state = { settled: false };
+  const done = (): void => void (state.settled = true);
   claim.then(done, done);
-  while (!settled) {
+  while (!state.settled) {
     await turn();
     if (clock.scheduled > 0) clock.advance(10);
   }
