@@ -41,13 +41,23 @@ async function admit({ work, upstream, deadline }: Line): Promise<Admission> {
   const { clock, ids } = work.ports;
   const tools = { store: work.stores.breakers, cache: work.shared.breakerCache, clock, ids };
   const key = upstreamKey(upstream, ids);
+  const asking = askBreaker(key, breaker, deadline.endsAt, tools);
   try {
-    return await work.within(deadline, askBreaker(key, breaker, deadline.endsAt, tools));
+    return await work.within(deadline, asking);
   } catch (error) {
-    if (deadline.expiry() !== undefined) throw error;
+    if (deadline.expiry() !== undefined) {
+      work.defer(() => giveUp(asking));
+      throw error;
+    }
     work.ports.actionLog.defect(work.invocation.requestId, error);
     return open;
   }
+}
+
+/** The call has ended before it was let through. If it then is, as the only one, others are let through instead. */
+async function giveUp(asking: Promise<Admission>): Promise<void> {
+  const [asked] = await Promise.allSettled([asking]);
+  if (asked.status === 'fulfilled' && asked.value.kind === 'admitted') await asked.value.settle('unclear');
 }
 
 async function* callInSlot(line: Line, request: UpstreamRequest): AsyncGenerator<CallEvent | CallFailure, void> {

@@ -14,7 +14,6 @@ import { memberText } from '../protocol/json-text.ts';
 import { parseJson, readMessage } from '../protocol/message.ts';
 import { Channel } from './channel.ts';
 import { effectsOf, toolConfigOf } from './effects.ts';
-import { unexpectedFailure } from './ending.ts';
 import type { Errand } from './errand.ts';
 import type { CallEvent, CallFailure } from './upstream-call.ts';
 
@@ -92,6 +91,7 @@ async function* tryExecute(
   const deadlineAt = deadline.endsAt + LAST_WRITE_MS;
   const claim: IdempotencyClaim = { owner: ids.random(), digest, deadlineAt, expiresAt: deadlineAt + ttlMs };
   const interim = new Channel<RelayEvent>();
+  let begun = false;
   let last: LastEvent | undefined;
   const framed = visit.ports.executeOnce({
     store,
@@ -101,6 +101,7 @@ async function* tryExecute(
     now: clock.now(),
     expiresAt: () => clock.now() + ttlMs,
     execute: async () => {
+      begun = true;
       last = await runToEnd(execute(), interim);
       return outcomeOf(last, errand);
     },
@@ -121,8 +122,9 @@ async function* tryExecute(
     return result;
   } catch (error) {
     // It may have been written all the same: nobody must wait for a call that was never made.
-    if (last === undefined) visit.defer(() => store.release(key, claim.owner));
-    yield last ?? { kind: 'failure', failure: unexpectedFailure(visit, error) };
+    if (!begun) visit.defer(() => store.release(key, claim.owner));
+    if (last === undefined) throw error;
+    yield last;
     return { kind: 'executed' };
   }
 }
