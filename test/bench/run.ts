@@ -53,9 +53,9 @@ const extent = options.quick
       repetitions: 3,
       coldStarts: 9,
       crossEra: { rounds: 5, calls: 60 },
-      keyed: { rounds: 5, calls: 30, joins: 2 },
-      sessions: { rounds: 5, calls: 2 },
-      guards: { rounds: 5, calls: 30 },
+      keyed: { rounds: 5, calls: 20, joins: 1 },
+      sessions: { rounds: 3, calls: 2 },
+      guards: { rounds: 5, calls: 20 },
       fleet: { lists: 7, rounds: 5, calls: 60 },
     };
 
