@@ -36,6 +36,9 @@ const WHERE: readonly Where[] = [
   { route: 'emulator', finds: 'memory', environment: 'several, in turn' },
 ];
 
+/** For a slot to be given back, in milliseconds. */
+const PAUSE_MS = 4;
+
 interface GuardLatency {
   readonly era: Era;
   readonly where: Where;
@@ -69,7 +72,7 @@ async function measureHere(
     }
     const callers = clients.map((client) => () => client.call('small'));
     await takeTurns(callers, { rounds: 1, calls: options.calls });
-    const taken = await takeTurns(callers, options);
+    const taken = await takeTurns(callers, { ...options, pauseMs: PAUSE_MS });
     const figures: GuardLatency[] = [];
     for (const [index, guard] of GUARDS.entries()) {
       const cost = await stage.costBy(route, async () => {
