@@ -28,7 +28,7 @@ const FIRST_LOOK_MS = 100;
 const LONGEST_LOOK_MS = 1000;
 
 /** Undefined for a call that is executed however often it arrives. */
-export async function keyOf(errand: Errand): Promise<Result<KeyedCall | undefined>> {
+export async function keyOf(errand: Errand, deadline: Deadline): Promise<Result<KeyedCall | undefined>> {
   const { visit, scope, call } = errand;
   if (call.target?.what !== 'tool') return succeed(undefined);
   const keyScope = {
@@ -42,8 +42,9 @@ export async function keyOf(errand: Errand): Promise<Result<KeyedCall | undefine
   const decision = decideKey(call.request, header, keyScope, toolConfigOf(errand));
   if (!decision.ok) return decision;
   if (decision.value.kind === 'keyed') return succeed(decision.value);
-  const isRefused = decision.value.kind === 'key-required' && !(await effectsOf(errand)).readOnly;
-  return isRefused ? fail(KEY_REQUIRED) : succeed(undefined);
+  if (decision.value.kind === 'unkeyed') return succeed(undefined);
+  const { readOnly } = await visit.within(deadline, effectsOf(errand));
+  return readOnly ? succeed(undefined) : fail(KEY_REQUIRED);
 }
 
 /** As `execute`, which runs at most once for all calls of this key that do not fail before they can have run. */

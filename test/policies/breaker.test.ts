@@ -72,7 +72,7 @@ describe.each(legs)('over $name', (leg) => {
         ask,
         admitted,
         /** A call that is let through, and shows this. */
-        call: async (health: Health): Promise<void> => (await admitted()).settle(health),
+        call: async (health: Health) => (await admitted()).settle(health),
         /** Requests to the store so far. */
         requests: () => tally.requests,
       };
