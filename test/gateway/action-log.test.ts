@@ -157,7 +157,7 @@ const modern: Record<string, { readonly send: Journey; readonly line: object }> 
     line: { outcome: 'refused', errorKind: 'origin-forbidden', status: 403 },
   },
   'a method of HTTP that is not served': {
-    send: (gateway) => gateway.client.send('GET', '/mcp'),
+    send: (gateway) => gateway.client.send('PUT', '/mcp'),
     line: { outcome: 'refused', errorKind: 'method-not-allowed', status: 405 },
   },
   'no session': {
