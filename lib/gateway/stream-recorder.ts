@@ -110,12 +110,7 @@ export class StreamRecorder implements EventKeeper {
   #hasTriedAgain = false;
   #stopTimer = (): void => {};
 
-  constructor(
-    visit: Visit,
-    scope: LegacyScope,
-    requests: readonly string[],
-    taken: (Reached & Taken) | undefined,
-  ) {
+  constructor(visit: Visit, scope: LegacyScope, requests: readonly string[], taken: (Reached & Taken) | undefined) {
     this.#visit = visit;
     this.#scope = scope;
     this.#requests = requests;

@@ -59,10 +59,7 @@ export interface StreamPosition {
 }
 
 /** Where a call goes on that ends here only because its invocation does; undefined when it ends for good. */
-export function handOverPosition(
-  end: CallEnd,
-  { mayHandOver, position }: UpstreamTally,
-): StreamPosition | undefined {
+export function handOverPosition(end: CallEnd, { mayHandOver, position }: UpstreamTally): StreamPosition | undefined {
   return end.kind === 'invocation-ending' && mayHandOver?.() === true ? position : undefined;
 }
 

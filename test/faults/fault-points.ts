@@ -89,6 +89,7 @@ function pointedStores(stores: Stores): Stores {
     upstreamSessions: pointedStore('upstreamSessions', stores.upstreamSessions),
     catalog: pointedStore('catalog', stores.catalog),
     pins: pointedStore('pins', stores.pins),
+    streams: pointedStore('streams', stores.streams),
   };
 }
 

@@ -33,6 +33,7 @@ function createTrouble() {
       upstreamSessions: guard('upstreamSessions', stores.upstreamSessions),
       catalog: guard('catalog', stores.catalog),
       pins: guard('pins', stores.pins),
+      streams: guard('streams', stores.streams),
     }),
     /** `operation` is the store and its method. */
     fail(operation: string, error: Error = new StoreError(operation, 'TROUBLE in the table', new Error('SECRET'))) {

@@ -484,7 +484,10 @@ test('a client that lost its connection gets the rest', async () => {
 test('whoever resumes shortly before the end of the invocation is sent away to come again', async () => {
   const clock = createManualClock();
   const start = clock.now();
-  const world = await openWatched(LEGS[0]!, { clock, endsAt: (environment) => start + (environment === 0 ? 60_000 : 6000) });
+  const world = await openWatched(LEGS[0]!, {
+    clock,
+    endsAt: (environment) => start + (environment === 0 ? 60_000 : 6000),
+  });
   const [, short] = world.gateway.environments;
   const peer = (await world.gateway.client.connect('2025-11-25')).through(world.gateway.environments[0]!);
   const { incoming, stream, begun } = await startStream(world, peer);

@@ -448,7 +448,8 @@ function clientOf(platform: Platform): GatewayClient {
     send: (method, path, body = '', headers = {}) => platform.send(method, path, body, headers),
     post: (body, headers = {}, path = '/mcp') =>
       platform.send('POST', path, toText(body), { ...JSON_AND_SSE, ...headers }),
-    stream: (body, headers = {}, path = '/mcp') => platform.stream('POST', path, toText(body), { ...JSON_AND_SSE, ...headers }),
+    stream: (body, headers = {}, path = '/mcp') =>
+      platform.stream('POST', path, toText(body), { ...JSON_AND_SSE, ...headers }),
     get: (headers = {}, path = '/mcp') => platform.stream('GET', path, '', { accept: 'text/event-stream', ...headers }),
     connect: (revision, options = {}) => connect(client, revision, options),
   };

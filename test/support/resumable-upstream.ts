@@ -76,19 +76,23 @@ export async function startResumableUpstream(): Promise<ResumableUpstream> {
 
   async function openSession(): Promise<SdkSession> {
     const server = new McpServer({ name: 'resumable', version: '1.0.0' });
-    server.registerTool('steps', { description: 'Does what it is told' }, async ({ _meta, sendNotification, signal }) => {
-      const text = await new Promise<string>((resolve) => {
-        arrive({
-          signal,
-          answer: resolve,
-          async progress(progress) {
-            const progressToken = _meta?.progressToken ?? 'nobody';
-            await sendNotification({ method: 'notifications/progress', params: { progressToken, progress } });
-          },
+    server.registerTool(
+      'steps',
+      { description: 'Does what it is told' },
+      async ({ _meta, sendNotification, signal }) => {
+        const text = await new Promise<string>((resolve) => {
+          arrive({
+            signal,
+            answer: resolve,
+            async progress(progress) {
+              const progressToken = _meta?.progressToken ?? 'nobody';
+              await sendNotification({ method: 'notifications/progress', params: { progressToken, progress } });
+            },
+          });
         });
-      });
-      return { content: [{ type: 'text', text }] };
-    });
+        return { content: [{ type: 'text', text }] };
+      },
+    );
     const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
       eventStore: createEventStore(),
