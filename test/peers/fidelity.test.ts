@@ -79,7 +79,7 @@ async function connect(revision: Revision): Promise<Speaker> {
       const stream = await postStream(url, request('tools/call'), headers('tools/call', 'up__tool'));
       const said: string[] = [];
       for await (const event of stream.events) {
-        if (event.kind === 'comment') continue;
+        if (event.kind === 'comment' || event.data === '') continue;
         said.push(event.data);
         const isQuestion = event.message.method !== undefined && event.message.id !== undefined;
         if (isQuestion) expect((await post(url, answer(event.data), session)).status).toBe(202);
