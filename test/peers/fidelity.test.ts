@@ -92,7 +92,11 @@ async function connect(revision: Revision): Promise<Speaker> {
 /** The messages of a response as they stand in it. */
 function messagesIn({ text, headers }: WireResponse): string[] {
   if (headers['content-type'] === 'application/json') return [text];
-  return text.split('\n').flatMap((line) => (line.startsWith('data: ') ? [line.slice('data: '.length)] : []));
+  return text
+    .split('\n')
+    .flatMap((line) =>
+      line.length > 'data: '.length && line.startsWith('data: ') ? [line.slice('data: '.length)] : [],
+    );
 }
 
 function answerIn(response: WireResponse): string {
