@@ -439,6 +439,33 @@ describe.each(LEGS)('$name', (leg) => {
       expect(clock.scheduled).toBe(0);
     });
 
+    test('that has left something that cannot be read has its streams ended at once', async () => {
+      const { gateway } = await openWatched(leg);
+      const peer = await gateway.client.connect('2025-11-25');
+      for (const continuation of ['', '{}', '{"last":2,"bytes":1,"continuation":"{}"}']) {
+        const stream = await abandoned(gateway, peer.sessionId!, Date.now() + 60_000);
+        const key = streamKey(cryptoIds, { key: cryptoIds.digest(peer.sessionId!) }, stream);
+        await gateway.stores.streams.handOver(key, 'gone', continuation, Date.now() + 60_000);
+        const resumed = withData(await eventsOf(await peer.resume(`${stream}.2`)));
+        expect(messagesOf(resumed)).toMatchObject([{ id: 2, error: { code: 1027 } }]);
+      }
+    });
+
+    test('that has lost some events is told of as what was not kept', async () => {
+      const { gateway } = await openWatched(leg);
+      const peer = await gateway.client.connect('2025-11-25');
+      const stream = await abandoned(gateway, peer.sessionId!, Date.now() + 60_000);
+      const key = streamKey(cryptoIds, { key: cryptoIds.digest(peer.sessionId!) }, stream);
+      const answer = '{"jsonrpc":"2.0","id":2,"result":{}}';
+      await gateway.stores.streams.append(
+        key,
+        { last: 4, events: [answer], answered: [0, 1], cut: false },
+        Date.now() + 60_000,
+      );
+      const resumed = withData(await eventsOf(await peer.resume(`${stream}.1`)));
+      expect(messagesOf(resumed)).toMatchObject([{ id: 'a' }, { id: 2, error: { code: 1028 } }]);
+    });
+
     test('is waited for with heartbeats', async () => {
       const clock = createManualClock();
       const { gateway } = await openWatched(leg, { clock });
