@@ -173,6 +173,7 @@ export async function* callLegacy(
       const id = ids.random();
       const { tally } = tools;
       const used = session;
+      tally.position = undefined;
       const onPosition = (eventId: string): void => void (tally.position = { session: used, requestId: id, eventId });
       const request = { id, body: body(id), headers: sessionHeaders(session), onPosition };
       let refusal: Refusal | undefined;
