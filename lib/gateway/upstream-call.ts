@@ -36,8 +36,8 @@ export interface Line {
   readonly eras: EraTools;
 }
 
-/** What a call brings forth, and the era in which it was said. */
-export type CallEvent = (UpstreamEvent | SessionOpened) & { readonly era: Era };
+/** What a call brings forth, and the era in which it was said; `replayed` when that was to an earlier call. */
+export type CallEvent = (UpstreamEvent | SessionOpened) & { readonly era: Era; readonly replayed?: true };
 
 export interface CallFailure {
   readonly kind: 'failure';

@@ -23,6 +23,7 @@ export function createManualClock(start: number = Date.UTC(2026, 0, 1)): ManualC
   return {
     now: () => start + Math.floor(elapsed),
     elapsed: () => elapsed,
+    readDate: (text) => Date.parse(text),
     schedule: (ms, callback) => {
       const timer = { due: elapsed + Math.max(0, ms), callback };
       waiting.add(timer);
