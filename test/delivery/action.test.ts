@@ -79,6 +79,7 @@ test('a line tells everything about an action', () => {
       upstreamRequests: 2,
       dynamodbRequests: 3,
       attempt: 1,
+      replayed: false,
     },
   ]);
 });

@@ -170,8 +170,8 @@ describe('a session that cannot be opened is', () => {
     [403, { kind: 'upstream-unauthorized' }],
     [429, { kind: 'upstream-throttled', retryAfter: '7' }],
     [302, { kind: 'upstream-redirect' }],
-    [500, { kind: 'upstream-http', status: 500 }],
-    [503, { kind: 'upstream-http', status: 503 }],
+    [500, { kind: 'upstream-http', status: 500, retryAfter: '7' }],
+    [503, { kind: 'upstream-http', status: 503, retryAfter: '7' }],
   ])('status %i', async (status, end) => {
     const headers = { 'retry-after': '7', location: '/elsewhere' };
     const { opening, server } = await openingOf((response) => void response.writeHead(status, headers).end());
