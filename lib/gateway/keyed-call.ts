@@ -101,7 +101,7 @@ async function* tryExecute(
     now: clock.now(),
     expiresAt: () => clock.now() + ttlMs,
     execute: async () => {
-      last = await runToEnd(execute(), interim);
+      last = await runToEnd(execute(), interim).catch((error: unknown) => lastOfBroken(error, errand, deadline));
       return outcomeOf(last, errand);
     },
     onUnwritten: (error) => visit.ports.actionLog.defect(visit.invocation.requestId, error),
@@ -137,6 +137,14 @@ async function runToEnd(
     else await interim.push(event);
   }
   return last;
+}
+
+/** An execution that broke off may have been sent by then: it has an outcome like any other. */
+function lastOfBroken(error: unknown, { visit, scope }: Errand, deadline: Deadline): LastEvent {
+  const expiry = deadline.expiry();
+  return expiry === undefined
+    ? { kind: 'failure', failure: unexpectedFailure(visit, error) }
+    : { kind: 'end', end: expiry, era: scope.era };
 }
 
 /** What of an execution is kept. The upstream's own words, in its own era: whoever gets them reads them in theirs. */
