@@ -15,8 +15,8 @@ export type Outcome =
   | { readonly kind: 'unknown'; readonly code: number }
   /** An earlier attempt is still under way. */
   | { readonly kind: 'running'; readonly waitMs: number }
-  /** The connection broke, or the platform answered: nothing is known, and the same may be sent again. */
-  | { readonly kind: 'broken' }
+  /** The connection broke, or the platform or the store's absence answered: the same may be sent again. */
+  | { readonly kind: 'broken'; readonly how: string }
   /** The client has waited long enough. */
   | { readonly kind: 'abandoned' }
   /** Something that no client of this test should hear. */
@@ -55,7 +55,7 @@ export async function attempt(plan: CallPlan, purpose: Attempt['purpose'], place
   const startedAt = performance.now();
   const answered = send(plan, number, id, place).then(
     (response) => read(response, number),
-    (): Outcome => ({ kind: 'broken' }),
+    (error: unknown): Outcome => ({ kind: 'broken', how: String(error) }),
   );
   place.onSent(answered);
   const patience = new AbortController();
@@ -96,10 +96,10 @@ function read({ status, messages, text }: WireResponse, id: number): Outcome {
   if (final?.result !== undefined) return readResult(final.result);
   const error: AnyJson = final?.error ?? messages.find((message) => message.error !== undefined)?.error;
   // What the platform says in the function's place is no message, and a stream that broke has no last one.
-  if (error === undefined) return { kind: 'broken' };
+  if (error === undefined) return { kind: 'broken', how: String(status) };
   const { code, data } = error;
   const waitMs = Number(data?.retryAfterMs ?? 1000 * Number(data?.retryAfter ?? 0));
-  if (code === STORE_UNAVAILABLE) return { kind: 'broken' };
+  if (code === STORE_UNAVAILABLE) return { kind: 'broken', how: 'store' };
   if (code === STILL_RUNNING) return { kind: 'running', waitMs };
   if (data?.mayHaveRun === true) return { kind: 'unknown', code };
   if (data?.mayHaveRun === false) return { kind: 'not-run', code, waitMs };
