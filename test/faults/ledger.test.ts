@@ -35,7 +35,7 @@ const BROKEN: readonly Broken[] = [
     how: 'whose records obey an owner that was overtaken',
     breakage: 'fence',
     kinds: ['stall'],
-    tools: ['put', 'book'],
+    tools: ['put'],
     rule: 'wrong answer',
   },
   {
@@ -58,11 +58,10 @@ const BROKEN: readonly Broken[] = [
 describe('the ledger finds out a store', () => {
   // They mostly wait for deadlines to pass.
   test.concurrent.each(BROKEN)('$how', { timeout: LIMIT_MS }, async ({ breakage, rule, how: _, ...plan }) => {
-    const options = { ...plan, calls: 8, percentOfEach: 100, seed, callers: 8, limitMs: LIMIT_MS };
-    const [whole, broken] = await Promise.all([runLedger(options), runLedger({ ...options, broken: breakage })]);
-    const found = broken.violations.map((violation) => violation.rule);
+    const extent = { calls: 4, percentOfEach: 100, callers: 4, timeoutMs: 2000, limitMs: LIMIT_MS };
+    const report = await runLedger({ ...plan, ...extent, seed, broken: breakage });
+    const found = report.violations.map((violation) => violation.rule);
     console.info(`${breakage}: ${found.join(', ')} (SLUICE_SEED=${seed})`);
-    expect(whole.violations).toEqual([]);
     expect(found).toContain(rule);
   });
 });

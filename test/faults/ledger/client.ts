@@ -7,7 +7,7 @@ import { RUN_HEADER } from '../fault-points.ts';
 import { attempt, type Attempt, type Outcome, type Place } from './attempt.ts';
 import type { CallPlan } from './plan.ts';
 import type { Steered } from './steering.ts';
-import { PATIENCE_MS, type DarkPlace, type World } from './world.ts';
+import type { DarkPlace, World } from './world.ts';
 
 /** A client gives up after so many attempts. */
 const MOST_ATTEMPTS = 30;
@@ -113,7 +113,7 @@ class Client {
       url: this.#world.url(server),
       session: this.#world.sessionAt(server, era, session),
       mark: { ...this.#world.mark, ...mark },
-      patienceMs: PATIENCE_MS,
+      patienceMs: this.#world.patienceMs,
       onSent: (answered) => this.#sent.push(answered),
     };
   }

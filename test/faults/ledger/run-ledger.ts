@@ -9,6 +9,8 @@ export interface LedgerOptions extends PlanOptions {
   /** How many clients are at work at the same time. */
   readonly callers: number;
   readonly broken?: Breakage | undefined;
+  /** Limit of a call, in milliseconds; a second when left out. */
+  readonly timeoutMs?: number;
   /** The run is broken off after this long, in milliseconds. */
   readonly limitMs: number;
 }
@@ -30,11 +32,13 @@ export interface LedgerReport {
   readonly trouble: readonly string[];
 }
 
+const TIMEOUT_MS = 1000;
+
 /** Rejects when the run took too long. */
 export async function runLedger(options: LedgerOptions): Promise<LedgerReport> {
   const plans = planCalls(options);
   // Each client has a request under way, and those it has given up hold environments as well.
-  const world = await openWorld({ ...options, environments: 3 * options.callers });
+  const world = await openWorld({ timeoutMs: TIMEOUT_MS, ...options, environments: 3 * options.callers });
   const began = performance.now();
   const records: CallRecord[] = [];
   const queue = plans.values();

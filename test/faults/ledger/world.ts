@@ -13,14 +13,8 @@ import { LedgerUpstream, type Behaviour } from './upstream.ts';
 
 const ENTRY = fileURLToPath(new URL('mcp.ts', import.meta.url));
 
-/** Limit of a call, in milliseconds. */
-const TIMEOUT_MS = 1000;
-
-/** By then a call has long been given up. */
-const LATE_MS = 1500;
-
-/** A client waits for a call for so long, which is longer than the gateway does. */
-export const PATIENCE_MS = 2000;
+/** A client waits for so much longer than the gateway does, in milliseconds; an upstream that is too late takes half of it. */
+const MORE_PATIENCE_MS = 1000;
 
 /** An environment that stands still is not ended for it. */
 const FUNCTION_TIMEOUT_MS = 60_000;
@@ -38,7 +32,8 @@ export interface DarkPlace {
 
 export interface World {
   readonly ledger: Ledger;
-  readonly gateway: TestGateway;
+  /** How long a client waits for a call, in milliseconds. */
+  readonly patienceMs: number;
   readonly steering: Steering;
   /** How often each kind of fault has happened. */
   readonly fired: ReadonlyMap<FaultKind, number>;
@@ -67,6 +62,8 @@ interface Expected {
 export async function openWorld(options: {
   readonly seed: number;
   readonly environments: number;
+  /** Limit of a call, in milliseconds. */
+  readonly timeoutMs: number;
   readonly broken?: Breakage | undefined;
 }): Promise<World> {
   const ledger = new Ledger();
@@ -90,17 +87,18 @@ export async function openWorld(options: {
     reached: (moment, call) => reached(calls.get(call), moment),
     fraction: () => chance.fraction(),
   };
+  const lateMs = options.timeoutMs + MORE_PATIENCE_MS / 2;
   const upstreams = {
-    both: new LedgerUpstream({ eras: 'both', lateMs: LATE_MS }, behaviour),
-    old: new LedgerUpstream({ eras: 'legacy', lateMs: LATE_MS }, behaviour),
+    both: new LedgerUpstream({ eras: 'both', lateMs }, behaviour),
+    old: new LedgerUpstream({ eras: 'legacy', lateMs }, behaviour),
   };
   const dark = Array.from({ length: DARK }, (_, index): DarkPlace => {
-    return { server: `dark-${index}`, upstream: new LedgerUpstream({ eras: 'both', lateMs: LATE_MS }, behaviour) };
+    return { server: `dark-${index}`, upstream: new LedgerUpstream({ eras: 'both', lateMs }, behaviour) };
   });
   const all = [...Object.values(upstreams), ...dark.map(({ upstream }) => upstream)];
   await Promise.all(all.map((upstream) => upstream.start()));
 
-  const gateway = await startTestGateway(configOf(upstreams.both.url, upstreams.old.url, dark), {
+  const gateway = await startTestGateway(configOf(upstreams, dark, options.timeoutMs), {
     entry: ENTRY,
     environments: options.environments,
     timeoutMs: FUNCTION_TIMEOUT_MS,
@@ -117,7 +115,7 @@ export async function openWorld(options: {
 
   return {
     ledger,
-    gateway,
+    patienceMs: options.timeoutMs + MORE_PATIENCE_MS,
     steering,
     fired,
     mark,
@@ -150,7 +148,8 @@ async function reached(expected: Expected | undefined, moment: 'arrived' | 'exec
   if (moment === 'arrived') expected.arrivals += 1;
   await steered?.reached(`upstream ${moment}`);
   const overtaken = moment === 'arrived' && expected.arrivals > 1 && steered?.stands === true;
-  if (overtaken && plan.die < 0.8) await steered?.letGo();
+  // The others go on when the call has ended for everybody else.
+  if (overtaken && plan.tool === 'put') await steered?.letGo();
 }
 
 /** An environment that stood still has missed what the store answered meanwhile, and says so. */
@@ -158,17 +157,21 @@ function isStoreError(line: string): boolean {
   return line.includes('"defect":"StoreError"');
 }
 
-function configOf(both: string, old: string, dark: readonly DarkPlace[]): object {
+function configOf(
+  { both, old }: Readonly<Record<'both' | 'old', LedgerUpstream>>,
+  dark: readonly DarkPlace[],
+  timeoutMs: number,
+): object {
   const common = {
     prefix: '',
-    timeoutMs: TIMEOUT_MS,
+    timeoutMs,
     breaker: { failures: 5, openMs: 200 },
     tools: { book: { idempotent: true }, send: { idempotent: false } },
   };
   const upstreams = {
-    both: { ...common, url: both },
+    both: { ...common, url: both.url },
     // Modern callers share a session on it.
-    old: { ...common, url: old, isolation: 'shared', maxConcurrent: 20 },
+    old: { ...common, url: old.url, isolation: 'shared', maxConcurrent: 20 },
     ...Object.fromEntries(
       dark.map(({ server, upstream }) => [server, { ...common, url: upstream.url, breaker: false }]),
     ),
