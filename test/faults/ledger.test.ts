@@ -57,8 +57,9 @@ const BROKEN: readonly Broken[] = [
 
 describe('the ledger finds out a store', () => {
   // They mostly wait for deadlines to pass.
-  test.concurrent.each(BROKEN)('$how', { timeout: LIMIT_MS }, async ({ breakage, rule, how: _, ...plan }) => {
+  test.concurrent.each(BROKEN)('$how', { timeout: LIMIT_MS }, async ({ breakage, rule, kinds, killPoints, tools }) => {
     const extent = { calls: 4, percentOfEach: 100, callers: 4, timeoutMs: 2000, limitMs: LIMIT_MS };
+    const plan = { kinds, tools, ...(killPoints === undefined ? {} : { killPoints }) };
     const report = await runLedger({ ...plan, ...extent, seed, broken: breakage });
     const found = report.violations.map((violation) => violation.rule);
     console.info(`${breakage}: ${found.join(', ')} (SLUICE_SEED=${seed})`);

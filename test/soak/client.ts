@@ -19,14 +19,17 @@ const TOOLS = ['pay', 'send', 'put', 'book', 'look'];
 /** Things done in one session, at most. */
 const LONGEST_SESSION = 30;
 
+let lastVisit = 0;
 let lastCall = 0;
 
 /** One visit: some modern requests, or a session from its beginning to its end, unless it is left behind. */
 export async function visit(grounds: Grounds): Promise<void> {
-  const { chance, tally } = grounds;
-  const url = chance.pick(grounds.urls);
+  const { chance, tally, urls } = grounds;
+  const number = (lastVisit += 1);
+  // Every address in both eras.
+  const url = urls[Math.floor(number / 2) % urls.length]!;
   const steps = 1 + chance.below(LONGEST_SESSION);
-  if (chance.below(2) === 0) {
+  if (number % 2 === 0) {
     for (let step = 0; step < steps; step += 1) await actModern(grounds, url);
     return;
   }
@@ -34,7 +37,7 @@ export async function visit(grounds: Grounds): Promise<void> {
   if (session === undefined) return count(tally, 'sessions not opened');
   count(tally, 'sessions opened');
   for (let step = 0; step < steps; step += 1) await actInSession(grounds, url, session);
-  if (chance.below(3) === 0) return count(tally, 'sessions left behind');
+  if (number % 3 === 0) return count(tally, 'sessions left behind');
   await quietly(session.terminate());
   count(tally, 'sessions ended');
 }

@@ -12,7 +12,7 @@ test(
     console.info(formatSoak(report));
     expect(misses(report)).toEqual([]);
     expect(report.sessions.opened).toBeGreaterThan(0);
-    expect([...report.table.kinds.keys()]).toEqual(expect.arrayContaining(['session', 'call', 'head']));
+    expect([...report.table.kinds.keys()]).toEqual(expect.arrayContaining(['session', 'head']));
   },
 );
 

@@ -116,8 +116,9 @@ export class LedgerUpstream {
     const modern = this.#options.eras === 'both' && message.params?._meta?.[VERSION_META] !== undefined;
     if (!modern && message.method === 'initialize') return this.#initialize(message, response);
     if (!modern && !this.#sessions.has(String(session))) {
-      const [status, words] = session === undefined ? [400, 'Server not initialized'] : [404, 'Session not found'];
-      return refuse(response, Number(status), null, -32001, String(words));
+      return session === undefined
+        ? refuse(response, 400, null, -32000, 'Bad Request: Server not initialized')
+        : refuse(response, 404, null, -32001, 'Session not found');
     }
     if (message.id === undefined || message.method === undefined) return respond(response, 202, {}, '');
     if (message.method === 'tools/call') return await this.#call(message, modern, arrivedAt, response);
