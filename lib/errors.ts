@@ -84,6 +84,10 @@ export type Failure =
   | ({ readonly kind: 'result-not-kept' } & KeyedSite)
   /** The environment that held the call is gone, and its answer with it. */
   | { readonly kind: 'stream-lost' }
+  /** There was more on the stream than is kept for clients that come back for it. */
+  | { readonly kind: 'stream-not-kept' }
+  /** There is nothing to come after the event that a client wants to resume from, or nothing is known of it. */
+  | { readonly kind: 'stream-unknown' }
   | UpstreamFailure
   // The gateway.
   | { readonly kind: 'store-unavailable' }
@@ -122,6 +126,7 @@ export const SLUICE_CODES = {
   'still-running': 1025,
   'result-not-kept': 1026,
   'stream-lost': 1027,
+  'stream-not-kept': 1028,
   'store-unavailable': 1030,
 } as const;
 
@@ -203,6 +208,18 @@ export function toWire(failure: Failure): WireError {
         'The environment that held the call ended before the answer; the call may have run',
         { mayHaveRun: true },
       );
+    case 'stream-not-kept':
+      return wire(
+        200,
+        SLUICE_CODES['stream-not-kept'],
+        'The rest of the stream was not kept, and the answer with it; the call may have run',
+        { mayHaveRun: true },
+      );
+    case 'stream-unknown':
+      // The status at which clients stop asking (2025-11-25, basic/transports, "Listening for Messages from the Server").
+      return wire(405, JSON_RPC.invalidRequest, 'There is nothing to resume after this event', undefined, {
+        allow: 'POST, DELETE',
+      });
     case 'store-unavailable':
       return wire(503, SLUICE_CODES['store-unavailable'], "The gateway's session store did not answer; try again");
     case 'internal':

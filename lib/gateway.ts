@@ -24,10 +24,13 @@ import { endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayR
 import type { LegacyScope, Scope } from './gateway/errand.ts';
 import { openListening } from './gateway/listening.ts';
 import { relay } from './gateway/relay.ts';
-import { resumeStream } from './gateway/resuming.ts';
+import { HANDED_OVER, resumeStream } from './gateway/resuming.ts';
 import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/session-messages.ts';
 import { answerList } from './gateway/lists.ts';
 import { relayToOwner } from './gateway/resources.ts';
+import { recordStream } from './gateway/stream-recorder.ts';
+import { changeSubscription } from './gateway/subscribing.ts';
+import { listenToChanges } from './gateway/subscriptions.ts';
 import { Visit } from './gateway/visit.ts';
 import { newShared } from './gateway/work.ts';
 import type { ClientSession, Invocation, Ports } from './ports.ts';
@@ -143,7 +146,11 @@ async function receiveLegacy(
     return refuse(visit, { kind: 'invalid-request', reason }, { ...about, session });
   }
   keepAlive(visit, session);
-  const scope: LegacyScope = { era: 'legacy', server, caller, session, canAsk: accept.eventStream };
+  const known: LegacyScope = { era: 'legacy', server, caller, session, canAsk: accept.eventStream };
+  const ids = requests.map(({ idText }) => idText);
+  const recorder = accept.eventStream && ids.length > 0 ? recordStream(visit, known, ids) : undefined;
+  const mayHandOver = (): boolean => recorder?.isWhole === true && requests.length === 1;
+  const scope: LegacyScope = { ...known, mayHandOver };
   const told = Promise.all(messages.map((message) => tell(visit, scope, message)));
   if (requests.length === 0) {
     const failure = (await told).find((outcome) => outcome !== undefined);
@@ -151,7 +158,7 @@ async function receiveLegacy(
   }
   visit.defer(() => told);
   const replies = mergeReplies(requests.map((request) => answer(visit, scope, request)));
-  return deliver(replies, { finals: requests.length, batch }, accept, visit.ports.clock);
+  return deliver(replies, { finals: requests.length, batch }, accept, visit.ports.clock, recorder);
 }
 
 // ------------------------------------------------------------------------------------------ the client session
@@ -198,7 +205,9 @@ function attempted(visit: Visit, failure: Failure): Pick<About, 'session'> {
 function keepAlive(visit: Visit, session: ClientSession): void {
   const now = visit.ports.clock.now();
   const expiresAt = nextExpiry(session, now);
-  if (expiresAt !== undefined) visit.defer(() => visit.stores.clientSessions.touch(session.key, now, expiresAt));
+  if (expiresAt === undefined) return;
+  visit.defer(() => visit.stores.clientSessions.touch(session.key, now, expiresAt));
+  visit.defer(() => visit.stores.listening.touch(session.key, expiresAt));
 }
 
 /** A legacy client's GET (2025-11-25, basic/transports, "Listening for Messages from the Server"). */
@@ -244,10 +253,11 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
 async function* answer(visit: Visit, scope: Scope, request: RequestMessage): AsyncGenerator<Reply, void> {
   const tally = newTally();
   const recorder = recordCall(visit, scope, request);
-  let ending: Ending | undefined;
+  let ending: Pick<Ending, 'outcome' | 'errorKind' | 'status'> | undefined;
   try {
     for await (const reply of everyReply(visit, scope, request, tally)) {
-      recorder.sent(reply.text);
+      if (reply.kind === 'handed-over') ending = HANDED_OVER;
+      else recorder.sent(reply.text);
       if (reply.kind === 'final') ending = reply;
       yield reply;
     }
@@ -311,6 +321,12 @@ async function* carryOut(
       return;
     case 'all':
       yield await setLogLevel(visit, scope, call.request, tally);
+      return;
+    case 'subscribe':
+      if (scope.era === 'legacy') yield await changeSubscription(visit, scope, call, plan.uri, tally);
+      return;
+    case 'listen':
+      if (scope.era === 'modern') yield* listenToChanges(visit, scope, call.request, tally);
       return;
     case 'owner':
       yield* relayToOwner(visit, scope, call, plan.uri, tally);

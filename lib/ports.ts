@@ -4,7 +4,7 @@
  */
 import type { Era } from './protocol/era.ts';
 import type { JsonObject } from './protocol/message.ts';
-import type { ListMember } from './protocol/methods.ts';
+import type { AnnouncedList, ListMember } from './protocol/methods.ts';
 
 export interface Ports {
   readonly clock: Clock;
@@ -82,9 +82,11 @@ export interface Stores {
   readonly upstreamSessions: UpstreamSessionStore;
   readonly catalog: CatalogStore;
   readonly pins: PinStore;
+  readonly listening: ListeningStore;
   readonly idempotency: IdempotencyStore;
   readonly breakers: BreakerStore;
   readonly slots: SlotStore;
+  readonly streams: StreamStore;
 }
 
 /** A session that a legacy client holds on the gateway. */
@@ -283,10 +285,61 @@ export interface CatalogStore {
   write(key: CatalogKey, head: NewCatalogHead, text: string, expiresAt: number): Promise<boolean>;
   /** Writes the head anew over the same text (`head.version`); false when that is no longer in place. */
   renew(key: CatalogKey, head: CatalogHead, expiresAt: number): Promise<boolean>;
-  /** Counts a change of the upstream's list: whatever was asked for before is stale now, whoever it was for. */
-  countChange(upstream: string, member: CatalogMember): Promise<void>;
+  /**
+   * Counts a change of the upstream's list: whatever was asked for before is stale now, whoever it was for. Returns the
+   * count after it.
+   */
+  countChange(upstream: string, member: CatalogMember): Promise<number>;
+  /** How often the lists of each upstream are known to have changed, in the order given; consistent reads. */
+  changesOf(upstreams: readonly string[]): Promise<readonly ChangeCounts[]>;
   /** Everything kept of an upstream. */
   headsOf(upstream: string): Promise<readonly { readonly key: CatalogKey; readonly head: CatalogHead }[]>;
+}
+
+/** By list; one that is absent is not known to have changed. */
+export type ChangeCounts = Readonly<Partial<Record<ListMember, number>>>;
+
+/** How often the lists of a virtual server are known to have changed, those of all its upstreams together. */
+export type ListCounts = Readonly<Record<AnnouncedList, number>>;
+
+/** A resource that a client session wants to hear about. */
+export interface Subscription {
+  readonly uri: string;
+  /** Name of the upstream that has it: nobody else's word counts. */
+  readonly upstream: string;
+  /** The upstream session that knows of it; null for an upstream without. */
+  readonly generation: string | null;
+}
+
+/** A subscribed resource that has changed, which the client has not been told yet. */
+export interface ResourceUpdate {
+  readonly uri: string;
+  /** Unguessable; tells it from a later change of the same resource. */
+  readonly token: string;
+}
+
+export interface Listening {
+  /** The counts that the client was last told of; undefined before it first listened. */
+  readonly told: ListCounts | undefined;
+  readonly subscriptions: readonly Subscription[];
+  readonly updates: readonly ResourceUpdate[];
+}
+
+/** What client sessions are to be told beside their calls. `session` is the key of a client session. */
+export interface ListeningStore {
+  /** A consistent read. Expiry is that of the client session. */
+  read(session: string): Promise<Listening>;
+  /** Keeps what the client has been told. */
+  tell(session: string, told: ListCounts, expiresAt: number): Promise<void>;
+  /** Keeps a subscription, in place of one to the same resource. False when there are `most` others already. */
+  subscribe(session: string, subscription: Subscription, most: number, expiresAt: number): Promise<boolean>;
+  unsubscribe(session: string, uri: string): Promise<void>;
+  /** Keeps an update for the client; nothing happens unless it has subscribed to the resource at this upstream. */
+  noteUpdate(session: string, upstream: string, update: ResourceUpdate): Promise<void>;
+  /** Forgets updates that the client has been told, except those that have been replaced by later ones. */
+  clearUpdates(session: string, updates: readonly ResourceUpdate[]): Promise<void>;
+  /** Moves the expiry of what there is. */
+  touch(session: string, expiresAt: number): Promise<void>;
 }
 
 /** The tool definitions of one upstream that the operator trusts. */
@@ -408,6 +461,58 @@ export interface SlotStore {
   claim(upstream: string, token: string, most: number, until: number, now: number): Promise<SlotOutcome>;
   /** Harmless when it is free already. */
   release(upstream: string, token: string): Promise<void>;
+}
+
+/** A stream of events in which requests of a legacy client are answered. Times are in milliseconds since the epoch. */
+export interface StreamHead {
+  /** Unguessable; names who writes it. */
+  readonly holder: string;
+  /** Whoever writes it has stopped by then. */
+  readonly heldUntil: number;
+  /** JSON texts of the ids of the requests that it answers. */
+  readonly requests: readonly string[];
+  /** What somebody needs who goes on with it; undefined unless nobody writes it and anybody may. */
+  readonly continuation: string | undefined;
+}
+
+/** Consecutive events of a stream. */
+export interface StreamBatch {
+  /** Number of the last one; the first event of a stream is number 1. */
+  readonly last: number;
+  /** The messages, JSON texts; none when there is only something to be said about the stream. */
+  readonly events: readonly string[];
+  /** Places in `StreamHead.requests` of those that are answered by now. */
+  readonly answered: readonly number[];
+  /** Whether what comes after it is not kept. */
+  readonly cut: boolean;
+}
+
+export interface KeptStream {
+  readonly head: StreamHead;
+  /** In their order. Some are missing when they have expired or could not be written. */
+  readonly batches: readonly StreamBatch[];
+}
+
+/** `key` is a digest of the client session and of the stream's own id. One writer at a time; any number of readers. */
+export interface StreamStore {
+  /** The head of a stream that does not exist yet. */
+  begin(key: string, head: StreamHead, expiresAt: number): Promise<void>;
+  /** Only whoever holds the stream appends to it, one batch after the other. */
+  append(key: string, batch: StreamBatch, expiresAt: number): Promise<void>;
+  /** Leaves the stream to whoever comes for it. False when `holder` does not hold it. */
+  handOver(key: string, holder: string, continuation: string, expiresAt: number): Promise<boolean>;
+  /** Goes on with a stream that `from` has left: true for one only. */
+  takeOver(
+    key: string,
+    from: string,
+    by: Pick<StreamHead, 'holder' | 'heldUntil'>,
+    expiresAt: number,
+  ): Promise<boolean>;
+  /**
+   * The head, and the batches that end with event `from` or a later one; a consistent read. Undefined when there is no
+   * such stream, or it has expired by `now`.
+   */
+  read(key: string, from: number, now: number): Promise<KeptStream | undefined>;
 }
 
 // ---------------------------------------------------------------------------------------------------- idempotency
@@ -555,6 +660,8 @@ export type Notice =
     }
   /** A name, with its prefix, is longer than some clients take. */
   | { readonly kind: 'name-too-long'; readonly server: string; readonly upstream: string; readonly name: string }
+  /** An upstream has failed so often in a row that it is left alone; and it has served again. */
+  | { readonly kind: 'breaker-opened' | 'breaker-closed'; readonly upstream: string }
   /** A pinned tool changed: it is hidden and refused until an operator accepts it. */
   | { readonly kind: 'tool-held'; readonly upstream: string; readonly tool: string };
 

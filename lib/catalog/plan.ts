@@ -25,6 +25,10 @@ export type Plan =
   | { readonly kind: 'one'; readonly upstream: ServerUpstream; readonly targetName: string | undefined }
   /** Whichever upstream has the resource answers. */
   | { readonly kind: 'owner'; readonly uri: string }
+  /** Whichever upstream has the resource is to tell of it, or not any more. */
+  | { readonly kind: 'subscribe'; readonly uri: string }
+  /** The client is told of changes for as long as it listens. */
+  | { readonly kind: 'listen' }
   /** Every upstream has a share in the list. */
   | { readonly kind: 'list'; readonly member: ListMember }
   /** Every upstream is told. */
@@ -53,13 +57,19 @@ export function planCall(call: Call, server: VirtualServer): Result<Plan> {
     case 'answer':
     case 'deliver':
       return succeed({ kind: 'answer' });
+    case 'listen':
+      return succeed({ kind: 'listen' });
+    case 'subscribe':
+      return target === undefined ? nameless(request.method) : succeed({ kind: 'subscribe', uri: target.name });
     case 'all':
       return succeed(rule.list === undefined ? { kind: 'all' } : { kind: 'list', member: rule.list });
     case 'one':
-      return target === undefined
-        ? fail({ kind: 'invalid-params', reason: `${request.method} does not say what it is for` })
-        : planTarget(target, server);
+      return target === undefined ? nameless(request.method) : planTarget(target, server);
   }
+}
+
+function nameless(method: string): Result<never> {
+  return fail({ kind: 'invalid-params', reason: `${method} does not say what it is for` });
 }
 
 /** A name routes by its prefix alone, without a catalog; who has a URI is for the catalog to say. */

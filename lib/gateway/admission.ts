@@ -1,5 +1,5 @@
 /** One attempt to call an upstream, where its breaker and its slots let it through. */
-import { askBreaker, healthShownBy, type Admission, type Health } from '../policies/breaker.ts';
+import { askBreaker, healthShownBy, type Admission, type Health, type Turn } from '../policies/breaker.ts';
 import { claimSlot, type Slot } from '../policies/slots.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { callUpstream } from './upstream-call.ts';
@@ -23,8 +23,14 @@ export async function* callAdmitted(
       yield event;
     }
   } finally {
-    line.work.defer(() => admission.settle(health));
+    line.work.defer(async () => tellTurn(line, await admission.settle(health)));
   }
+}
+
+function tellTurn({ work, upstream }: Line, turn: Turn | undefined): void {
+  if (turn === undefined) return;
+  const kind = turn === 'opened' ? 'breaker-opened' : 'breaker-closed';
+  work.ports.actionLog.notice(work.invocation.requestId, { kind, upstream: upstream.name });
 }
 
 /** A breaker that cannot be asked is closed: the store costs a call its protection, not its life. */

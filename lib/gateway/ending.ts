@@ -1,9 +1,9 @@
 /** How a call ends: its final reply, and what the action log calls it. */
 import { toWire, type Failure, type UpstreamFault, type UpstreamSite } from '../errors.ts';
 import { StoreError, type Outcome } from '../ports.ts';
-import { responseToClient, type Call, type Reply } from '../protocol/call.ts';
 import { editObject } from '../protocol/json-text.ts';
 import { editIfObject } from '../protocol/translation/edits.ts';
+import { responseToClient, type Call, type HandedOver, type Reply } from '../protocol/call.ts';
 import { isLegacyVersion, LATEST_LEGACY, type Era } from '../protocol/era.ts';
 import { asksTheClient, listWords, missingCapabilityWords, readResultType } from '../protocol/translation/questions.ts';
 import { errorText, JSON_RPC, parseJson, readMessage, type ResponseMessage } from '../protocol/message.ts';
@@ -20,7 +20,7 @@ export type Ending = Extract<Reply, { kind: 'final' }> & {
   readonly replayed?: true;
 };
 
-export type RelayReply = Extract<Reply, { kind: 'interim' }> | Ending;
+export type RelayReply = Extract<Reply, { kind: 'interim' }> | HandedOver | Ending;
 
 /** A store that does not answer is expected to happen; anything else is a defect, of which the client learns nothing. */
 export function unexpectedFailure(work: Work, error: unknown): Failure {
@@ -176,6 +176,7 @@ export function outcomeOf(failure: Failure): Outcome {
     failure.kind === 'outcome-unknown' ||
     failure.kind === 'still-running' ||
     failure.kind === 'result-not-kept' ||
-    failure.kind === 'stream-lost';
+    failure.kind === 'stream-lost' ||
+    failure.kind === 'stream-not-kept';
   return isOwnOrUpstream ? 'error' : 'refused';
 }

@@ -24,6 +24,8 @@ export interface LegacyScope {
   readonly session: ClientSession;
   /** Whether the client takes an event stream, and so can be asked something before its answer. */
   readonly canAsk: boolean;
+  /** Whether the client will come back for the answer if it is told to; left out where it cannot. */
+  readonly mayHandOver?: () => boolean;
 }
 
 /** One call to one upstream. */
@@ -36,4 +38,6 @@ export interface Errand {
   readonly targetName: string | undefined;
   /** Filled in as the call goes on. */
   readonly tally: UpstreamTally;
+  /** The call ends together with its invocation, whatever the client could do. */
+  readonly endsHere?: true;
 }

@@ -5,7 +5,7 @@ import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import type { CatalogMember } from '../ports.ts';
-import { announcedServerCapabilities } from '../protocol/capabilities.ts';
+import { carriedServerCapabilities } from '../protocol/capabilities.ts';
 import { LATEST_MODERN, type Era } from '../protocol/era.ts';
 import { isObject, JSON_RPC, requestText } from '../protocol/message.ts';
 import type { JsonObject, NotificationMessage, RequestMessage } from '../protocol/message.ts';
@@ -14,6 +14,7 @@ import { META } from '../protocol/modern/envelope.ts';
 import type { CallEnd, UpstreamTally } from '../upstream/fault.ts';
 import type { SessionKeeper } from '../upstream/legacy.ts';
 import { callAdmitted } from './admission.ts';
+import type { ModernRequest } from '../upstream/modern.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { failureOfEnd, unexpectedFailure } from './ending.ts';
 import { noteChange } from './keeping.ts';
@@ -162,7 +163,7 @@ function fetchedIntroduction(
   cacheScope?: unknown,
 ): Fetched {
   const introduction: Introduction = {
-    capabilities: announcedServerCapabilities(isObject(capabilities) ? capabilities : {}),
+    capabilities: carriedServerCapabilities(isObject(capabilities) ? capabilities : {}),
     ...(typeof instructions === 'string' ? { instructions: instructions.slice(0, MAX_INSTRUCTIONS_CHARS) } : {}),
   };
   return {
@@ -177,28 +178,21 @@ function fetchedIntroduction(
 }
 
 function discoverRequest({ work }: Line): UpstreamRequest {
-  const method = 'server/discover';
-  const _meta = ownEnvelope(work.shared.identity);
-  return {
-    modern: { method, name: undefined, paramHeaders: {}, body: (id) => requestText(id, method, { _meta }) },
-    legacy: undefined,
-  };
+  return { modern: ownRequest(work, 'server/discover', {}), legacy: undefined };
 }
 
 function listRequest({ work }: Line, member: ListMember, cursor: string | undefined): UpstreamRequest {
   const method = LIST_METHODS[member];
   const page = cursor === undefined ? {} : { cursor };
-  const _meta = ownEnvelope(work.shared.identity);
-  return {
-    modern: { method, name: undefined, paramHeaders: {}, body: (id) => requestText(id, method, { ...page, _meta }) },
-    legacy: (id) => requestText(id, method, page),
-  };
+  return { modern: ownRequest(work, method, page), legacy: (id) => requestText(id, method, page) };
 }
 
-function ownEnvelope(identity: JsonObject): JsonObject {
-  return {
+/** A request of the gateway's own to a modern upstream. */
+export function ownRequest({ shared }: Work, method: string, params: object): ModernRequest {
+  const _meta = {
     [META.protocolVersion]: LATEST_MODERN,
-    [META.clientInfo]: identity,
+    [META.clientInfo]: shared.identity,
     [META.clientCapabilities]: LISTING_CAPABILITIES,
   };
+  return { method, name: undefined, paramHeaders: {}, body: (id) => requestText(id, method, { ...params, _meta }) };
 }

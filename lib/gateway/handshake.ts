@@ -7,23 +7,31 @@ import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
 import { fail, succeed, type Failure, type Result } from '../errors.ts';
 import type { ClientSession, UpstreamSession } from '../ports.ts';
-import { ASSUMED_SERVER_CAPABILITIES, listedCapabilities, unionOfCapabilities } from '../protocol/capabilities.ts';
+import {
+  announcedServerCapabilities,
+  ASSUMED_SERVER_CAPABILITIES,
+  listedCapabilities,
+} from '../protocol/capabilities.ts';
 import { LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS } from '../protocol/era.ts';
 import { negotiate, readClientHello } from '../protocol/legacy/handshake.ts';
 import { isObject, parseJson, resultText, type JsonObject, type RequestMessage } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { MAX_HELLO_CHARS, newClientSession } from '../sessions/client-session.ts';
+import { upstreamKey } from '../upstream/eras.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
-import { UNKEPT } from '../upstream/legacy.ts';
-import type { Asker } from './asker.ts';
+import { UNKEPT, type SessionKeeper } from '../upstream/legacy.ts';
+import { askerOf, type Asker } from './asker.ts';
 import { listsOf, type Listed } from './catalogs.ts';
 import { closeLater } from './connection-tools.ts';
-import type { ModernScope } from './errand.ts';
+import type { ModernScope, Scope } from './errand.ts';
 import { freshKeeper, sessionlessClient } from './upstream-sessions.ts';
 import type { Visit } from './visit.ts';
 
 /** An introduction waits this long for an upstream, and then goes on without it. */
 const INTRODUCTION_MS = 2000;
+
+/** An introduction this old still says what an upstream can do, in milliseconds. */
+const INTRODUCTION_TOLERANCE_MS = 24 * 60 * 60 * 1000;
 
 export interface Welcome {
   /** The client session's id: told to the client once, kept only as a digest. */
@@ -182,10 +190,10 @@ async function introductions(
   }
   const texts = heard.map(({ upstream, text }) => ({ upstream, ...readIntroduction(text) }));
   return succeed({
-    capabilities: unionOfCapabilities([
-      ...texts.map(({ capabilities }) => capabilities),
-      ...unheard.map(() => ASSUMED_SERVER_CAPABILITIES),
-    ]),
+    capabilities: announcedServerCapabilities(
+      [...texts.map((text) => heardCapabilities(visit, text)), ...unheard.map(() => ASSUMED_SERVER_CAPABILITIES)],
+      asker.era === 'modern' || visit.shared.config.listen !== 'off',
+    ),
     instructions: instructionsOf(server, texts),
     ttlMs: unheard.length > 0 ? 0 : Math.floor(Math.min(...heard.map(({ ttlMs }) => ttlMs))),
     isPublic: unheard.length === 0 && heard.every(({ scope }: Heard) => scope === 'public'),
@@ -205,6 +213,47 @@ interface Spoken {
   readonly upstream: ServerUpstream;
   readonly capabilities: JsonObject;
   readonly instructions: string | undefined;
+}
+
+/** Nothing is heard of an HTTP+SSE server beside the calls: its stream is the session, and ends with the call. */
+function heardCapabilities(
+  { shared, ports }: Visit,
+  { upstream, capabilities }: Pick<Spoken, 'upstream' | 'capabilities'>,
+): JsonObject {
+  const transport = upstream.config.transport ?? shared.eraCache.get(upstreamKey(upstream, ports.ids))?.transport;
+  const { resources } = capabilities;
+  return transport === 'sse' && resources !== undefined ? { ...capabilities, resources: {} } : capabilities;
+}
+
+/** In the words of its introduction, as far as that is kept or can be had; undefined for an upstream that is not heard. */
+export interface TellingUpstream {
+  readonly upstream: ServerUpstream;
+  readonly capabilities: JsonObject | undefined;
+}
+
+/** What the upstreams of a virtual server can do. An introduction changes so seldom that an old one will do. */
+export async function tellingUpstreams(
+  visit: Visit,
+  scope: Scope,
+  tally: UpstreamTally,
+): Promise<readonly TellingUpstream[]> {
+  const { upstreams } = scope.server;
+  // A session in place does not introduce itself again.
+  const keeper = (): SessionKeeper =>
+    scope.era === 'modern'
+      ? freshKeeper(sessionlessClient(visit, scope.envelope, undefined))
+      : { ...freshKeeper({ ...scope.session, logLevel: undefined }), identity: scope.session };
+  const asker: Asker = { ...askerOf(visit, scope), keeper };
+  const wanted = upstreams.map((upstream) => ({ upstream, member: 'introduction' as const }));
+  const reader = { work: visit, asker, patienceMs: INTRODUCTION_MS, tally, toleranceMs: INTRODUCTION_TOLERANCE_MS };
+  const all = await listsOf(reader, wanted);
+  return all.map((one) => ({
+    upstream: one.upstream,
+    capabilities:
+      one.kind === 'listed'
+        ? heardCapabilities(visit, { upstream: one.upstream, ...readIntroduction(one.text) })
+        : undefined,
+  }));
 }
 
 function readIntroduction(text: string): Omit<Spoken, 'upstream'> {

@@ -3,6 +3,7 @@ import { cacheText, isVersionOf, itemsOf, textsOf, versionOf } from '../catalog/
 import { compareLists } from '../catalog/merge.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { CatalogHead, CatalogKey, CatalogMember, CatalogState, NewCatalogHead } from '../ports.ts';
+import { isModernVersion } from '../protocol/era.ts';
 import type { ListMember } from '../protocol/methods.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import type { Work } from './work.ts';
@@ -12,6 +13,12 @@ const KEPT_MS = 24 * 60 * 60 * 1000;
 
 /** A list that is stale at once is written down this often all the same, in milliseconds. */
 const RENEW_AFTER_MS = 30_000;
+
+/**
+ * What is stale at once is asked for with every use. One that differs each time, and whose users ask again once they are
+ * told so, is found to have changed this seldom at most, in milliseconds.
+ */
+const FOUND_AFTER_MS = 5000;
 
 /** Names as the operator should see them, no more than this many of each kind. */
 const MAX_NAMED = 20;
@@ -44,6 +51,8 @@ export function keepList(work: Work, place: Place, list: NewList): void {
   // What is stale at once gains nothing by being written again, except that it still says where things are.
   const isRecent = isSame && before.changes >= changes && fetchedAt - before.fetchedAt < RENEW_AFTER_MS;
   if (isRecent && ttlMs === 0) return;
+  const isFound = before !== undefined && !isSame && before.changes >= changes && !isOfEachSession(place);
+  if (isFound && ttlMs === 0 && fetchedAt - before.fetchedAt < FOUND_AFTER_MS) return;
   const head: NewCatalogHead = {
     version: isSame ? before.version : versionOf(text, ids),
     changes,
@@ -55,7 +64,27 @@ export function keepList(work: Work, place: Place, list: NewList): void {
   };
   // Before it is replaced: what was there may not be readable for long.
   if (before !== undefined && !isSame) work.defer(() => tellChange(work, place, before, text));
-  work.defer(() => writeList(work, place, head, text, isSame ? before : undefined));
+  work.defer(async () => {
+    const counted = isFound ? await countFound(work, place) : changes;
+    await writeList(work, place, { ...head, changes: counted }, text, isSame ? before : undefined);
+  });
+}
+
+/** Whether the operator says, by not having them kept, that lists are each session's own: they differ without a change. */
+function isOfEachSession({ upstream, asked }: Place): boolean {
+  return upstream.config.listTtlMs === 0 && !isModernVersion(asked.version);
+}
+
+/**
+ * A list that turns out to be another one has changed, although nobody has said so; where a change was counted already,
+ * it is the one that was expected. So lists that differ in each session of one audience make those of the others stale
+ * once in the time for which they are fresh, and not with each use. Returns the count that the new list has seen: another
+ * change that was counted meanwhile may be one that it has not.
+ */
+async function countFound(work: Work, { key, member, state }: Place): Promise<number> {
+  if (member === 'introduction') return state.changes;
+  const counted = await work.stores.catalog.countChange(key.upstream, member);
+  return counted === state.changes + 1 ? counted : state.changes;
 }
 
 async function writeList(
@@ -94,13 +123,21 @@ async function tellChange(
   });
 }
 
-/** Whoever asks next, in whatever environment, asks the upstream. */
-export function noteChange(work: Work, upstream: ServerUpstream, members: readonly ListMember[]): void {
+/** Whoever asks next, in whatever environment, asks the upstream. `onCounted` is called when others can know of it. */
+export function noteChange(
+  work: Work,
+  upstream: ServerUpstream,
+  members: readonly ListMember[],
+  onCounted: () => void = () => {},
+): void {
   // Every message of a stream comes by here, and hardly any announces a change.
   if (members.length === 0) return;
   const key = upstreamKey(upstream, work.ports.ids);
   for (const member of members) {
-    work.changes.note(`${key} ${member}`, () => work.stores.catalog.countChange(key, member));
+    work.changes.note(`${key} ${member}`, async () => {
+      await work.stores.catalog.countChange(key, member);
+      onCounted();
+    });
   }
 }
 

@@ -6,7 +6,6 @@ import { callToLegacy, callToModern, progressTokenText } from '../protocol/call.
 import type { ClientSession } from '../ports.ts';
 import { interimToClient } from '../protocol/interim.ts';
 import { parseJson } from '../protocol/message.ts';
-import { listsChangedBy } from '../protocol/methods.ts';
 import { NAMED_BY } from '../protocol/modern/envelope.ts';
 import { saysToolIsUnknown } from '../protocol/unknown-tool.ts';
 import type { ModernSelf } from '../protocol/translation/request.ts';
@@ -16,11 +15,12 @@ import { withRetries } from './attempts.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { toolConfigOf } from './effects.ts';
 import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailure } from './ending.ts';
+import { allowHandOver, handOverOf } from './continuation.ts';
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
-import { noteChange } from './keeping.ts';
 import { executeKeyed, keyOf } from './keyed-call.ts';
 import { withMirroredParams } from './mirrored-params.ts';
+import { noteAnnouncement } from './news.ts';
 import { holdOf } from './pinning.ts';
 import type { CallEvent, CallFailure, Line, UpstreamRequest } from './upstream-call.ts';
 import { keeperFor } from './upstream-sessions.ts';
@@ -28,7 +28,7 @@ import type { Visit } from './visit.ts';
 
 type RelayEvent = CallEvent | CallFailure;
 
-/** Relays the call. Exactly one ending comes last; nothing is thrown. */
+/** Relays the call. Exactly one ending comes last, unless the call is handed over; nothing is thrown. */
 export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
   const errand: Errand = { ...given, upstream: underToolLimits(given) };
   const { visit, call, upstream } = errand;
@@ -40,11 +40,11 @@ export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
     for await (const event of guardedEvents(errand, deadline)) {
       if (event.kind === 'opened') continue;
       if (event.kind !== 'interim') {
-        yield endingOf(event, errand);
+        yield handOverOf(event, errand) ?? endingOf(event, errand);
         return;
       }
       const { message } = event;
-      noteChange(visit, upstream, message.kind === 'notification' ? listsChangedBy(message.method) : []);
+      noteAnnouncement(visit, errand.scope, upstream, message);
       const text = interimToClient(message, {
         era: call.era,
         upstreamEra: event.era,
@@ -134,8 +134,10 @@ async function* guardedEvents(errand: Errand, deadline: Deadline): AsyncGenerato
     const execute = () => withRetries(errand, deadline, () => withMirroredParams(errand, attempt));
     const keyed = await visit.within(deadline, keyOf(errand));
     if (!keyed.ok) yield { kind: 'failure', failure: keyed.failure };
-    else if (keyed.value === undefined) yield* execute();
-    else yield* executeKeyed(errand, keyed.value, deadline, execute);
+    else if (keyed.value === undefined) {
+      allowHandOver(errand);
+      yield* execute();
+    } else yield* executeKeyed(errand, keyed.value, deadline, execute);
   } catch (error) {
     const expiry = deadline.expiry();
     yield expiry === undefined

@@ -1,7 +1,7 @@
 /** Resources behind several upstreams: their URIs stay as they are, so the catalog says who has one. */
 import { itemsOf, NO_LIST } from '../catalog/listing.ts';
 import { candidatesFor, type ResourceLists } from '../catalog/owners.ts';
-import { unknownName } from '../catalog/plan.ts';
+import { unknownName, type ServerUpstream } from '../catalog/plan.ts';
 import type { Call } from '../protocol/call.ts';
 import { JSON_RPC } from '../protocol/message.ts';
 import { LEGACY_CODES } from '../protocol/translation/error.ts';
@@ -40,7 +40,8 @@ export async function* relayToOwner(
     const errand = { visit, scope, call, upstream, targetName: uri, tally: newTally(tally.cost) };
     for await (const reply of relay(errand)) {
       Object.assign(tally, errand.tally);
-      if (reply.kind === 'interim') {
+      // Only the calls of tools are handed over.
+      if (reply.kind !== 'final') {
         yield reply;
       } else if (UNKNOWN_RESOURCE.has(reply.errorKind)) {
         // Its lists said otherwise: they are old.
@@ -60,7 +61,7 @@ export async function* relayToOwner(
 }
 
 /** In either era's words (server/resources, "Error Handling"), or because the upstream knows no resources at all. */
-const UNKNOWN_RESOURCE: ReadonlySet<string | null> = new Set(
+export const UNKNOWN_RESOURCE: ReadonlySet<string | null> = new Set(
   [JSON_RPC.invalidParams, LEGACY_CODES.resourceNotFound, JSON_RPC.methodNotFound].map(String),
 );
 
@@ -77,20 +78,42 @@ async function resourceLists(
   tally: UpstreamTally,
 ): Promise<readonly ResourceLists[]> {
   const { upstreams } = scope.server;
-  const asker = askerOf(visit, scope);
-  const reader = { work: visit, asker, patienceMs: ROUTING_MS, tally, toleranceMs: ROUTING_TOLERANCE_MS };
-  const wanted = upstreams.flatMap((upstream) => [
-    { upstream, member: 'resources' as const },
-    { upstream, member: 'resourceTemplates' as const },
-  ]);
-  const asked = await askForLists(reader, wanted);
-  visit.defer(() => Promise.allSettled(asked));
+  const asked = await askForResources(visit, scope, tally);
   for (const [index, upstream] of upstreams.entries()) {
     const resources = itemsIn(await asked[2 * index]!);
     const owned: ResourceLists = { upstream, resources, templates: undefined, hasResources: false };
     if (candidatesFor(uri, [owned]).length > 0) return [owned];
   }
-  const lists = await Promise.all(asked);
+  return listsIn(upstreams, await Promise.all(asked));
+}
+
+/** Who may have each of the resources, in the order in which to ask. */
+export async function candidatesOf(
+  visit: Visit,
+  scope: Scope,
+  uris: readonly string[],
+  tally: UpstreamTally,
+): Promise<ReadonlyMap<string, readonly ServerUpstream[]>> {
+  const { upstreams } = scope.server;
+  if (uris.length === 0 || upstreams.length === 1) return new Map(uris.map((uri) => [uri, upstreams]));
+  const lists = listsIn(upstreams, await Promise.all(await askForResources(visit, scope, tally)));
+  return new Map(uris.map((uri) => [uri, candidatesFor(uri, lists)]));
+}
+
+/** The resources and the templates of each upstream in turn. */
+async function askForResources(visit: Visit, scope: Scope, tally: UpstreamTally): Promise<readonly Promise<Listed>[]> {
+  const asker = askerOf(visit, scope);
+  const reader = { work: visit, asker, patienceMs: ROUTING_MS, tally, toleranceMs: ROUTING_TOLERANCE_MS };
+  const wanted = scope.server.upstreams.flatMap((upstream) => [
+    { upstream, member: 'resources' as const },
+    { upstream, member: 'resourceTemplates' as const },
+  ]);
+  const asked = await askForLists(reader, wanted);
+  visit.defer(() => Promise.allSettled(asked));
+  return asked;
+}
+
+function listsIn(upstreams: readonly ServerUpstream[], lists: readonly Listed[]): readonly ResourceLists[] {
   return upstreams.map((upstream, index) => {
     const [resources, templates] = lists.slice(2 * index, 2 * index + 2) as [Listed, Listed];
     return {

@@ -11,7 +11,7 @@ import { forget, hasUnlearned, lacksLegacy, learn, legacyTransport, modernVersio
 import type { EraTools } from '../upstream/eras.ts';
 import type { UpstreamEvent } from '../upstream/exchange.ts';
 import { openSseChannel } from '../upstream/http-sse.ts';
-import { callLegacy, endOfRefusal, type LegacyBody, type SessionKeeper } from '../upstream/legacy.ts';
+import { callLegacy, endOfRefusal, UNKEPT, type LegacyBody, type SessionKeeper } from '../upstream/legacy.ts';
 import type { SessionOpened, SessionRefused } from '../upstream/legacy.ts';
 import { callModern, type ModernRequest } from '../upstream/modern.ts';
 import type { ConnectionTools } from '../upstream/streamable-http.ts';
@@ -198,6 +198,7 @@ async function* overSse(
     identity: { ...keeper.identity, clientCapabilities: {} },
     current: async () => undefined,
     attach: learningAttach(line, 'sse', async () => ({ kind: 'attached' })),
+    ...UNKEPT,
     latestLogLevel: async () => keeper.logLevel,
     endsWithCall: false,
     canAsk: false,

@@ -6,6 +6,8 @@ import { Work, type Shared } from './work.ts';
 
 export class Visit extends Work {
   readonly request: HttpRequest;
+  /** Resources that have changed by the word of an upstream and have not been kept for the client yet, by upstream. */
+  readonly updated = new Map<string, Set<string>>();
 
   constructor(shared: Shared, request: HttpRequest, invocation: Invocation) {
     super(shared, invocation);

@@ -48,9 +48,14 @@ export function healthShownBy(end: UpstreamFault | { readonly kind: 'cancelled' 
   }
 }
 
+export type Turn = 'opened' | 'closed';
+
 export type Admission =
-  /** `settle` is to be called once, with what the call has shown. Rejects with what the store throws. */
-  | { readonly kind: 'admitted'; readonly settle: (health: Health) => Promise<void> }
+  /**
+   * `settle` is to be called once, with what the call has shown, and says what has become of the breaker by that.
+   * Rejects with what the store throws.
+   */
+  | { readonly kind: 'admitted'; readonly settle: (health: Health) => Promise<Turn | undefined> }
   | { readonly kind: 'refused'; readonly retryAfterMs: number };
 
 /** `upstream` is its digest; the call ends at `callEndsAt` at the latest. Rejects with what the store throws. */
@@ -92,17 +97,19 @@ async function settleClosed(
   { failures, openMs }: BreakerConfig,
   health: Health,
   { store, cache, clock }: BreakerTools,
-): Promise<void> {
+): Promise<Turn | undefined> {
   const now = clock.now();
   if (health === 'failed') {
-    const state = await store.countFailure(upstream, failures, now + openMs, now + FORGOTTEN_AFTER_MS, now);
+    const openUntil = now + openMs;
+    const state = await store.countFailure(upstream, failures, openUntil, now + FORGOTTEN_AFTER_MS, now);
     cache.set(upstream, { state, readAt: now });
-    return;
+    return state.failures === failures && state.openUntil === openUntil ? 'opened' : undefined;
   }
   const counted = cache.get(upstream)?.state?.failures ?? 0;
-  if (health !== 'well' || counted === 0) return;
+  if (health !== 'well' || counted === 0) return undefined;
   cache.delete(upstream);
   await store.forgetFailures(upstream, counted);
+  return undefined;
 }
 
 async function settleTrial(
@@ -111,15 +118,18 @@ async function settleTrial(
   { openMs }: BreakerConfig,
   health: Health,
   { store, cache, clock }: BreakerTools,
-): Promise<void> {
+): Promise<Turn | undefined> {
   cache.delete(upstream);
   const now = clock.now();
   switch (health) {
     case 'well':
-      return store.passTrial(upstream, token);
+      await store.passTrial(upstream, token);
+      return 'closed';
     case 'failed':
-      return store.failTrial(upstream, token, now + openMs, now + openMs + FORGOTTEN_AFTER_MS);
+      await store.failTrial(upstream, token, now + openMs, now + openMs + FORGOTTEN_AFTER_MS);
+      return undefined;
     case 'unclear':
-      return store.giveUpTrial(upstream, token);
+      await store.giveUpTrial(upstream, token);
+      return undefined;
   }
 }

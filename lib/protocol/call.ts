@@ -38,12 +38,19 @@ export interface View {
   readonly tools: readonly string[] | undefined;
 }
 
-/** What comes back for a call. Exactly one final reply ends it. */
+/** What comes back for a call. Exactly one that is final, or handed over, ends it. */
 export type Reply =
   /** A notification or a server's question, ready for the client. */
   | { readonly kind: 'interim'; readonly text: string }
   /** The response, ready for the client, and the HTTP status it would like. */
-  | { readonly kind: 'final'; readonly text: string; readonly status: number };
+  | { readonly kind: 'final'; readonly text: string; readonly status: number }
+  | HandedOver;
+
+/** In place of the response: the call goes on, and whoever the client asks for the rest needs this to take it over. */
+export interface HandedOver {
+  readonly kind: 'handed-over';
+  readonly continuation: string;
+}
 
 /** Undefined when the parameters do not say what the method is for. */
 export function readTarget(params: JsonObject | undefined, field: TargetField): Target | undefined {

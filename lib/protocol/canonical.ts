@@ -7,6 +7,9 @@ import { isDeeperThan, parseJson } from './message.ts';
 /** What nests deeper is not compared: writing it could exhaust the stack. */
 const MAX_LEVELS = 100;
 
+/** Rewriting takes much longer than reading. A longer text stands for itself, to the letter, in characters. */
+const MAX_REWRITTEN_CHARS = 256 * 1024;
+
 class NumberText {
   readonly text: string;
 
@@ -17,6 +20,7 @@ class NumberText {
 
 /** Undefined when the text is no JSON, or nests too deep. */
 export function canonicalText(text: string): string | undefined {
+  if (text.length > MAX_REWRITTEN_CHARS) return text;
   const value = parseJson(text);
   if (value === undefined || isDeeperThan(value, MAX_LEVELS)) return undefined;
   return write(JSON.parse(text, keepNumber as Reviver) as unknown);

@@ -1,9 +1,9 @@
 /**
  * Capabilities and extensions pass by an allow-list in both directions: nobody is promised what the gateway cannot
- * carry. Tasks outlive a request and need routing of their own, and change notifications (`listChanged`, `subscribe`)
- * need a stream beside the calls; neither is carried, so neither is announced.
+ * carry. Tasks outlive a request and need routing of their own; they are not carried, so they are not announced.
  */
 import { isObject, isShallowObject, type JsonObject } from './message.ts';
+import { ANNOUNCED_LISTS, type AnnouncedList } from './methods.ts';
 
 /** Extensions that live in payloads and metadata only, which are relayed untouched. */
 const CARRIED_EXTENSIONS = ['io.modelcontextprotocol/ui'];
@@ -14,17 +14,39 @@ const CLIENT_CAPABILITIES = ['sampling', 'elicitation', 'roots'];
 /** What an upstream that has not been heard from counts as having. */
 export const ASSUMED_SERVER_CAPABILITIES: JsonObject = { tools: {}, prompts: {}, resources: {}, completions: {} };
 
-/** What clients are told of an upstream's capabilities. */
-export function announcedServerCapabilities(declared: JsonObject): JsonObject {
-  const announced = SERVER_CAPABILITIES.filter((name) => isObject(declared[name])).map((name) => [name, {}]);
-  return withExtensions(Object.fromEntries(announced), declared);
+/** What of a capability says that the server tells of changes. */
+const CHANGES = ['listChanged', 'subscribe'];
+
+/** What is of use of an upstream's capabilities. */
+export function carriedServerCapabilities(declared: JsonObject): JsonObject {
+  const carried = SERVER_CAPABILITIES.flatMap((name) => {
+    const capability = declared[name];
+    if (!isObject(capability)) return [];
+    const parts = CHANGES.filter((part) => capability[part] === true).map((part) => [part, true]);
+    return [[name, Object.fromEntries(parts)] as const];
+  });
+  return withExtensions(Object.fromEntries(carried), declared);
 }
 
-/** What several upstreams can do together; of an extension that several have, the first one's settings count. */
-export function unionOfCapabilities(announced: readonly JsonObject[]): JsonObject {
-  const extensions = Object.assign({}, ...announced.map((one) => one['extensions'] ?? {}).toReversed()) as JsonObject;
-  const all = Object.assign({}, ...announced) as JsonObject;
-  return Object.keys(extensions).length === 0 ? all : { ...all, extensions };
+/** Whether an upstream tells of changes by itself: of a list, or of resources that somebody has subscribed to. */
+export function tellsOf(carried: JsonObject, what: AnnouncedList | 'updates'): boolean {
+  const capability = carried[what === 'updates' ? 'resources' : what];
+  return isObject(capability) && capability[what === 'updates' ? 'subscribe' : 'listChanged'] === true;
+}
+
+/**
+ * What clients are told that several upstreams can do together; of an extension that several have, the first one's
+ * settings count. A client that can be told of changes is told of those of every list: the gateway itself compares the
+ * lists of upstreams that announce nothing.
+ */
+export function announcedServerCapabilities(carried: readonly JsonObject[], canBeTold: boolean): JsonObject {
+  const extensions = Object.assign({}, ...carried.map((one) => one['extensions'] ?? {}).toReversed()) as JsonObject;
+  const all = SERVER_CAPABILITIES.filter((name) => carried.some((one) => one[name] !== undefined)).map((name) => {
+    const listChanged = canBeTold && (ANNOUNCED_LISTS as readonly string[]).includes(name);
+    const subscribe = canBeTold && name === 'resources' && carried.some((one) => tellsOf(one, 'updates'));
+    return [name, { ...(listChanged ? { listChanged } : {}), ...(subscribe ? { subscribe } : {}) }] as const;
+  });
+  return { ...Object.fromEntries(all), ...(Object.keys(extensions).length === 0 ? {} : { extensions }) };
 }
 
 /** What upstreams are told of a client's capabilities; the details of each are the client's own. */

@@ -20,6 +20,14 @@ export const OLDEST_UPSTREAM_VERSION = '2024-11-05';
 /** Batches exist in this revision only (2025-03-26, basic/transports). */
 export const BATCH_VERSION: LegacyVersion = '2025-03-26';
 
+/** From here on clients expect a stream to begin with an event that they can resume from (2025-11-25, basic/transports). */
+const FIRST_PRIMED: LegacyVersion = '2025-11-25';
+
+/** Revisions are dates. */
+export function expectsPriming(version: string): boolean {
+  return version >= FIRST_PRIMED;
+}
+
 export function isModernVersion(version: unknown): version is ModernVersion {
   return (MODERN_VERSIONS as readonly unknown[]).includes(version);
 }

@@ -3,8 +3,11 @@
  */
 import type { Era } from './era.ts';
 
-/** Who answers: the gateway itself, one upstream, all of them merged, or whoever waits for what is delivered. */
-export type PlanKind = 'answer' | 'one' | 'all' | 'deliver';
+/**
+ * Who answers: the gateway itself, one upstream, all of them merged, or whoever waits for what is delivered. Whoever
+ * wants to be told of changes gets a stream (`listen`) or has its wish kept (`subscribe`).
+ */
+export type PlanKind = 'answer' | 'one' | 'all' | 'deliver' | 'listen' | 'subscribe';
 
 /** Which field of `params` names what the call is for. */
 export type TargetField = 'tool' | 'prompt' | 'resource' | 'reference';
@@ -35,8 +38,9 @@ const requests: Readonly<Record<string, MethodRule>> = {
   'tools/call': { eras: both, plan: 'one', target: 'tool', cacheable: false },
   'prompts/get': { eras: both, plan: 'one', target: 'prompt', cacheable: false },
   'resources/read': { eras: both, plan: 'one', target: 'resource', cacheable: true },
-  'resources/subscribe': { eras: legacy, plan: 'one', target: 'resource', cacheable: false },
-  'resources/unsubscribe': { eras: legacy, plan: 'one', target: 'resource', cacheable: false },
+  'resources/subscribe': { eras: legacy, plan: 'subscribe', target: 'resource', cacheable: false },
+  'resources/unsubscribe': { eras: legacy, plan: 'subscribe', target: 'resource', cacheable: false },
+  'subscriptions/listen': { eras: ['modern'], plan: 'listen', cacheable: false },
   'completion/complete': { eras: both, plan: 'one', target: 'reference', cacheable: false },
   'logging/setLevel': { eras: legacy, plan: 'all', cacheable: false },
 };
@@ -69,6 +73,10 @@ export const LIST_METHODS: Readonly<Record<ListMember, string>> = {
   resourceTemplates: 'resources/templates/list',
 };
 
+/** The lists whose changes have a notification of their own; that of the resources is about their templates, too. */
+export const ANNOUNCED_LISTS = ['tools', 'prompts', 'resources'] as const;
+export type AnnouncedList = (typeof ANNOUNCED_LISTS)[number];
+
 /** The lists that a notification says to have changed. */
 export function listsChangedBy(notification: string): readonly ListMember[] {
   switch (notification) {
@@ -83,12 +91,14 @@ export function listsChangedBy(notification: string): readonly ListMember[] {
   }
 }
 
+export const RESOURCE_UPDATED = 'notifications/resources/updated';
+
 /** Notifications that announce a change rather than belong to a request; they travel on streams of their own. */
 const announcements = new Set([
   'notifications/tools/list_changed',
   'notifications/prompts/list_changed',
   'notifications/resources/list_changed',
-  'notifications/resources/updated',
+  RESOURCE_UPDATED,
 ]);
 
 export function belongsToRequest(notification: string): boolean {

@@ -12,8 +12,10 @@ export interface SseReader {
 }
 
 export interface SseHandlers {
-  /** The data of one event of type `message`. */
-  readonly onMessage: (data: string) => void;
+  /** The data of one event of type `message`, and the event's id if it has one. */
+  readonly onMessage: (data: string, eventId: string | undefined) => void;
+  /** The id of an event that carries nothing else, to resume from (2025-11-25, basic/transports). */
+  readonly onPosition?: (eventId: string) => void;
   /** The data of one event of type `endpoint` (2024-11-05, basic/transports). Any other type is passed over. */
   readonly onEndpoint?: (data: string) => void;
   /** One event is larger than the limit; the reader is of no use afterwards. */
@@ -28,8 +30,9 @@ export function createSseReader(handlers: SseHandlers, maxEventChars: number): S
       // The parser bounds what it holds back; an event that is there at once never was.
       if (event.data.length > maxEventChars) return handlers.onOverflow();
       const isMessage = event.event === undefined || event.event === '' || event.event === 'message';
-      // An empty event only carries an id to resume from (2025-11-25, basic/transports).
-      if (isMessage && event.data !== '') handlers.onMessage(event.data);
+      const id = event.id === '' ? undefined : event.id;
+      if (isMessage && event.data !== '') handlers.onMessage(event.data, id);
+      else if (isMessage && id !== undefined) handlers.onPosition?.(id);
       else if (event.event === 'endpoint') handlers.onEndpoint?.(event.data);
     },
     onError(error) {
@@ -38,8 +41,27 @@ export function createSseReader(handlers: SseHandlers, maxEventChars: number): S
   });
 }
 
+/** When a reader whose stream has ended is to come back (2025-11-25, basic/transports). */
+export function retryField(ms: number): string {
+  return `retry: ${ms}\n\n`;
+}
+
 /** One event with the message as its data. Line breaks can only stand between the tokens of a JSON text. */
-export function sseEvent(messageText: string): string {
+export function sseEvent(messageText: string, eventId?: string): string {
   const data = /[\r\n]/.test(messageText) ? messageText.replace(/\r\n|\r|\n/g, ' ') : messageText;
-  return `event: message\ndata: ${data}\n\n`;
+  return `event: message\n${idLine(eventId)}data: ${data}\n\n`;
+}
+
+/** An event that says nothing but from where the stream can be resumed (2025-11-25, basic/transports). */
+export function ssePosition(eventId: string): string {
+  return `${idLine(eventId)}data: \n\n`;
+}
+
+/** As `ssePosition`, where the connection ends before the stream: when to come back for the rest of it. */
+export function sseReturn(eventId: string, retryMs: number): string {
+  return `retry: ${retryMs}\n${ssePosition(eventId)}`;
+}
+
+function idLine(eventId: string | undefined): string {
+  return eventId === undefined ? '' : `id: ${eventId}\n`;
 }

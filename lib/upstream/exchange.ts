@@ -28,6 +28,8 @@ export interface OutgoingRequest {
   readonly id: string;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Told of the event id up to which the stream has been read. */
+  readonly onPosition?: (eventId: string) => void;
 }
 
 /**
@@ -49,7 +51,7 @@ export async function* exchange(
   if (outcome.kind === 'refused') return outcome;
   if (outcome.kind === 'fault') yield { kind: 'end', end: outcome.fault };
   else if (outcome.kind === 'accepted') yield { kind: 'end', end: { kind: 'upstream-closed' } };
-  else yield* readStream(outcome, request.id, tools);
+  else yield* readStream(outcome, request.id, tools, request.onPosition);
   return undefined;
 }
 
@@ -68,6 +70,7 @@ export async function* readStream(
   stream: UpstreamStream,
   requestId: string,
   tools: ConnectionTools,
+  onPosition: (eventId: string) => void = () => {},
 ): AsyncGenerator<UpstreamEvent, void> {
   let answered = false;
   try {
@@ -78,6 +81,8 @@ export async function* readStream(
         yield { kind: 'end', end: item.fault };
         return;
       }
+      if (item.eventId !== undefined) onPosition(item.eventId);
+      if (item.kind === 'position') continue;
       const { message } = item;
       if (message.kind !== 'response') {
         yield { kind: 'interim', message, requestId };

@@ -1,6 +1,6 @@
 /** What an upstream's behaviour means: which fault it is. */
 import type { UpstreamFault, UpstreamPhase } from '../errors.ts';
-import type { Clock, TransportFailure } from '../ports.ts';
+import type { Clock, TransportFailure, UpstreamSession } from '../ports.ts';
 
 /** Why a call ends without an answer: a fault of the upstream, or the client's own wish. */
 export type CallEnd = UpstreamFault | Cancelled;
@@ -46,6 +46,23 @@ export interface UpstreamTally {
   /** The upstream that the call itself was sent to, by name. */
   upstream?: string;
   readonly cost: UpstreamCost;
+  /** Whether the call can be taken over by somebody else when its invocation ends; left out when it never can. */
+  mayHandOver?: () => boolean;
+  /** From where whoever takes it over can go on; undefined while the upstream's stream cannot be resumed. */
+  position?: StreamPosition;
+}
+
+/** How far the answer to a call has been read, on an upstream that gives its events ids. */
+export interface StreamPosition {
+  readonly session: UpstreamSession;
+  /** The id under which the upstream knows the call. */
+  readonly requestId: string;
+  readonly eventId: string;
+}
+
+/** Where a call goes on that ends here only because its invocation does; undefined when it ends for good. */
+export function handOverPosition(end: CallEnd, { mayHandOver, position }: UpstreamTally): StreamPosition | undefined {
+  return end.kind === 'invocation-ending' && mayHandOver?.() === true ? position : undefined;
 }
 
 /** A tally of its own for what is not the call itself, such as a probe, may count towards the call's `cost`. */

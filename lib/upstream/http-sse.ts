@@ -143,6 +143,8 @@ async function readFrom(
           break;
         }
         beginning.resolve({ kind: 'none' });
+        // This transport cannot resume a stream.
+        if (item.kind === 'position') continue;
         requests.deliver(item.message);
         await requests.room();
       }
@@ -248,7 +250,7 @@ class HttpSseChannel implements SseChannel {
       if (item.kind === 'message') {
         if (item.message.kind === 'response' && item.message.idText === undefined) request.answer(item.message);
         else this.#requests.deliver(item.message);
-      } else if (item.fault.kind !== 'upstream-garbled') {
+      } else if (item.kind === 'fault' && item.fault.kind !== 'upstream-garbled') {
         return { kind: 'fault', fault: item.fault, phase: 'response' };
       }
       // What is JSON and no message is a form of acknowledgement.

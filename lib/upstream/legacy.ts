@@ -4,11 +4,11 @@ import type { ClientSession, Ids, UpstreamSession } from '../ports.ts';
 import { isLegacyVersion, OLDEST_UPSTREAM_VERSION } from '../protocol/era.ts';
 import { initializedText, initializeText, readServerHello, type ServerHello } from '../protocol/legacy/handshake.ts';
 import { errorText, JSON_RPC, notificationText, requestText, resultText } from '../protocol/message.ts';
-import type { JsonObject, JsonRpcError, RequestMessage } from '../protocol/message.ts';
+import type { JsonObject, JsonRpcError, NotificationMessage, RequestMessage } from '../protocol/message.ts';
 import { isServerRequest } from '../protocol/methods.ts';
 import { exchange, lastOf, readStream, type Refusal, type UpstreamEvent } from './exchange.ts';
-import { newTally, type CallEnd } from './fault.ts';
-import { deleteSession, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
+import { handOverPosition, newTally, type CallEnd } from './fault.ts';
+import { deleteSession, get, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
 
 /** What an upstream is told about the client it serves. */
 export interface ClientIdentity {
@@ -168,7 +168,10 @@ export async function* callLegacy(
       }
       if (body === undefined) return;
       const id = ids.random();
-      const request = { id, body: body(id), headers: sessionHeaders(session) };
+      const { tally } = tools;
+      const used = session;
+      const onPosition = (eventId: string): void => void (tally.position = { session: used, requestId: id, eventId });
+      const request = { id, body: body(id), headers: sessionHeaders(session), onPosition };
       let refusal: Refusal | undefined;
       try {
         const events = doubting(exchange(link, request, tools), session, keeper);
@@ -176,7 +179,8 @@ export async function* callLegacy(
       } finally {
         // Here, because whoever listens stops listening at the last word.
         const expiry = tools.limits.expiry();
-        if (expiry !== undefined && tools.tally.sent) tellCancelled(link, session, id, reasonOf(expiry), tools);
+        const goesOn = expiry !== undefined && handOverPosition(expiry, tally) !== undefined;
+        if (expiry !== undefined && tally.sent && !goesOn) tellCancelled(link, session, id, reasonOf(expiry), tools);
       }
       if (refusal === undefined) return;
       const lost = await isSessionLost(refusal, link, session, ids, tools);
@@ -322,13 +326,13 @@ async function* answeringPings(
 }
 
 /** Passes everything on but the questions that cannot reach the client; those are declined at once. */
-async function* askable(
-  events: AsyncGenerator<UpstreamEvent, Refusal | undefined>,
+export async function* askable<Outcome>(
+  events: AsyncGenerator<UpstreamEvent, Outcome>,
   link: UpstreamLink,
   session: UpstreamSession,
   canAsk: boolean,
   tools: ConnectionTools,
-): AsyncGenerator<UpstreamEvent, Refusal | undefined> {
+): AsyncGenerator<UpstreamEvent, Outcome> {
   try {
     for (;;) {
       const next = await events.next();
@@ -339,7 +343,7 @@ async function* askable(
       else declineQuestion(link, session, question, tools);
     }
   } finally {
-    await events.return(undefined);
+    await events.return(undefined as Outcome);
   }
 }
 
@@ -359,6 +363,46 @@ function declineQuestion(
       ? resultText(question.idText, {})
       : errorText(question.idText, { code: JSON_RPC.methodNotFound, message });
   tools.defer((later) => tellUpstream(link, session, answer, { ...later, post: tools.post }));
+}
+
+/** What a stream beside the calls brings forth. Exactly one `end` comes last. */
+export type StreamEvent =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'notification'; readonly message: NotificationMessage }
+  /** `unserved`: the upstream has no such stream. `lost`: it does not know the session. */
+  | { readonly kind: 'end'; readonly why: 'unserved' | 'lost' | 'over' };
+
+/**
+ * Listens to what an upstream says beside the calls of a session. Nobody is there to answer its questions, so they are
+ * declined.
+ */
+export async function* listenInSession(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  tools: ConnectionTools,
+): AsyncGenerator<StreamEvent, void> {
+  const outcome = await get(link, sessionHeaders(session), tools);
+  if (outcome.kind !== 'stream') {
+    yield { kind: 'end', why: outcome.kind === 'refused' ? whyRefused(outcome, session) : 'over' };
+    return;
+  }
+  try {
+    yield { kind: 'open' };
+    for await (const item of outcome.items) {
+      if (item.kind === 'fault') break;
+      if (item.kind === 'position') continue;
+      const { message } = item;
+      if (message.kind === 'notification') yield { kind: 'notification', message };
+      else if (message.kind === 'request') declineQuestion(link, session, message, tools);
+    }
+    yield { kind: 'end', why: 'over' };
+  } finally {
+    outcome.close();
+  }
+}
+
+function whyRefused(refusal: Refusal, session: UpstreamSession): 'unserved' | 'lost' {
+  return session.id !== null && speaksOfSession(refusal) ? 'lost' : 'unserved';
 }
 
 type AttachedOutcome =
@@ -417,11 +461,11 @@ export async function replayLogLevel(
 }
 
 /** The client's own reason, where it gave one. */
-function reasonOf(end: CallEnd): string {
+export function reasonOf(end: CallEnd): string {
   return (end.kind === 'cancelled' ? end.reason : undefined) ?? 'The gateway gave the call up';
 }
 
-function tellCancelled(
+export function tellCancelled(
   link: UpstreamLink,
   session: UpstreamSession,
   requestId: string,
@@ -432,7 +476,7 @@ function tellCancelled(
   tools.defer((later) => tellUpstream(link, session, text, { ...later, post: tools.post }));
 }
 
-function sessionHeaders(session: UpstreamSession): Record<string, string> {
+export function sessionHeaders(session: UpstreamSession): Record<string, string> {
   return {
     'mcp-protocol-version': session.protocolVersion,
     ...(session.id === null ? {} : { 'mcp-session-id': session.id }),

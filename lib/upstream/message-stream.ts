@@ -9,11 +9,17 @@ import { createSseReader } from '../protocol/sse.ts';
 import type { CallEnd } from './fault.ts';
 
 export type StreamItem =
-  | { readonly kind: 'message'; readonly message: Message }
+  /** `eventId` is that of the event it came in, from which the stream can be resumed; of several messages the last has it. */
+  | { readonly kind: 'message'; readonly message: Message; readonly eventId?: string }
+  /** The upstream says from where the stream can be resumed, and nothing else. */
+  | { readonly kind: 'position'; readonly eventId: string }
   | { readonly kind: 'fault'; readonly fault: CallEnd };
 
 /** Messages that may come together, as 2025-03-26 allows; nobody was asked for as many. */
 const MAX_TOGETHER = 1000;
+
+/** An event id that is resumed from travels in a header, and is kept meanwhile. */
+const EVENT_ID = /^[\x21-\x7e]{1,1024}$/;
 
 /** Bytes of a body; throws when the connection breaks. */
 export type BodyBytes = AsyncIterable<Uint8Array>;
@@ -34,7 +40,8 @@ export async function* readEventStream(
   const tooLarge: StreamItem = { kind: 'fault', fault: { kind: 'upstream-too-large', limitBytes: maxBytes } };
   const reader = createSseReader(
     {
-      onMessage: (data) => ready.push(...messagesIn(data)),
+      onMessage: (data, eventId) => ready.push(...marked([...messagesIn(data)], eventId)),
+      onPosition: (eventId) => ready.push(...marked([], eventId)),
       onEndpoint,
       onOverflow: () => ready.push(tooLarge),
     },
@@ -52,6 +59,14 @@ export async function* readEventStream(
   } catch {
     yield { kind: 'fault', fault: { kind: 'upstream-closed' } };
   }
+}
+
+/** Puts an event's id where everything that came in the event has been read. One that no header can carry is as good as none. */
+function marked(items: readonly StreamItem[], eventId: string | undefined): readonly StreamItem[] {
+  if (eventId === undefined || !EVENT_ID.test(eventId)) return items;
+  const last = items.at(-1);
+  if (last === undefined) return [{ kind: 'position', eventId }];
+  return last.kind === 'message' ? [...items.slice(0, -1), { ...last, eventId }] : items;
 }
 
 /** The body as text, or why it cannot be had. */

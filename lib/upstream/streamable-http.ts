@@ -92,6 +92,19 @@ export async function post(
   return await postAndRead(link, body, headers, tools, readAccepted);
 }
 
+/**
+ * Asks for the stream beside the calls (2025-11-25, basic/transports, "Listening for Messages from the Server"), or for
+ * the rest of another one, when the headers name the last event that was read.
+ */
+export async function get(
+  link: UpstreamLink,
+  headers: Readonly<Record<string, string>>,
+  tools: ConnectionTools,
+): Promise<PostOutcome> {
+  const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE, ...headers }, tools.limits.signal);
+  return await sendAndRead(link, request, tools, readAccepted);
+}
+
 /** As `post`; `read` makes what it likes of a response with a status of 200 to 299. */
 export async function postAndRead<Accepted extends { readonly kind: string }>(
   link: UpstreamLink,
@@ -100,9 +113,17 @@ export async function postAndRead<Accepted extends { readonly kind: string }>(
   tools: ConnectionTools,
   read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
 ): Promise<Accepted | NotAccepted> {
+  return await sendAndRead(link, toHttpRequest(link, 'POST', body, headers, tools.limits.signal), tools, read);
+}
+
+async function sendAndRead<Accepted extends { readonly kind: string }>(
+  link: UpstreamLink,
+  request: UpstreamHttpRequest,
+  tools: ConnectionTools,
+  read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
+): Promise<Accepted | NotAccepted> {
   const { tally, clock } = tools;
   tally.cost.requests += 1;
-  const request = toHttpRequest(link, 'POST', body, headers, tools.limits.signal);
   const sending = tools.tracer.stage(`upstream ${link.name}`, () => tools.transport.send(request));
   const response = await waitFor(tally.cost, clock, sending);
   if (response.kind === 'failure') {

@@ -1,4 +1,4 @@
-import type { McpServer } from '@modelcontextprotocol/server';
+import type { McpServer, ServerEventBus } from '@modelcontextprotocol/server';
 import { ResourceTemplate } from '@modelcontextprotocol/server';
 import { PNG } from './samples.ts';
 
@@ -47,4 +47,13 @@ export function serveSubscriptions(server: McpServer): void {
     subscribed.delete(params.uri);
     return {};
   });
+}
+
+/** What the modern form says in its subscriptions, the legacy one says on the streams beside the calls. */
+export function announceChanges(server: McpServer, bus: ServerEventBus): void {
+  const stop = bus.subscribe(({ kind }) => {
+    if (kind === 'tools_list_changed') server.sendToolListChanged();
+    if (kind === 'prompts_list_changed') server.sendPromptListChanged();
+  });
+  server.server.onclose = stop;
 }

@@ -5,7 +5,7 @@ import { serveUpstream } from '../../lib/local/demo/serve.ts';
 import { registerContentTools } from './upstream-content-tools.ts';
 import { registerPrompts } from './upstream-prompts.ts';
 import { registerQuestionTools } from './upstream-question-tools.ts';
-import { registerResources, serveSubscriptions } from './upstream-resources.ts';
+import { announceChanges, registerResources, serveSubscriptions } from './upstream-resources.ts';
 
 export interface ConformanceUpstream {
   /** Ends in `/mcp`. */
@@ -43,7 +43,10 @@ export async function startConformanceUpstream({ form }: { form: Era }): Promise
     registerQuestionTools(server, state);
     registerResources(server);
     registerPrompts(server);
-    if (form === 'legacy') serveSubscriptions(server);
+    if (form === 'legacy') {
+      serveSubscriptions(server);
+      announceChanges(server, bus);
+    }
     return server;
   };
 

@@ -54,6 +54,14 @@ test('of a scenario that is expected to fail, a check that is not is a problem',
   expect(judge(PAIR, 2, results, SERVED, EXPECTED).problems).toEqual(['ping: wire-check: no response']);
 });
 
+test('a check of announced changes that is skipped is a problem', () => {
+  const skipped = { id: 'server-sends-tools-list-changed', status: 'SKIPPED' } as const;
+  const results = [result('ping', 'SUCCESS'), { scenario: 'stateless', notScored: undefined, checks: [skipped] }];
+  expect(judge(PAIR, 2, results, SERVED, {}).problems).toEqual([
+    'stateless: server-sends-tools-list-changed was skipped: changes are not announced',
+  ]);
+});
+
 test('a suite that ends before its last scenario is a problem', () => {
   expect(judge(PAIR, 37, GOOD, SERVED, {}).problems).toEqual(['2 scenarios were scored instead of 37']);
 });

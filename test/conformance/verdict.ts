@@ -73,6 +73,7 @@ export function judge(
     problems: [
       ...failed.flatMap((result) => describeFailures(result, expected[result.scenario]?.checks)),
       ...passedUnexpectedly(failed, expected),
+      ...scored.flatMap(skippedForWant),
       ...(scored.length === total ? [] : [`${scored.length} scenarios were scored instead of ${total}`]),
       ...(service === undefined ? [] : problemsOf(service)),
     ],
@@ -96,6 +97,16 @@ function passedUnexpectedly(failed: readonly ScenarioResult[], expected: Expecte
     .flatMap(([scenario, { checks }]) => checks.map((id) => `${scenario}: ${id}`))
     .filter((check) => !failures.has(check))
     .map((check) => `${check} passes or is not run, but is listed as an expected failure`);
+}
+
+/** Checks of what the gateway announces: that changes of lists are told, and updates of resources. */
+const ABOUT_CHANGES = /subscri|list-changed|notification-filter/;
+
+/** They are skipped only when nothing of the kind is announced. */
+function skippedForWant({ scenario, checks }: ScenarioResult): string[] {
+  return checks
+    .filter(({ id, status }) => status === 'SKIPPED' && ABOUT_CHANGES.test(id))
+    .map(({ id }) => `${scenario}: ${id} was skipped: changes are not announced`);
 }
 
 function problemsOf({ environments, troubles }: Service): string[] {

@@ -3,9 +3,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type {
   CatalogKey,
   ClientSession,
+  IdempotencyClaim,
   NewCatalogHead,
   PinRecord,
   SharedUpstreamSession,
+  Subscription,
   UpstreamSession,
 } from '../../lib/ports.ts';
 
@@ -62,8 +64,22 @@ export function newHead(changes: Partial<NewCatalogHead> = {}): NewCatalogHead {
   };
 }
 
+export function subscription(changes: Partial<Subscription> = {}): Subscription {
+  return { uri: 'note://1', upstream: 'notes', generation: null, ...changes };
+}
+
 export function pinRecord(changes: Partial<PinRecord> = {}): PinRecord {
   return { version: randomUUID(), text: '{"tools":[]}', ...changes };
+}
+
+export function callClaim(changes: Partial<IdempotencyClaim> = {}): IdempotencyClaim {
+  return {
+    owner: randomUUID(),
+    digest: 'digest',
+    deadlineAt: 1_780_000_060_000,
+    expiresAt: 1_780_086_400_000,
+    ...changes,
+  };
 }
 
 /** JSON text of this many characters that cannot be compressed by more than a quarter. */

@@ -92,6 +92,8 @@ function pointedStores(stores: Stores): Stores {
     idempotency: pointedStore('idempotency', stores.idempotency),
     breakers: pointedStore('breakers', stores.breakers),
     slots: pointedStore('slots', stores.slots),
+    streams: pointedStore('streams', stores.streams),
+    listening: pointedStore('listening', stores.listening),
   };
 }
 

@@ -222,6 +222,7 @@ function kindsOf(item: Item, owner: string, about: string, stores: Stores): Read
     session: { lifeMs: DAY_MS, graceMs: DAY_MS, read: () => stores.clientSessions.read(owner) },
     'shared session': { lifeMs: DAY_MS, graceMs: DAY_MS, read: () => stores.upstreamSessions.read(owner) },
     cancellation: { lifeMs: DAY_MS, graceMs: 0, read: () => stores.mailbox.peekCancellation(owner, about) },
+    listening: { lifeMs: DAY_MS, graceMs: 0, read: () => stores.listening.read(owner) },
     eras: { lifeMs: DAY_MS, graceMs: 0, read: () => stores.upstreamEras.read(owner) },
     breaker: { lifeMs: DAY_MS, graceMs: 0, read: () => stores.breakers.read(owner, Date.now()) },
     // Nothing reads it but a claim, which changes it.

@@ -36,6 +36,8 @@ function createTrouble() {
       idempotency: guard('idempotency', stores.idempotency),
       breakers: guard('breakers', stores.breakers),
       slots: guard('slots', stores.slots),
+      streams: guard('streams', stores.streams),
+      listening: guard('listening', stores.listening),
     }),
     /** `operation` is the store and its method. */
     fail(operation: string, error: Error = new StoreError(operation, 'TROUBLE in the table', new Error('SECRET'))) {

@@ -196,8 +196,9 @@ describe.each(LEGS)('$name', (leg) => {
         catalog: {
           ...stores.catalog,
           countChange: async (...change) => {
-            await stores.catalog.countChange(...change);
+            const count = await stores.catalog.countChange(...change);
             counted.resolve();
+            return count;
           },
         },
       });

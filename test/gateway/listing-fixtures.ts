@@ -20,6 +20,8 @@ export interface Listing<Name extends string> {
 export interface ListingWorld extends Omit<HarnessOptions, 'url' | 'upstream' | 'file'> {
   /** Virtual servers; by default one that shows all upstreams in their order. */
   readonly servers?: object;
+  /** More top-level fields of the configuration file. */
+  readonly top?: object;
   /** Names of the upstreams in the order in which the file names them; the order of the specs by default. */
   readonly fileOrder?: readonly string[];
 }
@@ -27,7 +29,7 @@ export interface ListingWorld extends Omit<HarnessOptions, 'url' | 'upstream' | 
 /** The upstreams are labelled with their names. */
 export async function openListing<const Name extends string>(
   specs: Readonly<Record<Name, ListingSpec>>,
-  { servers, fileOrder, ...options }: ListingWorld = {},
+  { servers, fileOrder, top, ...options }: ListingWorld = {},
 ): Promise<Listing<Name>> {
   const names = Object.keys(specs) as Name[];
   const started = await Promise.all(
@@ -43,6 +45,7 @@ export async function openListing<const Name extends string>(
   const file = {
     upstreams: Object.fromEntries(order.map((name) => [name, { url: upstreams[name].url, ...specs[name].config }])),
     servers: servers ?? { default: { upstreams: names } },
+    ...top,
   };
   const gateway = await openGateway({ ...options, url: '', file });
   // Runs before the gateway is closed, which waits for whatever is under way.

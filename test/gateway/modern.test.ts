@@ -415,7 +415,12 @@ describe.each(LEGS)('$name', (leg) => {
       expect(messages[0].result).toEqual({
         resultType: 'complete',
         supportedVersions: ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26'],
-        capabilities: { tools: {}, resources: {}, logging: {}, extensions: { 'io.modelcontextprotocol/ui': {} } },
+        capabilities: {
+          tools: { listChanged: true },
+          resources: { subscribe: true, listChanged: true },
+          logging: {},
+          extensions: { 'io.modelcontextprotocol/ui': {} },
+        },
         instructions: 'Be kind.',
         ttlMs: 5000,
         cacheScope: 'public',

@@ -83,7 +83,11 @@ describe.each(LEGS)('$name', (leg) => {
       const peer = await gateway.client.connect('2025-11-25', { capabilities });
       expect(peer.initialized).toEqual({
         protocolVersion: '2025-11-25',
-        capabilities: { tools: {}, resources: {}, logging: {} },
+        capabilities: {
+          tools: { listChanged: true },
+          resources: { subscribe: true, listChanged: true },
+          logging: {},
+        },
         serverInfo: { name: 'sluice', title: 'Sluice', version: expect.any(String) },
         instructions: 'Be kind.',
       });

@@ -9,7 +9,8 @@ import { callTool, LEGACY, MODERN, namesIn, openListing, PAIRS } from './listing
 /** JSON as tests look into it. */
 type AnyJson = any;
 
-const ASSUMED = { tools: {}, prompts: {}, resources: {}, completions: {} };
+const listChanged = true;
+const ASSUMED = { tools: { listChanged }, prompts: { listChanged }, resources: { listChanged }, completions: {} };
 
 /** The first word between a client and the gateway, whatever comes back. */
 async function introduce(client: GatewayClient, revision: string): Promise<AnyJson> {
@@ -42,7 +43,7 @@ describe.each(LEGS)('$name', (leg) => {
     test('hears what all upstreams can do together, and the instructions of each under its name', async () => {
       const { gateway } = await openListing(specsOf(era), { leg });
       const { result } = await introduce(gateway.client, revision);
-      expect(result.capabilities).toEqual({ tools: {}, prompts: {}, completions: {} });
+      expect(result.capabilities).toEqual({ tools: { listChanged }, prompts: { listChanged }, completions: {} });
       expect(result.instructions).toBe(EVERYONE);
       expect(gateway.notices).toEqual([]);
       if (revision === MODERN) {
@@ -134,7 +135,11 @@ describe.each(LEGS)('$name', (leg) => {
         { leg },
       );
       const { result } = await introduce(gateway.client, revision);
-      expect(result.capabilities).toEqual({ tools: {}, resources: {}, logging: {} });
+      expect(result.capabilities).toEqual({
+        tools: { listChanged },
+        resources: { listChanged, subscribe: true },
+        logging: {},
+      });
     });
 
     test('gets instructions of an upstream without prefix under its name alone', async () => {

@@ -3,15 +3,15 @@ import {
   announcedClientCapabilities,
   announcedServerCapabilities,
   ASSUMED_SERVER_CAPABILITIES,
-  unionOfCapabilities,
+  carriedServerCapabilities,
 } from '../../lib/protocol/capabilities.ts';
 import { parseJson } from '../../lib/protocol/message.ts';
 
 const UI = 'io.modelcontextprotocol/ui';
 const TASKS = 'io.modelcontextprotocol/tasks';
 
-describe('what clients are told of a server', () => {
-  test('names what is carried, and promises no change notifications', () => {
+describe('what is carried of a server', () => {
+  test('is what it can do, and of which changes it tells', () => {
     const declared = {
       tools: { listChanged: true },
       prompts: { listChanged: true },
@@ -19,40 +19,44 @@ describe('what clients are told of a server', () => {
       completions: {},
       logging: {},
     };
-    const announced = { tools: {}, prompts: {}, resources: {}, completions: {}, logging: {} };
-    expect(announcedServerCapabilities(declared)).toEqual(announced);
+    expect(carriedServerCapabilities(declared)).toEqual(declared);
+  });
+
+  test.each([false, 'yes', 1, {}])('does not take %j for a promise to tell of changes', (promise) => {
+    const declared = { tools: { listChanged: promise }, resources: { subscribe: promise, more: true } };
+    expect(carriedServerCapabilities(declared)).toEqual({ tools: {}, resources: {} });
   });
 
   test('leaves out tasks, experiments and whatever is not known', () => {
     const declared = { tools: {}, tasks: { list: {} }, experimental: { x: {} }, 'com.example': {}, __proto__: {} };
-    expect(announcedServerCapabilities(declared)).toEqual({ tools: {} });
+    expect(carriedServerCapabilities(declared)).toEqual({ tools: {} });
   });
 
   test('carries the settings of the ui extension and no other extension', () => {
     const settings = { mimeTypes: ['text/html;profile=mcp-app'], nested: { kept: true } };
     const declared = { tools: {}, extensions: { [UI]: settings, [TASKS]: {}, 'com.example/own': {} } };
-    expect(announcedServerCapabilities(declared)).toEqual({ tools: {}, extensions: { [UI]: settings } });
+    expect(carriedServerCapabilities(declared)).toEqual({ tools: {}, extensions: { [UI]: settings } });
   });
 
   test('has no extensions when none of them is carried', () => {
-    expect(announcedServerCapabilities({ extensions: { [TASKS]: {} } })).toEqual({});
+    expect(carriedServerCapabilities({ extensions: { [TASKS]: {} } })).toEqual({});
   });
 
   test.each([true, null, 'yes', 1, []])('does not take %j for a declaration', (value) => {
-    expect(announcedServerCapabilities({ tools: value, extensions: { [UI]: value } })).toEqual({});
+    expect(carriedServerCapabilities({ tools: value, extensions: { [UI]: value } })).toEqual({});
   });
 
   test('leaves out settings of an extension that nest too deep to be written again', () => {
     const deep = parseJson(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`) ?? null;
-    expect(announcedServerCapabilities({ tools: {}, extensions: { [UI]: deep } })).toEqual({ tools: {} });
+    expect(carriedServerCapabilities({ tools: {}, extensions: { [UI]: deep } })).toEqual({ tools: {} });
   });
 
   test.each([null, 'yes', []])('does not take %j for extensions', (extensions) => {
-    expect(announcedServerCapabilities({ prompts: {}, extensions })).toEqual({ prompts: {} });
+    expect(carriedServerCapabilities({ prompts: {}, extensions })).toEqual({ prompts: {} });
   });
 
   test('promises nothing of a server that has not been heard from that cannot be carried', () => {
-    expect(announcedServerCapabilities(ASSUMED_SERVER_CAPABILITIES)).toEqual(ASSUMED_SERVER_CAPABILITIES);
+    expect(carriedServerCapabilities(ASSUMED_SERVER_CAPABILITIES)).toEqual(ASSUMED_SERVER_CAPABILITIES);
   });
 });
 
@@ -80,17 +84,40 @@ describe('what servers are told of a client', () => {
 
 describe('what clients are told of several servers', () => {
   test('is what any of them has', () => {
-    expect(unionOfCapabilities([{ tools: {} }, { prompts: {}, tools: {} }, {}])).toEqual({ tools: {}, prompts: {} });
+    expect(announcedServerCapabilities([{ tools: {} }, { prompts: {}, tools: {} }, {}], false)).toEqual({
+      tools: {},
+      prompts: {},
+    });
+  });
+
+  test('promises changes of every list, and updates where one of them tells of any', () => {
+    const quiet = { tools: {}, prompts: {}, resources: {}, logging: {}, completions: {} };
+    const telling = { resources: { subscribe: true } };
+    const listChanged = true;
+    expect(announcedServerCapabilities([quiet], true)).toEqual({
+      ...quiet,
+      tools: { listChanged },
+      prompts: { listChanged },
+      resources: { listChanged },
+    });
+    expect(announcedServerCapabilities([quiet, telling], true)).toMatchObject({
+      resources: { listChanged, subscribe: true },
+    });
+  });
+
+  test('promises no changes to a client that cannot be told of any', () => {
+    const telling = { tools: { listChanged: true }, resources: { listChanged: true, subscribe: true } };
+    expect(announcedServerCapabilities([telling], false)).toEqual({ tools: {}, resources: {} });
   });
 
   test('is nothing when nobody has anything', () => {
-    expect([unionOfCapabilities([]), unionOfCapabilities([{}, {}])]).toEqual([{}, {}]);
+    expect([announcedServerCapabilities([], true), announcedServerCapabilities([{}, {}], true)]).toEqual([{}, {}]);
   });
 
   test('has the extensions of all, and of one that several have the settings of the first', () => {
     const first = { tools: {}, extensions: { [UI]: { from: 1 } } };
     const second = { extensions: { [UI]: { from: 2 }, 'com.example/own': {} } };
-    expect(unionOfCapabilities([{ prompts: {} }, first, second])).toEqual({
+    expect(announcedServerCapabilities([{ prompts: {} }, first, second], false)).toEqual({
       tools: {},
       prompts: {},
       extensions: { [UI]: { from: 1 }, 'com.example/own': {} },
@@ -100,7 +127,7 @@ describe('what clients are told of several servers', () => {
   test('does not change what it was given', () => {
     const first = { extensions: { [UI]: { from: 1 } } };
     const second = { extensions: { [TASKS]: {} } };
-    unionOfCapabilities([first, second]);
+    announcedServerCapabilities([first, second], true);
     expect([first, second]).toEqual([{ extensions: { [UI]: { from: 1 } } }, { extensions: { [TASKS]: {} } }]);
   });
 });

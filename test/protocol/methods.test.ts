@@ -20,13 +20,17 @@ const SHARED = {
 } as const;
 
 const REQUESTS = {
-  modern: { ...SHARED, 'server/discover': ['answer', undefined, undefined, true] },
+  modern: {
+    ...SHARED,
+    'server/discover': ['answer', undefined, undefined, true],
+    'subscriptions/listen': ['listen', undefined, undefined, false],
+  },
   legacy: {
     ...SHARED,
     initialize: ['answer', undefined, undefined, false],
     ping: ['answer', undefined, undefined, false],
-    'resources/subscribe': ['one', 'resource', undefined, false],
-    'resources/unsubscribe': ['one', 'resource', undefined, false],
+    'resources/subscribe': ['subscribe', 'resource', undefined, false],
+    'resources/unsubscribe': ['subscribe', 'resource', undefined, false],
     'logging/setLevel': ['all', undefined, undefined, false],
   },
 } as const;
@@ -47,7 +51,6 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
     'tasks/list',
     'tasks/result',
     'tasks/cancel',
-    'subscriptions/listen',
     'sampling/createMessage',
     'elicitation/create',
     'roots/list',

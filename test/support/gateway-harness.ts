@@ -28,7 +28,7 @@ import { formatProblems } from '../../lib/config/problems.ts';
 import { createGateway, type Gateway } from '../../lib/gateway.ts';
 import { isModernVersion } from '../../lib/protocol/era.ts';
 import { startDynalite, type RunningDynalite } from './dynalite.ts';
-import { modernRequest, postStream, send } from './wire.ts';
+import { modernRequest, openStream, send } from './wire.ts';
 
 /** JSON as tests look into it. */
 type AnyJson = any;
@@ -98,8 +98,8 @@ export interface HarnessOptions {
   readonly wrapStores?: (stores: Stores) => Stores;
   /** Instead of the leg's own stores. */
   readonly openStores?: OpenStores;
-  /** When invocations end, milliseconds since the epoch; Infinity by default. Only for the platform `function`. */
-  readonly endsAt?: number;
+  /** When invocations end, milliseconds since the epoch, perhaps in each environment differently; Infinity by default. Only for the platform `function`. */
+  readonly endsAt?: number | ((environment: number) => number);
 }
 
 export interface Harness {
@@ -167,7 +167,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       const tracked = trackAfter(gateway, running);
       return leg.platform === 'node'
         ? await serveNode(tracked, environment, config.limits.requestBytes)
-        : serveFunction(tracked, environment, clock, options.endsAt ?? Infinity);
+        : serveFunction(tracked, environment, clock, () => endOf(options.endsAt, index));
     }),
   );
   const clients = platforms.map((platform) => clientOf(platform));
@@ -231,7 +231,7 @@ function trackAfter(gateway: Gateway, running: Set<Promise<void>>): Gateway {
 interface Platform {
   readonly origin?: string;
   send(method: string, path: string, body: string, headers: Headers): Promise<WireResponse>;
-  stream(path: string, body: string, headers: Headers): Promise<WireStream>;
+  stream(method: string, path: string, body: string, headers: Headers): Promise<WireStream>;
   close(): Promise<void>;
 }
 
@@ -249,8 +249,7 @@ async function serveNode(gateway: Gateway, environment: string, requestBytes: nu
   return {
     origin,
     send: (method, path, body, headers) => send(method, origin + path, body, headers),
-    // The content type and `Accept` that this function adds by itself are replaced by those of the client.
-    stream: (path, body, headers) => postStream(origin + path, body, headers),
+    stream: (method, path, body, headers) => openStream(method, origin + path, body, headers),
     async close() {
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());
@@ -261,8 +260,12 @@ async function serveNode(gateway: Gateway, environment: string, requestBytes: nu
   };
 }
 
+function endOf(endsAt: HarnessOptions['endsAt'] = Infinity, environment: number): number {
+  return typeof endsAt === 'number' ? endsAt : endsAt(environment);
+}
+
 /** As Lambda does it: a client that goes is not noticed, so the body is read to its end whoever listens. */
-function serveFunction(gateway: Gateway, environment: string, clock: Clock, endsAt: number): Platform {
+function serveFunction(gateway: Gateway, environment: string, clock: Clock, endsAt: () => number): Platform {
   let cold = true;
   const errors: unknown[] = [];
   const invoke = async (method: string, path: string, body: string, headers: Headers) => {
@@ -273,7 +276,7 @@ function serveFunction(gateway: Gateway, environment: string, clock: Clock, ends
       environment,
       cold,
       arrivedAt,
-      endsAt,
+      endsAt: endsAt(),
     };
     cold = false;
     const response = await gateway(
@@ -296,8 +299,8 @@ function serveFunction(gateway: Gateway, environment: string, clock: Clock, ends
       const { status, headers: received } = response;
       return { status, headers: received, text, messages: messagesIn(received['content-type'], text) };
     },
-    async stream(path, body, headers) {
-      const { response, chunks } = await invoke('POST', path, body, headers);
+    async stream(method, path, body, headers) {
+      const { response, chunks } = await invoke(method, path, body, headers);
       const { status, headers: received } = response;
       return { status, headers: received, events: eventsIn(chunks), close: () => {} };
     },
@@ -355,7 +358,10 @@ function rotating(platforms: readonly Platform[]): Platform {
 function messagesIn(contentType: string | undefined, text: string): AnyJson[] {
   if (contentType?.startsWith('text/event-stream') === true) {
     const messages: AnyJson[] = [];
-    const parser = createParser({ onEvent: ({ data }) => messages.push(JSON.parse(data)) });
+    const parser = createParser({
+      // An event without data only says from where the stream can be resumed.
+      onEvent: ({ data }) => data !== '' && messages.push(JSON.parse(data)),
+    });
     parser.feed(text);
     return messages;
   }
@@ -365,7 +371,8 @@ function messagesIn(contentType: string | undefined, text: string): AnyJson[] {
 async function* eventsIn(chunks: AsyncIterable<string>): AsyncGenerator<SseEvent | SseComment, undefined> {
   const ready: (SseEvent | SseComment)[] = [];
   const parser = createParser({
-    onEvent: ({ event, id, data }) => ready.push({ kind: 'event', event, id, data, message: JSON.parse(data) }),
+    onEvent: ({ event, id, data }) =>
+      ready.push({ kind: 'event', event, id, data, message: data === '' ? undefined : JSON.parse(data) }),
     onComment: (text) => ready.push({ kind: 'comment', text }),
   });
   for await (const chunk of chunks) {
@@ -405,6 +412,8 @@ export interface GatewayClient {
   /** JSON to `/mcp`, accepting both forms of an answer. Text is sent as it is. */
   post(body: unknown, headers?: Headers, path?: string): Promise<WireResponse>;
   stream(body: unknown, headers?: Headers, path?: string): Promise<WireStream>;
+  /** The stream beside the calls. */
+  listen(headers?: Headers, path?: string): Promise<WireStream>;
   /** A client of this revision, ready to call; a legacy one has a session. Throws when it is refused. */
   connect(revision: string, options?: ConnectOptions): Promise<Peer>;
 }
@@ -424,7 +433,11 @@ export interface Peer {
   stream(method: string, params?: object, options?: RequestOptions): Promise<WireStream>;
   /** A tool by the name the client knows; resolves with the final message. */
   call(tool: string, args?: unknown, options?: RequestOptions): Promise<AnyJson>;
+  /** What came after this event on its stream. */
+  resume(lastEventId: string): Promise<WireStream>;
   notify(method: string, params?: object): Promise<WireResponse>;
+  /** Legacy: the stream beside the calls. */
+  listen(): Promise<WireStream>;
   /** Answers a question of the server with a result, or with whatever `answer` holds. */
   respond(id: unknown, answer: object): Promise<WireResponse>;
   terminate(): Promise<WireResponse>;
@@ -437,7 +450,10 @@ function clientOf(platform: Platform): GatewayClient {
     send: (method, path, body = '', headers = {}) => platform.send(method, path, body, headers),
     post: (body, headers = {}, path = '/mcp') =>
       platform.send('POST', path, toText(body), { ...JSON_AND_SSE, ...headers }),
-    stream: (body, headers = {}, path = '/mcp') => platform.stream(path, toText(body), { ...JSON_AND_SSE, ...headers }),
+    stream: (body, headers = {}, path = '/mcp') =>
+      platform.stream('POST', path, toText(body), { ...JSON_AND_SSE, ...headers }),
+    listen: (headers = {}, path = '/mcp') =>
+      platform.stream('GET', path, '', { accept: 'text/event-stream', ...headers }),
     connect: (revision, options = {}) => connect(client, revision, options),
   };
   return client;
@@ -506,7 +522,9 @@ function peerOf(client: GatewayClient, state: PeerState): Peer {
       const answer = await request('tools/call', { name: tool, arguments: args }, options);
       return answer.messages.at(-1);
     },
+    resume: (lastEventId) => client.listen({ ...headers, 'last-event-id': lastEventId }, path),
     notify: (method, params) => post({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }),
+    listen: () => client.listen(headers, path),
     respond: (id, answer) => post({ jsonrpc: '2.0', id, ...answer }),
     terminate: () => client.send('DELETE', path, '', headers),
     through: (other) => peerOf(other, state),
@@ -531,7 +549,9 @@ function toLegacy(method: string, params: object | undefined, options: RequestOp
   return { body: { jsonrpc: '2.0', id, method, ...sent }, headers };
 }
 
-/** The messages of a stream as they come; comments are left out. */
+/** The messages of a stream as they come; comments, and events that carry no message, are left out. */
 export async function* messagesOf(stream: WireStream): AsyncGenerator<AnyJson, void> {
-  for await (const event of stream.events) if (event.kind === 'event') yield event.message;
+  for await (const event of stream.events) {
+    if (event.kind === 'event' && event.data !== '') yield event.message;
+  }
 }

@@ -124,6 +124,8 @@ export class ListingUpstream {
   unknownTool: 'error' | 'result' = 'error';
   /** URIs that it knows without listing them or having a template for them. */
   unlisted: readonly string[] = [];
+  /** Serves the stream beside the calls of a session; without it, that is 405. */
+  onStream: ((asked: Asked) => void) | undefined;
 
   readonly #era: 'modern' | 'legacy' | 'both';
   readonly #scripts = new Map<string, Script>();
@@ -281,6 +283,10 @@ export class ListingUpstream {
     this.#waiting.clear();
     if (method !== undefined) await this.#gates.get(method)?.promise;
     if (asked.httpMethod === 'DELETE') return this.#endSession(asked);
+    if (asked.httpMethod === 'GET' && this.onStream !== undefined) {
+      if (!this.#sessions.has(asked.sessionId ?? '')) return void response.writeHead(404).end();
+      return this.onStream(asked);
+    }
     if (asked.httpMethod !== 'POST') return void response.writeHead(405).end();
     if (this.#isTurnedAway(asked)) return;
     if (message.id === undefined || method === undefined) return void response.writeHead(202).end();

@@ -60,8 +60,13 @@ export async function send(method: string, url: string, body: string, headers: H
 }
 
 /** Posts, and reads the response as an SSE stream while it arrives. */
-export async function postStream(url: string, body: unknown, headers: Headers = {}): Promise<WireStream> {
-  const incoming = await open('POST', url, toText(body), { ...ACCEPT_BOTH, ...headers });
+export function postStream(url: string, body: unknown, headers: Headers = {}): Promise<WireStream> {
+  return openStream('POST', url, toText(body), { ...ACCEPT_BOTH, ...headers });
+}
+
+/** Any method; nothing is added to the headers. */
+export async function openStream(method: string, url: string, body: string, headers: Headers): Promise<WireStream> {
+  const incoming = await open(method, url, body, headers);
   return {
     status: incoming.statusCode ?? 0,
     headers: incoming.headers,

@@ -1,4 +1,5 @@
 import type { CatalogHead, CatalogKey, CatalogStore, NewCatalogHead } from '../../ports.ts';
+import { LIST_METHODS, type ListMember } from '../../protocol/methods.ts';
 import { atMost } from './at-most.ts';
 import {
   flagValue,
@@ -28,6 +29,8 @@ import {
   SORT_KEY,
 } from './table.ts';
 import { isPackedSize, packText } from './text-parts.ts';
+
+const LIST_MEMBERS = Object.keys(LIST_METHODS) as ListMember[];
 
 /** How many texts are decompressed at a time. */
 const TEXTS_AT_ONCE = 4;
@@ -100,11 +103,14 @@ export function createCatalogStore(records: Records): CatalogStore {
       }),
 
     countChange: (upstream, member) =>
-      storeOperation('catalog.countChange', async () => {
-        await records.update(catalogChangesKey(upstream), {
-          text: 'ADD #member :one',
-          names: { '#member': member },
-          values: { ':one': numberValue(1) },
+      storeOperation('catalog.countChange', () => records.increment(catalogChangesKey(upstream), member)),
+
+    changesOf: (upstreams) =>
+      storeOperation('catalog.changesOf', async () => {
+        const items = await records.batchGet(upstreams.map(catalogChangesKey));
+        return items.map((item = {}) => {
+          const members = LIST_MEMBERS.filter((member) => item[member] !== undefined);
+          return Object.fromEntries(members.map((member) => [member, readNumber(item, member)]));
         });
       }),
 

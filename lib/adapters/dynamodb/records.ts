@@ -3,7 +3,7 @@ import { getAll } from './batch.ts';
 import type { DynamoClient } from './client.ts';
 import { counted } from './counted.ts';
 import { attributesOf, type Expression } from './expression.ts';
-import { GarbledRecord, type Item } from './item.ts';
+import { GarbledRecord, type Item, numberValue, readNumber } from './item.ts';
 import { PARTITION_KEY, type RecordKey, SORT_KEY } from './table.ts';
 
 export type { Expression } from './expression.ts';
@@ -30,6 +30,8 @@ export interface Records {
   update(key: RecordKey, update: Expression, condition?: Expression): Promise<Written>;
   /** As `update`, for whoever needs to know what became of the record. */
   updateAndGet(key: RecordKey, update: Expression, condition?: Expression): Promise<Updated>;
+  /** Adds 1 to a number that is 0 while it is absent; the number after it. */
+  increment(key: RecordKey, attribute: string): Promise<number>;
   /** The record that was removed; undefined for everyone but the one who removed it, and if the condition refused. */
   remove(key: RecordKey, condition?: Expression): Promise<Item | undefined>;
 }
@@ -132,6 +134,17 @@ export function openRecords(client: () => Promise<DynamoClient>, tableName: stri
         dynamo.updateItem({ ...updateInput(key, update, condition), ReturnValues: 'ALL_NEW' }),
       );
       return written.kind === 'refused' ? written : { kind: 'written', item: written.answer.Attributes ?? {} };
+    },
+    increment: async (key, attribute) => {
+      const dynamo = await client();
+      const update: Expression = {
+        text: 'ADD #attribute :one',
+        names: { '#attribute': attribute },
+        values: { ':one': numberValue(1) },
+      };
+      const input = { ...table, Key: key, UpdateExpression: update.text, ...attributesOf(update) };
+      const { Attributes = {} } = await counted(tally, dynamo.updateItem({ ...input, ReturnValues: 'UPDATED_NEW' }));
+      return readNumber(Attributes, attribute);
     },
     remove: async (key, condition) => {
       const dynamo = await client();

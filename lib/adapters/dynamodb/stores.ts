@@ -4,10 +4,12 @@ import { createBreakerStore } from './breakers.ts';
 import { createCatalogStore } from './catalog.ts';
 import { createClientSessionStore } from './client-sessions.ts';
 import { createIdempotencyStore } from './idempotency.ts';
+import { createListeningStore } from './listening.ts';
 import { createMailboxStore } from './mailbox.ts';
 import { createPinStore } from './pins.ts';
 import { openRecords } from './records.ts';
 import { createSlotStore } from './slots.ts';
+import { createStreamStore } from './streams.ts';
 import { createUpstreamEraStore } from './upstream-eras.ts';
 import { createUpstreamSessionStore } from './upstream-sessions.ts';
 
@@ -31,6 +33,8 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
       idempotency: createIdempotencyStore(records),
       breakers: createBreakerStore(records),
       slots: createSlotStore(records),
+      streams: createStreamStore(records),
+      listening: createListeningStore(records),
     };
   };
 }

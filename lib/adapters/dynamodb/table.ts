@@ -66,6 +66,17 @@ export function cancellationKey(session: string, request: string): RecordKey {
   return recordKey(`session#${session}`, `cancellation#${request}`);
 }
 
+/** In the partition of the client session that it belongs to. */
+export function listeningKey(session: string): RecordKey {
+  return recordKey(`session#${session}`, 'listening');
+}
+
+/** The key of a resource within the map `subscriptions`: a digest, as a URI may be longer than a name may be. */
+export function subscriptionEntry(uri: string): string {
+  const digest = process.getBuiltinModule('node:crypto').createHash('sha256').update(JSON.stringify(uri));
+  return `uri#${digest.digest('base64url')}`;
+}
+
 export function upstreamErasKey(upstream: string): RecordKey {
   return recordKey(`upstream#${upstream}`, 'eras');
 }
@@ -145,6 +156,30 @@ export function pinsKey(upstream: string): RecordKey {
 export function pinsPartition(upstream: string): string {
   return `pins#${upstream}`;
 }
+
+/** A stream of events and everything that is kept of it. */
+export function streamPartition(key: string): string {
+  return `stream#${key}`;
+}
+
+export function streamHeadKey(key: string): RecordKey {
+  return recordKey(streamPartition(key), STREAM_HEAD);
+}
+
+/** After the sort keys of all batches, and before those of the parts of their texts. */
+export const STREAM_HEAD = 'head';
+
+export function streamBatchKey(key: string, last: number): RecordKey {
+  return recordKey(streamPartition(key), streamBatchSort(last));
+}
+
+/** In the order of the events. */
+export function streamBatchSort(last: number): string {
+  return `${STREAM_BATCHES}${String(last).padStart(9, '0')}`;
+}
+
+/** All sort keys of batches begin with this, and no others. */
+export const STREAM_BATCHES = 'events#';
 
 /** One part of a text, counted from 0. */
 export function partKey(partition: string, version: string, part: number): RecordKey {
@@ -227,9 +262,12 @@ export const NAMES = {
   '#deadlineAt': 'deadlineAt',
   '#doubted': 'doubted',
   '#failures': 'failures',
+  '#continuation': 'continuation',
   '#fetchedAt': 'fetchedAt',
   '#freshUntil': 'freshUntil',
   '#generation': 'generation',
+  '#heldUntil': 'heldUntil',
+  '#holder': 'holder',
   '#lastSeenAt': 'lastSeenAt',
   '#learnedAt': 'learnedAt',
   '#leases': 'leases',
@@ -237,12 +275,16 @@ export const NAMES = {
   '#openUntil': 'openUntil',
   '#owner': 'owner',
   '#partsExpireAt': 'partsExpireAt',
+  '#subscribedAt': 'upstream',
   '#session': 'session',
   '#shared': 'shared',
   '#state': 'state',
   '#text': 'text',
   '#trialToken': 'trialToken',
   '#trialUntil': 'trialUntil',
+  '#subscriptions': 'subscriptions',
+  '#told': 'told',
+  '#updated': 'updated',
   '#upstreamSessions': 'upstreamSessions',
   '#version': 'version',
   '#wantedAt': 'wantedAt',
@@ -251,12 +293,16 @@ export const NAMES = {
 /** Which records of a partition a query is for. */
 export const KEY_CONDITIONS = {
   sortKeyBegins: '#pk = :pk AND begins_with(#sk, :begin)',
+  /** Both ends are included. */
+  sortKeyBetween: '#pk = :pk AND #sk BETWEEN :from AND :to',
   /** In the index; both ends are included. */
   expiresBetween: '#expiryOf = :kind AND #expiresAt BETWEEN :from AND :to',
 } as const;
 
 /**
  * The conditions. `#upstream` is the entry of one upstream, `#lease` that of one lease; values that begin with a colon are given by the operation.
+ * The conditions. `#upstream` is the entry of one upstream and `#uri` that of one resource; values that begin with a colon
+ * are given by the operation.
  */
 export const CONDITIONS = {
   /** Creation against creation: of several that use the same key, the first one keeps it. */
@@ -319,6 +365,18 @@ export const CONDITIONS = {
     '#version = :version AND #partsExpireAt >= :expiresAt' +
     ' AND (#changes < :changes OR (#changes = :changes AND #fetchedAt <= :fetchedAt))',
 
+  /** Subscription against subscription: however many come at once, no more than `:most` stay. */
+  subscriptionFits: 'attribute_exists(#subscriptions.#uri) OR size(#subscriptions) < :most',
+
+  /** Update against unsubscription: nothing is kept of a resource that the client does not want to hear about. */
+  isSubscribed: '#subscriptions.#uri.#subscribedAt = :upstream',
+
+  /** Telling against update: a change that came after the one that was told is still to be told. */
+  updateIsTold: '#subscriptions.#uri.#updated = :token',
+
+  /** Unsubscription against expiry: what is not there is not brought back by its end. */
+  hasSubscriptions: 'attribute_exists(#subscriptions)',
+
   /** Pinning against pinning: of several that found nothing pinned, the first one stays. */
   nothingPinned: 'attribute_not_exists(#pk)',
 
@@ -363,4 +421,9 @@ export const CONDITIONS = {
 
   /** Release against expiry: a lease that others have removed is not missed. */
   slotIsOwn: 'attribute_exists(#leases.#lease)',
+  /** Hand-over against hand-over: only who holds a stream leaves it to others. */
+  holdsStream: '#holder = :holder',
+
+  /** Take-over against take-over: of several that find a stream left to them, the first one goes on with it. */
+  streamIsLeft: '#holder = :from AND attribute_exists(#continuation)',
 } as const;

@@ -1,6 +1,9 @@
 import type { CatalogHead, CatalogKey, CatalogStore, NewCatalogHead } from '../../ports.ts';
+import { LIST_METHODS, type ListMember } from '../../protocol/methods.ts';
 import { copyJson } from './copies.ts';
 import { partsOf, type Request, requestsFor } from './request.ts';
+
+const LIST_MEMBERS = Object.keys(LIST_METHODS) as ListMember[];
 
 export interface CatalogState {
   /** By upstream, audience and member. */
@@ -68,9 +71,24 @@ export function catalogIn({ lists, changes }: CatalogState, request: Request): C
 
     countChange: (upstream, member) =>
       request(() => {
-        const counted = changes.get(changesKey(upstream, member)) ?? 0;
-        changes.set(changesKey(upstream, member), counted + 1);
+        const counted = (changes.get(changesKey(upstream, member)) ?? 0) + 1;
+        changes.set(changesKey(upstream, member), counted);
+        return counted;
       }),
+
+    changesOf: (upstreams) =>
+      request(
+        () =>
+          upstreams.map((upstream) =>
+            Object.fromEntries(
+              LIST_MEMBERS.flatMap((member) => {
+                const counted = changes.get(changesKey(upstream, member));
+                return counted === undefined ? [] : [[member, counted]];
+              }),
+            ),
+          ),
+        requestsFor(new Set(upstreams).size),
+      ),
 
     headsOf: (upstream) =>
       request(() =>

@@ -11,10 +11,12 @@ import { breakersIn, type KeptBreaker } from './breakers.ts';
 import { catalogIn, type CatalogState } from './catalog.ts';
 import { clientSessionsIn } from './client-sessions.ts';
 import { idempotencyIn, type KeptCall } from './idempotency.ts';
+import { listeningIn, type KeptListening } from './listening.ts';
 import { mailboxIn } from './mailbox.ts';
 import { pinsIn } from './pins.ts';
 import { countingOn } from './request.ts';
 import { type Leases, slotsIn } from './slots.ts';
+import { streamsIn, type StreamsState } from './streams.ts';
 import { upstreamErasIn } from './upstream-eras.ts';
 import { upstreamSessionsIn } from './upstream-sessions.ts';
 
@@ -29,10 +31,12 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
   const eras = new Map<string, UpstreamEras>();
   const sharedSessions = new Map<string, SharedUpstreamSession>();
   const catalog: CatalogState = { lists: new Map(), changes: new Map() };
+  const listening = new Map<string, KeptListening>();
   const pins = new Map<string, PinRecord>();
   const calls = new Map<string, KeptCall>();
   const breakers = new Map<string, KeptBreaker>();
   const slots = new Map<string, Leases>();
+  const streams: StreamsState = { heads: new Map(), batches: new Map() };
   return (tally) => {
     const request = countingOn(tally);
     return {
@@ -45,6 +49,8 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
       idempotency: idempotencyIn(calls, request),
       breakers: breakersIn(breakers, request),
       slots: slotsIn(slots, request),
+      streams: streamsIn(streams, request),
+      listening: listeningIn(listening, request),
     };
   };
 }

@@ -10,6 +10,7 @@ import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
 import { createDynamoStores } from '../../../lib/adapters/dynamodb/stores.ts';
 import { type Stores, StoreError } from '../../../lib/ports.ts';
 import {
+  callClaim,
   catalogKey,
   clientSession,
   freshKey,
@@ -17,6 +18,7 @@ import {
   pinRecord,
   randomJson,
   sharedSession,
+  subscription,
   upstreamSession,
 } from '../../contract/samples.ts';
 import { type RunningDynalite, startDynalite } from '../../support/dynalite.ts';
@@ -56,6 +58,26 @@ function losingAnswerTo(sortKey: string): Stores {
           proxy.loseNextAnswer();
         }
         return dynamo.putItem(input);
+      },
+    };
+  };
+  return createDynamoStores({ client, tableName })(tally);
+}
+
+/** Stores whose next update that removes something is carried out, and the answer lost. */
+function losingAnswerToRemoval(): Stores {
+  const connect = createDynamoClient({ endpoint: proxy.endpoint });
+  let lost = false;
+  const client = async (): Promise<DynamoClient> => {
+    const dynamo = await connect();
+    return {
+      ...dynamo,
+      updateItem: (input) => {
+        if (!lost && input.UpdateExpression?.includes('REMOVE')) {
+          lost = true;
+          proxy.loseNextAnswer();
+        }
+        return dynamo.updateItem(input);
       },
     };
   };
@@ -145,8 +167,17 @@ describe('an answer about lists, pins and shared sessions that is lost on the wa
   test('counts a change once more, and never loses one', async () => {
     const key = catalogKey();
     proxy.loseNextAnswer();
-    await stores.catalog.countChange(key.upstream, 'tools');
+    expect(await stores.catalog.countChange(key.upstream, 'tools')).toBe(2);
     expect((await stores.catalog.heads([key]))[0]).toEqual({ head: undefined, changes: 2 });
+  });
+
+  test('does not make the last subscription that fits refused by itself', async () => {
+    const session = freshKey();
+    await stores.listening.tell(session, { tools: 0, prompts: 0, resources: 0 }, EXPIRY);
+    proxy.loseNextAnswer();
+    expect(await stores.listening.subscribe(session, subscription(), 1, EXPIRY)).toBe(true);
+    expect(proxy.received.slice(-2)).toEqual(['UpdateItem', 'UpdateItem']);
+    expect((await stores.listening.read(session)).subscriptions).toEqual([subscription()]);
   });
 
   test.each([undefined, 'replaced'])(
@@ -179,6 +210,138 @@ describe('an answer about lists, pins and shared sessions that is lost on the wa
     proxy.loseNextAnswer();
     expect(await stores.clientSessions.terminateExpired(session.key, 5000)).toBeUndefined();
     expect(await stores.clientSessions.read(session.key)).toBeUndefined();
+  });
+});
+
+describe('an answer about a call with a key that is lost on the way', () => {
+  const NOW = 1_780_000_000_000;
+  const EXPIRY = NOW + 86_400_000;
+
+  const begun = async () => {
+    const key = freshKey();
+    const claim = callClaim();
+    await stores.idempotency.begin(key, claim, NOW);
+    return { key, claim };
+  };
+
+  test('does not keep it from having begun', async () => {
+    const key = freshKey();
+    const claim = callClaim();
+    proxy.loseNextAnswer();
+    expect(await stores.idempotency.begin(key, claim, NOW)).toEqual({ kind: 'begun' });
+    expect(proxy.received).toEqual(['PutItem', 'PutItem']);
+    expect(tally.requests).toBe(2);
+    expect(await stores.idempotency.read(key, NOW)).toMatchObject({ owner: claim.owner });
+  });
+
+  test('does not keep it from having overtaken another', async () => {
+    const { key, claim } = await begun();
+    const next = callClaim();
+    proxy.loseNextAnswer();
+    expect(await stores.idempotency.overtake(key, claim.owner, next, claim.deadlineAt)).toBe(true);
+    expect(await stores.idempotency.read(key, NOW)).toMatchObject({ owner: next.owner });
+  });
+
+  test('does not keep it from being done', async () => {
+    const { key, claim } = await begun();
+    proxy.loseNextAnswer();
+    expect(await stores.idempotency.complete(key, claim.owner, 'text', EXPIRY)).toBe(true);
+    expect(proxy.received.slice(1)).toEqual(['UpdateItem', 'UpdateItem']);
+    expect((await stores.idempotency.read(key, NOW))?.state).toEqual({ kind: 'done', text: 'text' });
+  });
+
+  test('does not keep it from being unknown', async () => {
+    const { key, claim } = await begun();
+    proxy.loseNextAnswer();
+    expect(await stores.idempotency.leaveUnknown(key, claim.owner, EXPIRY)).toBe(true);
+    expect((await stores.idempotency.read(key, NOW))?.state).toEqual({ kind: 'unknown' });
+  });
+
+  test('does not keep it from being released', async () => {
+    const { key, claim } = await begun();
+    proxy.loseNextAnswer();
+    expect(await stores.idempotency.release(key, claim.owner)).toBe(true);
+    expect(proxy.received.slice(1)).toEqual(['DeleteItem', 'DeleteItem', 'GetItem']);
+    expect(await stores.idempotency.read(key, NOW)).toBeUndefined();
+  });
+});
+
+describe('an answer about a breaker or a slot that is lost on the way', () => {
+  const NOW = 1_780_000_000_000;
+  const OPEN_UNTIL = NOW + 10_000;
+  const EXPIRY = NOW + 600_000;
+
+  test('counts a failure once more, and never loses one', async () => {
+    const upstream = freshKey();
+    proxy.loseNextAnswer();
+    expect(await stores.breakers.countFailure(upstream, 5, OPEN_UNTIL, EXPIRY, NOW)).toMatchObject({ failures: 2 });
+  });
+
+  test('does not make a trial lose against itself', async () => {
+    const upstream = freshKey();
+    await stores.breakers.countFailure(upstream, 1, OPEN_UNTIL, EXPIRY, NOW);
+    const trial = { token: 'token', until: OPEN_UNTIL + 1000 };
+    proxy.loseNextAnswer();
+    expect(await stores.breakers.beginTrial(upstream, trial, OPEN_UNTIL)).toBe(true);
+    expect(await stores.breakers.read(upstream, NOW)).toMatchObject({ trial });
+  });
+
+  test.each(['failTrial', 'giveUpTrial', 'passTrial'] as const)(
+    'does not keep %s from having ended it',
+    async (method) => {
+      const upstream = freshKey();
+      await stores.breakers.countFailure(upstream, 1, OPEN_UNTIL, EXPIRY, NOW);
+      await stores.breakers.beginTrial(upstream, { token: 'token', until: OPEN_UNTIL + 1000 }, OPEN_UNTIL);
+      proxy.loseNextAnswer();
+      await stores.breakers[method](upstream, 'token', OPEN_UNTIL + 1000, EXPIRY);
+      expect((await stores.breakers.read(upstream, NOW))?.trial).toBeUndefined();
+    },
+  );
+
+  test('does not make a claim take two slots, or be refused by itself', async () => {
+    const upstream = freshKey();
+    await stores.slots.claim(upstream, 'old', 1, NOW + 1, NOW);
+    await stores.slots.release(upstream, 'old');
+    proxy.loseNextAnswer();
+    expect(await stores.slots.claim(upstream, 'token', 1, OPEN_UNTIL, NOW)).toEqual({ kind: 'claimed' });
+    expect(proxy.received.slice(-2)).toEqual(['UpdateItem', 'UpdateItem']);
+    await stores.slots.release(upstream, 'token');
+    expect(await stores.slots.claim(upstream, 'next', 1, OPEN_UNTIL, NOW)).toEqual({ kind: 'claimed' });
+  });
+
+  test('does not make a claim that removes what has expired be refused by itself', async () => {
+    const upstream = freshKey();
+    await stores.slots.claim(upstream, 'old', 1, NOW + 1, NOW);
+    const claiming = losingAnswerToRemoval().slots.claim(upstream, 'token', 1, OPEN_UNTIL, NOW + 1);
+    expect(await claiming).toEqual({ kind: 'claimed' });
+    const full = { kind: 'full', freeAt: OPEN_UNTIL };
+    expect(await stores.slots.claim(upstream, 'next', 1, OPEN_UNTIL + 1, NOW + 1)).toEqual(full);
+  });
+
+  test('does not make the first claim on an upstream be refused by itself', async () => {
+    const upstream = freshKey();
+    expect(await losingAnswerTo('slots').slots.claim(upstream, 'token', 1, OPEN_UNTIL, NOW)).toEqual({
+      kind: 'claimed',
+    });
+    expect(proxy.received).toEqual(['UpdateItem', 'GetItem', 'PutItem', 'PutItem']);
+  });
+});
+
+describe('a record that is never the same', () => {
+  test('is given up, so that beginning a call does not go on for ever', async () => {
+    const server = createServer((request, response) => {
+      const reading = String(request.headers['x-amz-target']).endsWith('GetItem');
+      response.writeHead(reading ? 200 : 400, { 'content-type': 'application/x-amz-json-1.0' });
+      response.end(reading ? '{}' : '{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}');
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { idempotency } = createDynamoStores({ client: createDynamoClient({ endpoint }), tableName })(tally);
+    const error = await failureOf(idempotency.begin('key', callClaim(), 1));
+    expect(error.message).toBe('idempotency.begin: NeverSettled');
+    expect(tally.requests).toBe(10);
+    server.closeAllConnections();
+    await new Promise((resolve) => void server.close(resolve));
   });
 });
 

@@ -9,20 +9,24 @@ import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
 import { clientAddress } from '../../../lib/adapters/dynamodb/sdk.ts';
 import { createDynamoStores } from '../../../lib/adapters/dynamodb/stores.ts';
 import {
+  breakerKey,
   cancellationKey,
   catalogChangesKey,
   catalogHeadKey,
   catalogPartition,
   clientSessionKey,
+  keyedCallKey,
+  listeningKey,
   partKey,
   pinsKey,
   pinsPartition,
   type RecordKey,
   sharedUpstreamSessionKey,
+  slotsKey,
   upstreamErasKey,
 } from '../../../lib/adapters/dynamodb/table.ts';
 import type { Stores } from '../../../lib/ports.ts';
-import { catalogKey, freshKey, sharedSession, upstreamSession } from '../../contract/samples.ts';
+import { callClaim, catalogKey, freshKey, sharedSession, upstreamSession } from '../../contract/samples.ts';
 import { type RunningDynalite, startDynalite } from '../../support/dynalite.ts';
 
 type Attributes = Record<string, AttributeValue>;
@@ -106,6 +110,7 @@ describe('a garbled client session', () => {
     ['generation', withAttached({ generation: { N: '1' } })],
     ['id', withAttached({ id: { NULL: true } })],
     ['attachedAt', withAttached({ attachedAt: { S: secret } })],
+    ['doubted', withAttached({ doubted: { S: 'true' } })],
     ['createdAt', undefined],
     ['lastSeenAt', { S: '2' }],
     ['expiresAt', undefined],
@@ -157,6 +162,48 @@ describe('a garbled cancellation', () => {
     await expect(stores.mailbox.peekCancellation(key, 'call')).rejects.toMatchObject({
       name: 'StoreError',
       message: `mailbox.peekCancellation: attribute ${attribute} is missing or is not what it should be`,
+    });
+  });
+});
+
+describe('garbled word of what a session is to be told', () => {
+  const entry: Attributes = { uri: { S: '"note://1"' }, upstream: { S: 'notes' } };
+  const listening: Attributes = {
+    told: { S: '{"tools":1,"prompts":2,"resources":3}' },
+    subscriptions: { M: { 'uri#digest': { M: entry } } },
+  };
+  const withEntry = (changes: Attributes): AttributeValue => ({ M: { 'uri#digest': { M: { ...entry, ...changes } } } });
+
+  test('is an exception: the same record is read when nothing is wrong with it', async () => {
+    const key = freshKey();
+    await put(listeningKey(key), listening, { told: undefined, unknown: { BOOL: true } });
+    expect(await stores.listening.read(key)).toEqual({
+      told: undefined,
+      subscriptions: [{ uri: 'note://1', upstream: 'notes', generation: null }],
+      updates: [],
+    });
+  });
+
+  test.each<[attribute: string, changed: string, value: AttributeValue | undefined]>([
+    ['told', 'told', { S: '[]' }],
+    ['told', 'told', { S: '{"tools":1,"prompts":2}' }],
+    ['told', 'told', { S: '{"tools":1,"prompts":2,"resources":"3"}' }],
+    ['told', 'told', { S: secret }],
+    ['told', 'told', { N: '1' }],
+    ['subscriptions', 'subscriptions', undefined],
+    ['subscriptions', 'subscriptions', { S: secret }],
+    ['subscriptions', 'subscriptions', { M: { 'uri#digest': { S: secret } } }],
+    ['uri', 'subscriptions', withEntry({ uri: { S: secret } })],
+    ['uri', 'subscriptions', withEntry({ uri: { S: '1' } })],
+    ['upstream', 'subscriptions', withEntry({ upstream: { N: '1' } })],
+    ['generation', 'subscriptions', withEntry({ generation: { NULL: true } })],
+    ['updated', 'subscriptions', withEntry({ updated: { N: '1' } })],
+  ])('with %s in %s as %j is a StoreError', async (attribute, changed, value) => {
+    const key = freshKey();
+    await put(listeningKey(key), listening, { [changed]: value });
+    await expect(stores.listening.read(key)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: `listening.read: attribute ${attribute} is missing or is not what it should be`,
     });
   });
 });
@@ -274,6 +321,9 @@ describe('a garbled list', () => {
     await expect(stores.catalog.heads([key])).rejects.toMatchObject({
       message: 'catalog.heads: attribute tools is missing or is not what it should be',
     });
+    await expect(stores.catalog.changesOf([key.upstream])).rejects.toMatchObject({
+      message: 'catalog.changesOf: attribute tools is missing or is not what it should be',
+    });
   });
 
   test('of which a part is gone has no text', async () => {
@@ -332,6 +382,132 @@ describe('garbled pins', () => {
     await put(partKey(pinsPartition(key), 'another', 1), { data: { B: Buffer.alloc(1) } }, {});
     await expect(stores.pins.read(key)).rejects.toMatchObject({
       message: 'pins.read: attribute data is missing or is not what it should be',
+    });
+  });
+});
+
+describe('a garbled call with a key', () => {
+  const packed = gzipSync('"text"');
+  const call: Attributes = {
+    owner: { S: 'o' },
+    digest: { S: 'd' },
+    state: { S: 'in-progress' },
+    deadlineAt: { N: '9' },
+    expiresAt: { N: '99' },
+  };
+  const done = { state: { S: 'done' }, deadlineAt: undefined };
+
+  test('is an exception: the same record is read when nothing is wrong with it', async () => {
+    const key = freshKey();
+    await put(keyedCallKey(key), call, { ...done, data: { B: packed }, unknown: { BOOL: true } });
+    expect(await stores.idempotency.read(key, 1)).toEqual({
+      owner: 'o',
+      digest: 'd',
+      state: { kind: 'done', text: 'text' },
+    });
+  });
+
+  test.each<[attribute: string, changes: Record<string, AttributeValue | undefined>]>([
+    ['owner', { owner: undefined }],
+    ['digest', { digest: { N: '1' } }],
+    ['state', { state: undefined }],
+    ['state', { state: { S: secret } }],
+    ['deadlineAt', { deadlineAt: undefined }],
+    ['deadlineAt', { deadlineAt: { S: secret } }],
+    ['expiresAt', { expiresAt: undefined }],
+    ['text', { ...done, text: { S: secret } }],
+    ['text', { ...done, text: { S: '{}' } }],
+    ['text', { ...done, text: { NULL: true } }],
+    ['data', { ...done, data: { S: secret } }],
+    ['data', { ...done, data: { B: Buffer.from(secret) } }],
+    ['data', { ...done, data: { B: packed.subarray(0, -1) } }],
+    ['data', { ...done, data: { B: gzipSync('[1]') } }],
+    ['data', { ...done, data: { B: gzipSync(secret) } }],
+    ['data', { ...done, data: { B: gzipSync(Buffer.alloc(64 * 1024 * 1024 + 1)) } }],
+  ])('with %s as in %j is a StoreError to its reader and to whoever would begin', async (attribute, changes) => {
+    const key = freshKey();
+    await put(keyedCallKey(key), call, changes);
+    const message = `attribute ${attribute} is missing or is not what it should be`;
+    await expect(stores.idempotency.read(key, 1)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: `idempotency.read: ${message}`,
+    });
+    await expect(stores.idempotency.begin(key, callClaim(), 1)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: `idempotency.begin: ${message}`,
+    });
+  });
+
+  test('is not overtaken', async () => {
+    const key = freshKey();
+    await put(keyedCallKey(key), call, { state: { S: secret } });
+    await expect(stores.idempotency.overtake(key, 'o', callClaim(), 10)).rejects.toMatchObject({
+      name: 'StoreError',
+      operation: 'idempotency.overtake',
+    });
+  });
+
+  test('is not begun anew after its expiry while it says that it is in progress and not until when', async () => {
+    const key = freshKey();
+    await put(keyedCallKey(key), call, { deadlineAt: undefined });
+    await expect(stores.idempotency.begin(key, callClaim(), 100)).rejects.toMatchObject({ name: 'StoreError' });
+  });
+});
+
+describe('a garbled breaker', () => {
+  const breaker: Attributes = {
+    failures: { N: '3' },
+    openUntil: { N: '5' },
+    trialToken: { S: 't' },
+    trialUntil: { N: '9' },
+    expiresAt: { N: '99' },
+  };
+
+  test('is an exception: the same record is read when nothing is wrong with it', async () => {
+    const key = freshKey();
+    await put(breakerKey(key), breaker, { unknown: { BOOL: true } });
+    const state = { failures: 3, openUntil: 5, trial: { token: 't', until: 9 } };
+    expect(await stores.breakers.read(key, 1)).toEqual(state);
+  });
+
+  test.each<[attribute: string, value: AttributeValue | undefined]>([
+    ['failures', undefined],
+    ['failures', { S: secret }],
+    ['openUntil', { S: '5' }],
+    ['trialToken', { N: '1' }],
+    ['trialUntil', undefined],
+    ['expiresAt', undefined],
+  ])('with %s as %j is a StoreError', async (attribute, value) => {
+    const key = freshKey();
+    await put(breakerKey(key), breaker, { [attribute]: value });
+    await expect(stores.breakers.read(key, 1)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: `breakers.read: attribute ${attribute} is missing or is not what it should be`,
+    });
+  });
+
+  test('counts no failure where there is no number', async () => {
+    const key = freshKey();
+    await put(breakerKey(key), breaker, { failures: { S: secret } });
+    await expect(stores.breakers.countFailure(key, 3, 5, 99, 1)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: 'breakers.countFailure: ValidationException',
+    });
+  });
+});
+
+describe('garbled slots', () => {
+  test.each<[what: string, leases: AttributeValue | undefined]>([
+    ['no leases', undefined],
+    ['leases of another kind', { N: '1' }],
+    ['a lease without an end', { M: { 'lease#a': { S: secret } } }],
+    ['a lease that ends at no time', { M: { 'lease#a': { NULL: true } } }],
+  ])('with %s are a StoreError when there is no room', async (_, leases) => {
+    const key = freshKey();
+    await put(slotsKey(key), { expiresAt: { N: '99' } }, { leases });
+    await expect(stores.slots.claim(key, 'token', 1, 9, 1)).rejects.toMatchObject({
+      name: 'StoreError',
+      message: 'slots.claim: attribute leases is missing or is not what it should be',
     });
   });
 });

@@ -2,7 +2,7 @@
 import { gunzipSync } from 'node:zlib';
 
 import { type AttributeValue, DynamoDBClient, paginateScan, QueryCommand } from '@aws-sdk/client-dynamodb';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createDynamoClient } from '../../../lib/adapters/dynamodb/client.ts';
 import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
@@ -10,6 +10,7 @@ import { clientAddress } from '../../../lib/adapters/dynamodb/sdk.ts';
 import { createDynamoStores } from '../../../lib/adapters/dynamodb/stores.ts';
 import type { Stores } from '../../../lib/ports.ts';
 import {
+  callClaim,
   catalogKey,
   clientSession,
   freshKey,
@@ -65,6 +66,7 @@ test('a client session', async () => {
   await stores.clientSessions.create(session);
   await stores.clientSessions.attach('digest', 'time', upstreamSession({ generation: 'g', id: 'i' }), undefined);
   await stores.clientSessions.attach('digest', 'none', upstreamSession({ generation: 'g', id: null }), undefined);
+  await stores.clientSessions.setDoubt('digest', 'time', 'g', true);
   expect(await onlyItem()).toEqual({
     pk: { S: 'session#digest' },
     sk: { S: 'session' },
@@ -83,6 +85,7 @@ test('a client session', async () => {
             id: { S: 'i' },
             protocolVersion: { S: '2025-06-18' },
             attachedAt: { N: '1780000000001' },
+            doubted: { BOOL: true },
           },
         },
         'upstream#none': {
@@ -123,6 +126,31 @@ test('a cancellation', async () => {
     leftAt: { N: '1780000000000' },
     expiresAt: { N: '1780000060000' },
     ttl: { N: '1780000060' },
+  });
+});
+
+test('what a client session is to be told', async () => {
+  const one = { uri: 'note://1', upstream: 'notes', generation: 'g' };
+  await stores.listening.subscribe('digest', one, 5, 1_780_000_000_000);
+  await stores.listening.subscribe('digest', { ...one, uri: 'note://2', generation: null }, 5, 1_780_000_000_000);
+  await stores.listening.noteUpdate('digest', 'notes', { uri: 'note://2', token: 't' });
+  await stores.listening.tell('digest', { tools: 1, prompts: 0, resources: 2 }, 1_780_000_060_001);
+  expect(await onlyItem()).toEqual({
+    pk: { S: 'session#digest' },
+    sk: { S: 'listening' },
+    told: { S: '{"tools":1,"prompts":0,"resources":2}' },
+    subscriptions: {
+      M: {
+        'uri#o6OvH4RRO9GNUFKXdtMS7yXOZQ2izSHUNlKFoyVuvjM': {
+          M: { uri: { S: '"note://1"' }, upstream: { S: 'notes' }, generation: { S: 'g' } },
+        },
+        'uri#jjRzCi3Yz_UscBs2ad8KNcs1RDLQ2NzmCNpjFg2PgHM': {
+          M: { uri: { S: '"note://2"' }, upstream: { S: 'notes' }, updated: { S: 't' } },
+        },
+      },
+    },
+    expiresAt: { N: '1780000060001' },
+    ttl: { N: '1780000061' },
   });
 });
 
@@ -278,4 +306,119 @@ test('pins, of which those that are replaced or refused leave no parts behind', 
   });
   expect(plain({ B: Buffer.concat([pins!['data']!.B!, part!['data']!.B!]) }) === second.text).toBe(true);
   expect(others).toEqual([]);
+});
+
+test('a call with a key, in progress', async () => {
+  const claim = callClaim({ owner: 'o', digest: 'd', deadlineAt: 1_780_000_060_000, expiresAt: 1_780_086_400_001 });
+  await stores.idempotency.begin('digest', claim, 1_780_000_000_000);
+  expect(await onlyItem()).toEqual({
+    pk: { S: 'idempotency#digest' },
+    sk: { S: 'call' },
+    owner: { S: 'o' },
+    digest: { S: 'd' },
+    state: { S: 'in-progress' },
+    deadlineAt: { N: '1780000060000' },
+    expiresAt: { N: '1780086400001' },
+    ttl: { N: '1780086401' },
+  });
+});
+
+describe('a call with a key that has ended', () => {
+  const ended = {
+    pk: { S: 'idempotency#digest' },
+    sk: { S: 'call' },
+    owner: { S: 'o' },
+    digest: { S: 'd' },
+    expiresAt: { N: '1780000000001' },
+    ttl: { N: '1780000001' },
+  };
+
+  beforeEach(async () => {
+    await stores.idempotency.begin('digest', callClaim({ owner: 'o', digest: 'd' }), 1_780_000_000_000);
+  });
+
+  const complete = (text: string) => stores.idempotency.complete('digest', 'o', text, 1_780_000_000_001);
+
+  test('is done, with a short text as JSON', async () => {
+    await complete('{"a":"\ud800"}');
+    expect(await onlyItem()).toEqual({ ...ended, state: { S: 'done' }, text: { S: '"{\\"a\\":\\"\\ud800\\"}"' } });
+  });
+
+  test.each([
+    [4094, 'text'],
+    [4095, 'data'],
+  ])('keeps %i characters in %s', async (chars, attribute) => {
+    await complete('x'.repeat(chars));
+    expect(Object.keys(await onlyItem()).filter((name) => name === 'text' || name === 'data')).toEqual([attribute]);
+  });
+
+  test('is done, with a long text in gzip', async () => {
+    const text = randomJson(300_000);
+    await complete(text);
+    const item = await onlyItem();
+    expect(item).toEqual({ ...ended, state: { S: 'done' }, data: { B: expect.any(Uint8Array) } });
+    expect(plain(item['data']) === JSON.stringify(text)).toBe(true);
+  });
+
+  test('is done, without a text that takes more than 350,000 bytes in gzip', async () => {
+    await complete(randomJson(600_000));
+    expect(await onlyItem()).toEqual({ ...ended, state: { S: 'done' } });
+  });
+
+  test('is unknown', async () => {
+    await stores.idempotency.leaveUnknown('digest', 'o', 1_780_000_000_001);
+    expect(await onlyItem()).toEqual({ ...ended, state: { S: 'unknown' } });
+  });
+});
+
+test('a breaker, closed, open, and half-open', async () => {
+  const count = () =>
+    stores.breakers.countFailure('digest', 2, 1_780_000_010_000, 1_780_000_060_001, 1_780_000_000_000);
+  const closed = {
+    pk: { S: 'upstream#digest' },
+    sk: { S: 'breaker' },
+    failures: { N: '1' },
+    expiresAt: { N: '1780000060001' },
+    ttl: { N: '1780000061' },
+  };
+  await count();
+  expect(await onlyItem()).toEqual(closed);
+  await count();
+  const open = { ...closed, failures: { N: '2' }, openUntil: { N: '1780000010000' } };
+  expect(await onlyItem()).toEqual(open);
+  await stores.breakers.beginTrial('digest', { token: 't', until: 1_780_000_020_000 }, 1_780_000_010_000);
+  expect(await onlyItem()).toEqual({ ...open, trialToken: { S: 't' }, trialUntil: { N: '1780000020000' } });
+  await stores.breakers.failTrial('digest', 't', 1_780_000_030_000, 1_780_000_090_000);
+  expect(await onlyItem()).toEqual({
+    ...open,
+    openUntil: { N: '1780000030000' },
+    expiresAt: { N: '1780000090000' },
+    ttl: { N: '1780000090' },
+  });
+});
+
+test('slots, of which those that have expired are removed when there is no room', async () => {
+  const claim = (token: string, until: number, now: number) => stores.slots.claim('digest', token, 2, until, now);
+  const slots = {
+    pk: { S: 'upstream#digest' },
+    sk: { S: 'slots' },
+    leases: { M: { 'lease#a': { N: '1780000010000' } } },
+    expiresAt: { N: '1780086410000' },
+    ttl: { N: '1780086410' },
+  };
+  await claim('a', 1_780_000_010_000, 1_780_000_000_000);
+  expect(await onlyItem()).toEqual(slots);
+  await claim('b', 1_780_000_020_001, 1_780_000_010_000);
+  const two = {
+    ...slots,
+    leases: { M: { 'lease#a': { N: '1780000010000' }, 'lease#b': { N: '1780000020001' } } },
+    expiresAt: { N: '1780086420001' },
+    ttl: { N: '1780086421' },
+  };
+  expect(await onlyItem()).toEqual(two);
+  await claim('c', 1_780_000_020_001, 1_780_000_010_000);
+  const leases = { 'lease#b': { N: '1780000020001' }, 'lease#c': { N: '1780000020001' } };
+  expect(await onlyItem()).toEqual({ ...two, leases: { M: leases } });
+  await stores.slots.release('digest', 'b');
+  expect(await onlyItem()).toEqual({ ...two, leases: { M: { 'lease#c': { N: '1780000020001' } } } });
 });

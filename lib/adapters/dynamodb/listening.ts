@@ -1,0 +1,162 @@
+import type { ListCounts, Listening, ListeningStore, ResourceUpdate, Subscription } from '../../ports.ts';
+import { ANNOUNCED_LISTS } from '../../protocol/methods.ts';
+import { atMost } from './at-most.ts';
+import {
+  GarbledRecord,
+  type Item,
+  jsonValue,
+  numberValue,
+  readJson,
+  readJsonObject,
+  readMap,
+  readText,
+  textValue,
+} from './item.ts';
+import { type Expression, type Records, storeOperation } from './records.ts';
+import { CONDITIONS, expiryAttributes, listeningKey, subscriptionEntry } from './table.ts';
+
+/** What refuses a subscription may be made, or have room, by the time it is looked at: tried this often. */
+const TRIES = 5;
+
+class NeverRoom extends Error {
+  override readonly name = 'NeverRoom';
+}
+
+/** How many updates are cleared at a time: each is a request of its own, and there is seldom more than one. */
+const CLEARED_AT_ONCE = 4;
+
+/**
+ * One record for each client session that listens or has subscribed to something. An update that the client has not been
+ * told is in the entry of its subscription, so that there is one for each resource at most, and none without.
+ */
+export function createListeningStore(records: Records): ListeningStore {
+  return {
+    read: (session) =>
+      storeOperation('listening.read', async () => {
+        const item = await records.get(listeningKey(session), 'consistent');
+        return item === undefined ? { told: undefined, subscriptions: [], updates: [] } : decodeListening(item);
+      }),
+
+    tell: (session, told, expiresAt) =>
+      storeOperation('listening.tell', async () => {
+        const { tools, prompts, resources } = told;
+        await records.update(listeningKey(session), {
+          text: `${MAKE}, #told = :told`,
+          values: { ...makingValues(expiresAt), ':told': jsonValue({ tools, prompts, resources }) },
+        });
+      }),
+
+    subscribe: (session, subscription, most, expiresAt) =>
+      storeOperation('listening.subscribe', async () => {
+        for (let tries = 0; tries < TRIES; tries += 1) {
+          const written = await subscribe(records, session, subscription, most, expiresAt);
+          if (written.kind === 'written') return true;
+          const inPlace = await written.found();
+          if (inPlace === undefined) {
+            await records.update(listeningKey(session), { text: MAKE, values: makingValues(expiresAt) });
+          } else if (Object.keys(readMap(inPlace, 'subscriptions')).length >= most) {
+            return false;
+          }
+        }
+        throw new NeverRoom('A record refused a subscription and had room for it, again and again');
+      }),
+
+    unsubscribe: (session, uri) =>
+      storeOperation('listening.unsubscribe', async () => {
+        const update = { text: 'REMOVE #subscriptions.#uri', names: { '#uri': subscriptionEntry(uri) } };
+        await records.update(listeningKey(session), update, { text: CONDITIONS.hasSubscriptions });
+      }),
+
+    noteUpdate: (session, upstream, { uri, token }) =>
+      storeOperation('listening.noteUpdate', async () => {
+        const update: Expression = {
+          text: 'SET #subscriptions.#uri.#updated = :token',
+          names: { '#uri': subscriptionEntry(uri) },
+          values: { ':token': textValue(token) },
+        };
+        const condition = { text: CONDITIONS.isSubscribed, values: { ':upstream': textValue(upstream) } };
+        await records.update(listeningKey(session), update, condition);
+      }),
+
+    clearUpdates: (session, updates) =>
+      storeOperation('listening.clearUpdates', async () => {
+        await atMost(CLEARED_AT_ONCE, updates, (update) => clearUpdate(records, session, update));
+      }),
+
+    touch: (session, expiresAt) =>
+      storeOperation('listening.touch', async () => {
+        const update = { text: 'SET #expiresAt = :expiresAt, #ttl = :ttl', values: expiryValues(expiresAt) };
+        await records.update(listeningKey(session), update, { text: CONDITIONS.sessionExists });
+      }),
+  };
+}
+
+/** Makes the record if there is none; an entry can only be set in a map that is there. */
+const MAKE = 'SET #subscriptions = if_not_exists(#subscriptions, :none), #expiresAt = :expiresAt, #ttl = :ttl';
+
+function makingValues(expiresAt: number): Item {
+  return { ':none': { M: {} }, ...expiryValues(expiresAt) };
+}
+
+function expiryValues(expiresAt: number): Item {
+  const expiry = expiryAttributes(expiresAt);
+  return { ':expiresAt': expiry.expiresAt, ':ttl': expiry.ttl };
+}
+
+function subscribe(
+  records: Records,
+  session: string,
+  { uri, upstream, generation }: Subscription,
+  most: number,
+  expiresAt: number,
+) {
+  const entry: Item = {
+    uri: jsonValue(uri),
+    upstream: textValue(upstream),
+    ...(generation !== null && { generation: textValue(generation) }),
+  };
+  const update: Expression = {
+    text: 'SET #subscriptions.#uri = :subscription, #expiresAt = :expiresAt, #ttl = :ttl',
+    names: { '#uri': subscriptionEntry(uri) },
+    values: { ':subscription': { M: entry }, ...expiryValues(expiresAt) },
+  };
+  const condition = { text: CONDITIONS.subscriptionFits, values: { ':most': numberValue(most) } };
+  return records.update(listeningKey(session), update, condition);
+}
+
+function clearUpdate(records: Records, session: string, { uri, token }: ResourceUpdate) {
+  const update = { text: 'REMOVE #subscriptions.#uri.#updated', names: { '#uri': subscriptionEntry(uri) } };
+  const condition = { text: CONDITIONS.updateIsTold, values: { ':token': textValue(token) } };
+  return records.update(listeningKey(session), update, condition);
+}
+
+function decodeListening(item: Item): Listening {
+  const kept = Object.values(readMap(item, 'subscriptions')).map(({ M: entry }) => {
+    if (entry === undefined) throw new GarbledRecord('subscriptions');
+    const uri = readJson(entry, 'uri');
+    if (typeof uri !== 'string') throw new GarbledRecord('uri');
+    return { uri, entry };
+  });
+  kept.sort((one, other) => (one.uri < other.uri ? -1 : 1));
+  return {
+    told: item['told'] === undefined ? undefined : decodeCounts(item),
+    subscriptions: kept.map(({ uri, entry }) => ({
+      uri,
+      upstream: readText(entry, 'upstream'),
+      generation: entry['generation'] === undefined ? null : readText(entry, 'generation'),
+    })),
+    updates: kept.flatMap(({ uri, entry }) =>
+      entry['updated'] === undefined ? [] : [{ uri, token: readText(entry, 'updated') }],
+    ),
+  };
+}
+
+function decodeCounts(item: Item): ListCounts {
+  const told = readJsonObject(item, 'told');
+  const counts = ANNOUNCED_LISTS.map((list) => {
+    const count = told[list];
+    if (typeof count !== 'number') throw new GarbledRecord('told');
+    return [list, count] as const;
+  });
+  return Object.fromEntries(counts) as ListCounts;
+}

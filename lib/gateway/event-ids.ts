@@ -1,0 +1,28 @@
+/**
+ * The ids of the events that legacy clients get. An id names its stream and its place in it, and reveals nothing; what
+ * is kept of a stream is found with the client session that it belongs to, and with no other.
+ */
+import type { ClientSession, Ids } from '../ports.ts';
+
+export interface EventPosition {
+  readonly stream: string;
+  /** 0 is before the first event; undefined after the last one. */
+  readonly number: number | undefined;
+}
+
+const EVENT_ID = /^([A-Za-z0-9_-]{32})\.(\d{1,8}|end)$/;
+
+export function eventIdOf({ stream, number }: EventPosition): string {
+  return `${stream}.${number ?? 'end'}`;
+}
+
+/** Undefined for an id that the gateway cannot have given out. */
+export function readEventId(id: string): EventPosition | undefined {
+  const [, stream, place] = EVENT_ID.exec(id) ?? [];
+  if (stream === undefined || place === undefined) return undefined;
+  return { stream, number: place === 'end' ? undefined : Number(place) };
+}
+
+export function streamKey(ids: Ids, session: Pick<ClientSession, 'key'>, stream: string): string {
+  return ids.digest(JSON.stringify([session.key, stream]));
+}

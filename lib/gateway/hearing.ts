@@ -1,0 +1,310 @@
+/**
+ * Listens at upstreams while somebody listens to the gateway: in a modern upstream's own subscription, or on the stream
+ * beside the calls of a session on a legacy one. A change of a list is counted, for everyone; an update of a resource is
+ * for whoever made this. An upstream that fails is tried again after a while, and nobody is told.
+ */
+import type { ServerUpstream } from '../catalog/plan.ts';
+import { startDeadline, type Deadline } from '../policies/deadline.ts';
+import { filterParams, type ListenFilter } from '../protocol/announcements.ts';
+import type { Era } from '../protocol/era.ts';
+import { JSON_RPC, requestText, type NotificationMessage } from '../protocol/message.ts';
+import { listsChangedBy } from '../protocol/methods.ts';
+import { newTally, type UpstreamTally } from '../upstream/fault.ts';
+import { listenInSession, type SessionKeeper } from '../upstream/legacy.ts';
+import { connectionTools, eraTools } from './connection-tools.ts';
+import { unexpectedFailure } from './ending.ts';
+import { ownRequest } from './fetching.ts';
+import { noteChange } from './keeping.ts';
+import { updatedBy } from './news.ts';
+import { callUpstream, type Line, type UpstreamRequest } from './upstream-call.ts';
+import type { Work } from './work.ts';
+
+/** A stream that has ended is opened again after this pause, which doubles while the upstream says nothing; in milliseconds. */
+const PAUSE_MS = 1000;
+const MAX_PAUSE_MS = 30_000;
+
+/** More resources than these cannot change at an upstream between two looks. */
+const MAX_UPDATED = 1000;
+
+/** What to listen for at an upstream, and in which session. */
+export interface Ear {
+  readonly upstream: ServerUpstream;
+  readonly filter: ListenFilter;
+  /** The era that is tried first. */
+  readonly preferred: Era;
+  /** One for each time that the stream is opened; closed after it. */
+  readonly session: (deadline: Deadline) => HearingSession;
+}
+
+export interface HearingSession {
+  readonly keeper: SessionKeeper;
+  /** Whether a legacy upstream has to be told in this session what there is to listen for. */
+  readonly subscribes: boolean;
+  readonly close: () => void;
+}
+
+/** A resource has changed, says an upstream. */
+export interface HeardUpdate {
+  readonly upstream: string;
+  readonly uri: string;
+}
+
+/** How an attempt to listen went. */
+type Heard = 'unserved' | 'lost' | 'over';
+
+interface Stream {
+  /** What it listens for, and how. */
+  readonly key: string;
+  readonly deadline: Deadline;
+  readonly tally: UpstreamTally;
+  /** Goes on until this one is open: what is said meanwhile is heard twice rather than not at all. */
+  replaces: Stream | undefined;
+}
+
+export class Hearing {
+  readonly #work: Work;
+  readonly #untilMs: number;
+  /** By upstream. */
+  readonly #streams = new Map<string, Stream>();
+  /** URIs of resources, by upstream. */
+  readonly #updated = new Map<string, Set<string>>();
+  readonly #opening = new Set<Stream>();
+  /** Their upstreams have nothing of the kind. */
+  readonly #unserved = new Set<Stream>();
+  readonly #waiting = new Set<() => void>();
+  #news = false;
+  #hasHeard = false;
+  #requests = 0;
+
+  /** `forMs`: for how long at most, from now on. */
+  constructor(work: Work, forMs: number) {
+    this.#work = work;
+    this.#untilMs = work.ports.clock.elapsed() + forMs;
+  }
+
+  /** HTTP requests sent to upstreams. */
+  get requests(): number {
+    return [...this.#streams.values()].reduce((sum, { tally }) => sum + tally.cost.requests, this.#requests);
+  }
+
+  /** Whether every stream that was begun has been opened, or has failed. */
+  get isOpen(): boolean {
+    return this.#opening.size === 0;
+  }
+
+  /** Whether some stream is there, or may be there again. */
+  get isListening(): boolean {
+    return [...this.#streams.values()].some((stream) => !this.#unserved.has(stream));
+  }
+
+  /** Whether anything was announced so far. */
+  get hasHeard(): boolean {
+    return this.#hasHeard;
+  }
+
+  /**
+   * Listens at the upstream from now on, unless it does so already in the same way; `how` names everything that decides
+   * that beside the filter.
+   */
+  listen(ear: Ear, how = ''): void {
+    const { upstream, filter } = ear;
+    const key = JSON.stringify([how, filter]);
+    const before = this.#streams.get(upstream.name);
+    if (before?.key === key) return;
+    const { clock } = this.#work.ports;
+    const deadline = startDeadline(clock, {
+      totalMs: Math.max(0, this.#untilMs - clock.elapsed()),
+      idleMs: undefined,
+      endsAt: this.#work.invocation.endsAt,
+    });
+    const stream: Stream = { key, deadline, tally: newTally(), replaces: before };
+    this.#streams.set(upstream.name, stream);
+    this.#opening.add(stream);
+    this.#work.defer(() => this.#hear(ear, stream));
+  }
+
+  /** Does not listen there any more. */
+  leave(upstream: ServerUpstream): void {
+    const stream = this.#streams.get(upstream.name);
+    if (stream === undefined) return;
+    this.#streams.delete(upstream.name);
+    this.#stop(stream);
+  }
+
+  /** The resources that have changed since this was last asked, by the word of each upstream, whoever wants to know. */
+  takeUpdates(): readonly HeardUpdate[] {
+    const taken = [...this.#updated].flatMap(([upstream, uris]) => [...uris].map((uri) => ({ upstream, uri })));
+    this.#updated.clear();
+    return taken;
+  }
+
+  /** Resolves when there may be something new to tell, or a stream has been opened, or `ms` have passed. */
+  async wait(ms: number, signal?: AbortSignal): Promise<void> {
+    if (!this.#news && signal?.aborted !== true && ms > 0) {
+      const woken = Promise.withResolvers<void>();
+      const wake = (): void => woken.resolve();
+      this.#waiting.add(wake);
+      signal?.addEventListener('abort', wake, { once: true });
+      const stopTimer = this.#work.ports.clock.schedule(ms, wake);
+      await woken.promise;
+      stopTimer();
+      signal?.removeEventListener('abort', wake);
+      this.#waiting.delete(wake);
+    }
+    this.#news = false;
+  }
+
+  /** Ends every stream. */
+  end(): void {
+    for (const stream of this.#streams.values()) this.#stop(stream);
+    this.#streams.clear();
+  }
+
+  #stop(stream: Stream): void {
+    const { deadline, tally, replaces } = stream;
+    if (replaces !== undefined) this.#stop(replaces);
+    stream.replaces = undefined;
+    this.#requests += tally.cost.requests;
+    deadline.cancel();
+    deadline.stop();
+  }
+
+  #wake(): void {
+    this.#news = true;
+    for (const wake of this.#waiting) wake();
+  }
+
+  #opened(stream: Stream): void {
+    const { replaces } = stream;
+    stream.replaces = undefined;
+    if (replaces !== undefined) this.#stop(replaces);
+    if (this.#opening.delete(stream)) this.#wake();
+  }
+
+  /** Never rejects: whatever goes wrong with an upstream is nobody else's trouble. */
+  async #hear(ear: Ear, stream: Stream): Promise<void> {
+    const { deadline } = stream;
+    let pauseMs = PAUSE_MS;
+    while (deadline.expiry() === undefined) {
+      let hasSpoken = false;
+      const heard = await this.#hearOnce(ear, stream, (message) => {
+        hasSpoken = true;
+        this.#take(ear, message);
+      });
+      if (heard === 'unserved') this.#unserved.add(stream);
+      this.#opened(stream);
+      if (heard === 'unserved') return;
+      if (hasSpoken) pauseMs = PAUSE_MS;
+      await this.#pause(pauseMs, deadline);
+      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
+    }
+  }
+
+  async #hearOnce(ear: Ear, stream: Stream, take: (message: NotificationMessage) => void): Promise<Heard> {
+    const work = this.#work;
+    const { upstream, preferred, filter } = ear;
+    const { deadline, tally } = stream;
+    const session = ear.session(deadline);
+    const connection = connectionTools(work, deadline, tally);
+    const eras = eraTools(work, connection);
+    const line = { work, upstream, preferred, keeper: session.keeper, deadline, connection, eras };
+    try {
+      return await listenOnLine(line, filter, session.subscribes, () => this.#opened(stream), take);
+    } catch (error) {
+      if (deadline.expiry() === undefined) unexpectedFailure(work, error);
+      return 'over';
+    } finally {
+      session.close();
+    }
+  }
+
+  #take({ upstream, filter }: Ear, message: NotificationMessage): void {
+    const lists = listsChangedBy(message.method);
+    if (lists.length > 0) this.#hasHeard = true;
+    noteChange(this.#work, upstream, lists, () => this.#wake());
+    const uri = updatedBy(message);
+    if (uri === undefined) return;
+    const updated = this.#updated.get(upstream.name) ?? new Set();
+    this.#updated.set(upstream.name, updated);
+    if (updated.size < MAX_UPDATED) updated.add(uri);
+    // A client may have subscribed to another one in the meantime, which is found out with the next look.
+    if (!filter.uris.includes(uri)) return;
+    this.#hasHeard = true;
+    this.#wake();
+  }
+
+  async #pause(ms: number, deadline: Deadline): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    const stopTimer = this.#work.ports.clock.schedule(ms, over.resolve);
+    deadline.signal.addEventListener('abort', () => over.resolve(), { once: true });
+    if (deadline.signal.aborted) over.resolve();
+    await over.promise;
+    stopTimer();
+  }
+}
+
+async function listenOnLine(
+  line: Line,
+  filter: ListenFilter,
+  subscribes: boolean,
+  onOpen: () => void,
+  take: (message: NotificationMessage) => void,
+): Promise<Heard> {
+  for await (const event of callUpstream(line, listenRequest(line.work, filter))) {
+    switch (event.kind) {
+      case 'interim':
+        // A modern upstream acknowledges first.
+        onOpen();
+        if (event.message.kind === 'notification') take(event.message);
+        continue;
+      case 'opened':
+        continue;
+      case 'final':
+        return 'error' in event.response.body && event.response.body.error.code === JSON_RPC.methodNotFound
+          ? 'unserved'
+          : 'over';
+      case 'end':
+        return 'over';
+      case 'failure':
+        return event.failure.kind === 'era-lacking' || event.failure.kind === 'session-unknown' ? 'unserved' : 'over';
+    }
+  }
+  // A legacy one, in which the session is now in place.
+  const session = await line.keeper.current();
+  // The stream of an HTTP+SSE server ended with the session that was opened on it.
+  if (session === undefined) return 'unserved';
+  if (subscribes) for (const uri of filter.uris) await subscribeInSession(line, uri);
+  for await (const event of listenInSession(line.upstream, session, line.connection)) {
+    if (event.kind === 'open') onOpen();
+    else if (event.kind === 'notification') take(event.message);
+    else if (event.why === 'lost') return await replaceSession(line);
+    else return event.why;
+  }
+  return 'over';
+}
+
+/** What an upstream says to it is between the gateway and the upstream: it tells of the resource, or it does not. */
+export async function subscribeInSession(line: Line, uri: string): Promise<void> {
+  const request = {
+    ...nothingModern(line.work),
+    legacy: (id: string) => requestText(id, 'resources/subscribe', { uri }),
+  };
+  for await (const event of callUpstream({ ...line, preferred: 'legacy' }, request)) if (event.kind === 'final') return;
+}
+
+/** A call has its session replaced when the upstream does not know it. */
+async function replaceSession(line: Line): Promise<Heard> {
+  const request = { ...nothingModern(line.work), legacy: (id: string) => requestText(id, 'ping', {}) };
+  for await (const event of callUpstream({ ...line, preferred: 'legacy' }, request)) if (event.kind === 'final') break;
+  return 'lost';
+}
+
+/** An upstream that turns out to speak the modern era after all is only asked what it is. */
+function nothingModern(work: Work): Pick<UpstreamRequest, 'modern'> {
+  return { modern: ownRequest(work, 'server/discover', {}) };
+}
+
+function listenRequest(work: Work, filter: ListenFilter): UpstreamRequest {
+  const params = { notifications: filterParams(filter) };
+  return { modern: ownRequest(work, 'subscriptions/listen', params), legacy: undefined };
+}

@@ -1,0 +1,409 @@
+/** What a legacy client is told beside its calls: by a GET that says what there is, or by one that is held open. */
+import { describe, expect, test } from 'vitest';
+import { FUNCTION_LEG, LEGS, NODE_LEG } from '../support/gateway-harness.ts';
+import { prompts, resources, tools } from '../support/listing-upstream.ts';
+import { asTimePasses } from '../support/passing-time.ts';
+import { callTool, LEGACY, listOf } from './listing-fixtures.ts';
+import {
+  allOf,
+  openTelling,
+  poll,
+  reading,
+  subscribe,
+  TOOLS_CHANGED,
+  toolsChanged,
+  updated,
+  UPDATED,
+} from './listening-fixtures.ts';
+
+const URI = 'note://1';
+const OTHER_URI = 'note://2';
+const legacySpec = { era: 'legacy', tools: tools('a'), resources: resources(URI, OTHER_URI) } as const;
+const modernSpec = { ...legacySpec, era: 'modern' } as const;
+
+describe.each(LEGS)('$name', (leg) => {
+  describe('with "listen": "off"', () => {
+    const off = { leg, listen: 'off' } as const;
+
+    test('a GET is 405', async () => {
+      const { gateway } = await openTelling({ one: legacySpec }, off);
+      const peer = await gateway.client.connect(LEGACY);
+      const { status, headers } = await peer.listen();
+      expect([status, headers['allow']]).toEqual([405, 'POST, DELETE']);
+    });
+
+    test('no change is promised, and nobody can subscribe', async () => {
+      const { gateway, upstreams } = await openTelling({ one: legacySpec }, off);
+      const peer = await gateway.client.connect(LEGACY);
+      expect(peer.initialized.capabilities).toEqual({ tools: {}, resources: {} });
+      const { messages } = await peer.request('resources/subscribe', { uri: URI });
+      expect(messages[0].error.code).toBe(-32601);
+      expect(upstreams.one.of('resources/subscribe')).toEqual([]);
+    });
+  });
+
+  describe('with "listen": "poll"', () => {
+    test('a client is told nothing when nothing has changed, and when to come back', async () => {
+      const { gateway, clock } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      const answer = await asTimePasses(
+        clock,
+        gateway.client.send('GET', '/mcp', '', { ...peer.headers, accept: 'text/event-stream' }),
+      );
+      expect(answer.headers['content-type']).toBe('text/event-stream');
+      expect(answer.text).toBe('retry: 15000\n\n');
+    });
+
+    test('a poll without news costs three requests to the database and one to each upstream with a session', async () => {
+      const { gateway, clock } = await openTelling({ one: legacySpec, two: modernSpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await poll(clock, peer);
+      await poll(clock, peer);
+      await gateway.settled();
+      const polls = gateway.actions.filter(({ method }) => method === 'GET');
+      expect(polls.map(({ dynamodbRequests }) => dynamodbRequests)).toEqual([4, 3]);
+      expect(polls.map(({ upstreamRequests }) => upstreamRequests)).toEqual([1, 1]);
+      expect(polls[1]).toMatchObject({ era: 'legacy', outcome: 'ok', status: 200, server: 'default' });
+    });
+
+    test('a change that one environment has heard of is told by another one, once', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const [first, second, third] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      expect(await poll(clock, peer)).toEqual([]);
+      upstreams.one.announcing = [TOOLS_CHANGED];
+      await callTool(peer.through(second!), 'one__a');
+      await gateway.settled();
+      expect(await poll(clock, peer.through(third!))).toEqual([toolsChanged]);
+      await gateway.settled();
+      expect(await poll(clock, peer)).toEqual([]);
+    });
+
+    test.each([
+      ['prompts', 'notifications/prompts/list_changed', { prompts: prompts('p') }],
+      ['resources', 'notifications/resources/list_changed', { resources: resources('note://3') }],
+      ['resourceTemplates', 'notifications/resources/list_changed', { resourceTemplates: [] }],
+    ] as const)('a list of %s that turns out to be another one is told as a change', async (list, method, after) => {
+      const before = { prompts: [], resources: [], resourceTemplates: [{ uriTemplate: 'a://{x}', name: 'a' }] };
+      const spec = { ...legacySpec, ...before, config: { listTtlMs: 30_000 } };
+      const { gateway, clock, upstreams } = await openTelling({ one: spec }, { leg });
+      const [first, second, third] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      const other = await second!.connect(LEGACY);
+      if (list === 'prompts' || list === 'resources')
+        upstreams.one.lists = { ...upstreams.one.lists, [list]: [{ name: 'x', uri: 'x' }] };
+      await listOf(other, list);
+      await gateway.settled();
+      expect(await poll(clock, peer)).toEqual([]);
+      await gateway.settled();
+      upstreams.one.lists = {
+        ...upstreams.one.lists,
+        ...after,
+        ...(list === 'resourceTemplates' ? { resourceTemplates: [{ uriTemplate: 'b://{x}', name: 'b' }] } : {}),
+      };
+      clock.advance(30_000);
+      await listOf(other, list);
+      await gateway.settled();
+      expect(await poll(clock, peer.through(third!))).toEqual([{ jsonrpc: '2.0', method }]);
+    });
+
+    test('nobody is told of an upstream that another virtual server shows', async () => {
+      const servers = { default: { upstreams: ['one'] }, other: { upstreams: ['two'] } };
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec, two: legacySpec }, { leg, servers });
+      const peer = await gateway.client.connect(LEGACY);
+      const neighbour = await gateway.client.connect(LEGACY, { path: '/mcp/other' });
+      await poll(clock, peer);
+      await poll(clock, neighbour);
+      upstreams.two.announcing = [TOOLS_CHANGED];
+      await callTool(neighbour, 'two__a');
+      await gateway.settled();
+      expect(await poll(clock, peer)).toEqual([]);
+      expect(await poll(clock, neighbour)).toEqual([toolsChanged]);
+    });
+
+    test('what a legacy upstream kept for the session is told, if its client subscribed to it', async () => {
+      const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      const { sessionId } = upstreams.one.of('resources/subscribe')[0]!;
+      telling.one.queue(sessionId!, UPDATED, { uri: URI });
+      telling.one.queue(sessionId!, UPDATED, { uri: OTHER_URI });
+      expect(await poll(clock, peer)).toEqual([updated(URI)]);
+      await telling.one.open(0);
+    });
+
+    test('an upstream that has no stream beside the calls is asked once in a poll, and nothing is waited for', async () => {
+      const { gateway, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      upstreams.one.onStream = undefined;
+      const peer = await gateway.client.connect(LEGACY);
+      const stream = await peer.listen();
+      // No time passes.
+      expect(await allOf(stream)).toEqual([]);
+      expect(upstreams.one.heard.filter(({ httpMethod }) => httpMethod === 'GET')).toHaveLength(1);
+    });
+
+    test('an update on the stream of a call is kept, and told by whatever environment is asked next, once', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const [first, second, third] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      const stranger = await first!.connect(LEGACY);
+      await subscribe(peer, URI);
+      await subscribe(stranger, OTHER_URI);
+      upstreams.one.on('tools/call', ({ response, answer }) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        for (const uri of [URI, OTHER_URI, URI]) response.write(`data: ${JSON.stringify(updated(uri))}\n\n`);
+        answer({ content: [] });
+      });
+      await peer.through(second!).call('one__a');
+      await gateway.settled();
+      expect(await poll(clock, peer.through(third!))).toEqual([updated(URI)]);
+      await gateway.settled();
+      expect(await poll(clock, peer)).toEqual([]);
+      expect(await poll(clock, stranger)).toEqual([]);
+    });
+
+    test('the word of an upstream counts for its own resources only', async () => {
+      const two = { ...legacySpec, resources: resources('two://1') };
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec, two }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      upstreams.two.on('tools/call', ({ response, answer }) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(`data: ${JSON.stringify(updated(URI))}\n\n`);
+        answer({ content: [] });
+      });
+      await peer.call('two__a');
+      await gateway.settled();
+      expect(await poll(clock, peer)).toEqual([]);
+    });
+
+    test('a subscription is renewed in the session that takes the place of a lost one', async () => {
+      const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      await upstreams.one.stop();
+      await upstreams.one.start();
+      await callTool(peer, 'one__a');
+      await poll(clock, peer);
+      await gateway.settled();
+      const [before, after, ...others] = upstreams.one.of('resources/subscribe');
+      expect(after!.sessionId).not.toBe(before!.sessionId);
+      expect(others).toEqual([]);
+      telling.one.queue(after!.sessionId!, UPDATED, { uri: URI });
+      expect(await poll(clock, peer)).toEqual([updated(URI)]);
+      await gateway.settled();
+      expect(upstreams.one.of('resources/subscribe')).toHaveLength(2);
+    });
+
+    test('a stranger gets nothing of a session', async () => {
+      const { gateway } = await openTelling({ one: legacySpec }, { leg });
+      const { status } = await gateway.client.listen({ 'mcp-session-id': 'A'.repeat(32) });
+      expect(status).toBe(404);
+    });
+  });
+
+  describe('a subscription', () => {
+    test('at a modern upstream is taken if that tells of updates, and kept', async () => {
+      const { gateway, upstreams } = await openTelling({ one: modernSpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      expect(peer.initialized.capabilities.resources).toEqual({ listChanged: true, subscribe: true });
+      await subscribe(peer, URI);
+      expect(upstreams.one.of('resources/subscribe')).toEqual([]);
+    });
+
+    test('at a modern upstream that tells of nothing is refused', async () => {
+      const { gateway } = await openTelling({ one: { ...modernSpec, capabilities: { resources: {} } } }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      expect(peer.initialized.capabilities.resources).toEqual({ listChanged: true });
+      const { messages } = await peer.request('resources/subscribe', { uri: URI });
+      expect(messages[0].error.code).toBe(-32601);
+    });
+
+    test('goes to the upstream that lists the resource, and is refused in its words', async () => {
+      const two = { ...legacySpec, resources: resources('two://1') };
+      const { gateway, upstreams } = await openTelling({ one: legacySpec, two }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, 'two://1');
+      expect(upstreams.one.of('resources/subscribe')).toEqual([]);
+      upstreams.two.on('resources/subscribe', ({ fail }) => fail(-32000, 'Not today'));
+      const { messages } = await peer.request('resources/subscribe', { uri: 'two://1' });
+      expect(messages[0].error).toEqual({ code: -32000, message: 'Not today' });
+    });
+
+    test('ends with resources/unsubscribe, at the upstream as well', async () => {
+      const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      const { messages } = await peer.request('resources/unsubscribe', { uri: URI });
+      expect(messages[0].result).toEqual({});
+      const { sessionId } = upstreams.one.of('resources/unsubscribe')[0]!;
+      telling.one.queue(sessionId!, UPDATED, { uri: URI });
+      expect(await poll(clock, peer)).toEqual([]);
+    });
+
+    test('that does not exist can be ended', async () => {
+      const { gateway, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      expect((await peer.request('resources/unsubscribe', { uri: URI })).messages[0].result).toEqual({});
+      expect(upstreams.one.of('resources/unsubscribe')).toEqual([]);
+    });
+
+    test.each(['', `x://${'y'.repeat(2048)}`])('to a URI that cannot be kept is refused', async (uri) => {
+      const { gateway, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      const { messages } = await peer.request('resources/subscribe', { uri });
+      expect(messages[0].error.code).toBe(-32602);
+      expect(upstreams.one.of('resources/subscribe')).toEqual([]);
+    });
+
+    test('is refused when the session has a hundred others', async () => {
+      const { gateway } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      for (let index = 0; index < 100; index += 1) await subscribe(peer, `note://${index}`);
+      const { messages } = await peer.request('resources/subscribe', { uri: 'note://one-more' });
+      expect(messages[0].error).toEqual({
+        code: -32602,
+        message: 'A session may subscribe to no more than 100 resources',
+      });
+      // One of them may be renewed.
+      await subscribe(peer, 'note://7');
+    });
+  });
+
+  describe('with "listen": { "holdSeconds": 60 }', () => {
+    const held = { leg, listen: { holdSeconds: 60 } } as const;
+
+    test('the stream shows that it lives, and ends with a moment to come back at', async () => {
+      const { gateway, clock } = await openTelling({ one: legacySpec }, held);
+      const peer = await gateway.client.connect(LEGACY);
+      const began = clock.elapsed();
+      const { text } = await asTimePasses(
+        clock,
+        gateway.client.send('GET', '/mcp', '', { ...peer.headers, accept: 'text/event-stream' }),
+      );
+      expect(text).toMatch(/^(: heartbeat\n\n){6,7}retry: 1000\n\n$/);
+      expect(clock.elapsed() - began).toBeGreaterThanOrEqual(60_000);
+    });
+
+    test.each([
+      ['legacy', legacySpec],
+      ['modern', modernSpec],
+    ] as const)('what a %s upstream says is told at once', async (_era, spec) => {
+      const { gateway, clock, telling } = await openTelling({ one: spec }, held);
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      const stream = await peer.listen();
+      const read = reading(clock, stream);
+      await telling.one.open(1);
+      telling.one.updated(OTHER_URI);
+      telling.one.updated(URI);
+      // No time passes.
+      const first = await stream.events.next();
+      expect(first.value).toMatchObject({ kind: 'comment' });
+      expect((await stream.events.next()).value).toMatchObject({ message: updated(URI) });
+      telling.one.tell(TOOLS_CHANGED);
+      expect(await read.next()).toEqual(toolsChanged);
+      expect(await read.next()).toBeUndefined();
+      await telling.one.open(0);
+    });
+
+    test.each([
+      ['legacy', legacySpec],
+      ['modern', modernSpec],
+    ] as const)('what is subscribed to at a %s upstream while it is held is told as well', async (era, spec) => {
+      const { gateway, clock, telling } = await openTelling({ one: spec }, held);
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      const read = reading(clock, await peer.listen());
+      await telling.one.open(1);
+      await subscribe(peer.through(second!), URI);
+      if (era === 'modern') {
+        const subscribing = async (): Promise<void> => {
+          while (telling.one.filters.at(-1)?.resourceSubscriptions === undefined) await telling.one.changed();
+        };
+        await asTimePasses(clock, subscribing());
+      } else clock.advance(2000);
+      const next = read.next();
+      telling.one.updated(URI);
+      expect(await next).toEqual(updated(URI));
+    });
+
+    test('a change that another environment learns of is told within seconds', async () => {
+      const { gateway, clock, upstreams } = await openTelling(
+        { one: { ...legacySpec, capabilities: { tools: {} } } },
+        held,
+      );
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      const read = reading(clock, await peer.listen());
+      const began = clock.elapsed();
+      upstreams.one.announcing = [TOOLS_CHANGED];
+      await callTool(peer.through(second!), 'one__a');
+      expect(await read.next()).toEqual(toolsChanged);
+      expect(clock.elapsed() - began).toBeLessThan(5000);
+    });
+
+    test('an upstream that dies is listened to again when it is back, and the stream goes on', async () => {
+      const { gateway, clock, upstreams, telling } = await openTelling({ one: modernSpec, two: legacySpec }, held);
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      const read = reading(clock, await peer.listen());
+      await telling.one.open(1);
+      await upstreams.one.stop();
+      await telling.one.open(0);
+      await upstreams.one.start();
+      await asTimePasses(clock, telling.one.open(1));
+      telling.one.updated(URI);
+      expect(await read.next()).toEqual(updated(URI));
+    });
+
+    test('the stream ends when its session does', async () => {
+      const { gateway, clock } = await openTelling({ one: legacySpec }, held);
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      const began = clock.elapsed();
+      const stream = await peer.listen();
+      await peer.through(second!).terminate();
+      await asTimePasses(clock, allOf(stream));
+      expect(clock.elapsed() - began).toBeLessThan(15_000);
+    });
+
+    test('an upstream that asks something on its stream is told that nobody can be asked', async () => {
+      const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, held);
+      const peer = await gateway.client.connect(LEGACY);
+      const stream = await peer.listen();
+      await telling.one.open(1);
+      telling.one.ask('sampling/createMessage', 'q1');
+      telling.one.ask('ping', 'q2');
+      const answers = [await upstreams.one.receive(undefined, 2), await upstreams.one.receive(undefined, 3)];
+      expect(answers.map(({ message }) => message).toSorted((one, other) => (one.id < other.id ? -1 : 1))).toEqual([
+        { jsonrpc: '2.0', id: 'q1', error: { code: -32601, message: 'The client cannot be asked this' } },
+        { jsonrpc: '2.0', id: 'q2', result: {} },
+      ]);
+      expect(await asTimePasses(clock, allOf(stream))).toEqual([]);
+    });
+  });
+});
+
+test('a held stream ends before its invocation does', async () => {
+  const { gateway, clock } = await openTelling(
+    { one: legacySpec },
+    { leg: FUNCTION_LEG, listen: { holdSeconds: 600 }, endsAfterMs: 30_000 },
+  );
+  const peer = await gateway.client.connect(LEGACY);
+  const began = clock.elapsed();
+  await asTimePasses(clock, allOf(await peer.listen()));
+  expect(clock.elapsed() - began).toBeGreaterThan(28_000);
+  expect(clock.elapsed() - began).toBeLessThan(30_000);
+});
+
+test('a client that is seen to go ends its stream, and those at the upstreams', async () => {
+  const { gateway, telling } = await openTelling({ one: modernSpec }, { leg: NODE_LEG, listen: { holdSeconds: 60 } });
+  const peer = await gateway.client.connect(LEGACY);
+  const stream = await peer.listen();
+  await telling.one.open(1);
+  stream.close();
+  // No time passes.
+  await telling.one.open(0);
+  await gateway.settled();
+});
