@@ -14,7 +14,7 @@ const LIMIT_MS = 120_000;
 const seed = newSeed();
 
 test('no call is executed twice, lost, mixed up or reported wrongly', { timeout: LIMIT_MS }, async () => {
-  const report = await runLedger({ calls: 200, seed, callers: 16, limitMs: LIMIT_MS });
+  const report = await runLedger({ calls: 200, seed, callers: 12, limitMs: LIMIT_MS });
   console.info(formatReport(report));
   expect(report.violations).toEqual([]);
   expect(shortcomings(report, 5)).toEqual([]);

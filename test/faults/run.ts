@@ -23,7 +23,7 @@ const { values } = parseArgs({
   options: {
     calls: { type: 'string', default: String(FULL_RUN) },
     seed: { type: 'string' },
-    callers: { type: 'string', default: '24' },
+    callers: { type: 'string', default: '16' },
     broken: { type: 'string' },
   },
 });

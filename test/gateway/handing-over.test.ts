@@ -59,7 +59,8 @@ async function nextMessage(stream: WireStream): Promise<SseEvent> {
   }
 }
 
-const messages = (events: readonly SseEvent[]) => events.filter(({ data }) => data !== '').map(({ message }) => message);
+const messages = (events: readonly SseEvent[]) =>
+  events.filter(({ data }) => data !== '').map(({ message }) => message);
 
 /** A call that has reported once, in the first environment, up to the end of that. */
 async function handedOver({ gateway, upstream, clock }: World, revision: string) {

@@ -5,6 +5,9 @@ import { TABLE_NAME } from '../../lib/local/dynamodb.ts';
 
 const DAY_SECONDS = 24 * 60 * 60;
 
+/** How long a stream is kept for those who come back to it. */
+const STREAM_SECONDS = 10 * 60;
+
 /** Deadlines of calls, and what is rounded up. */
 const SLACK_SECONDS = 120;
 
@@ -12,12 +15,14 @@ const SLACK_SECONDS = 120;
 const LONGEST: Readonly<Record<string, number>> = {
   session: 2 * DAY_SECONDS,
   cancellation: DAY_SECONDS,
+  listening: DAY_SECONDS,
   eras: DAY_SECONDS,
   breaker: DAY_SECONDS,
   slots: 2 * DAY_SECONDS,
   call: DAY_SECONDS,
   head: DAY_SECONDS,
   part: 2 * DAY_SECONDS,
+  events: STREAM_SECONDS,
 };
 
 /** Counters and pins have no end; there are as many of them as there are upstreams. */

@@ -17,6 +17,9 @@ const UNKNOWN_IS_BELIEVED = 2;
 
 const LONGEST_PAUSE_MS = 1000;
 
+/** Clients wait for an answer, as real ones do, and not for an environment that stands still. */
+const PATIENCE_MS = 30_000;
+
 /** Everything that a client has seen of one call. */
 export interface CallRecord {
   readonly plan: CallPlan;
@@ -93,7 +96,11 @@ class Client {
     const made =
       first && this.#dark !== undefined
         ? await this.#tryInTheDark(this.#dark, purpose)
-        : await attempt(this.#plan, purpose, this.#place(steered ? { [RUN_HEADER]: this.#plan.id } : {}));
+        : await attempt(
+            this.#plan,
+            purpose,
+            this.#place(steered ? { [RUN_HEADER]: this.#plan.id } : {}, this.#patienceFor(steered)),
+          );
     this.attempts.push(made);
     return made.outcome;
   }
@@ -106,14 +113,18 @@ class Client {
     return made;
   }
 
-  #place(mark: Place['mark'] = {}): Place {
+  #patienceFor(steered: boolean): number {
+    return steered && this.#plan.first === 'stall' ? this.#world.shortPatienceMs : PATIENCE_MS;
+  }
+
+  #place(mark: Place['mark'] = {}, patienceMs = PATIENCE_MS): Place {
     const { session, era, old } = this.#plan;
     const server = this.#dark?.server ?? (old ? 'old' : 'both');
     return {
       url: this.#world.url(server),
       session: this.#world.sessionAt(server, era, session),
       mark: { ...this.#world.mark, ...mark },
-      patienceMs: this.#world.patienceMs,
+      patienceMs,
       onSent: (answered) => this.#sent.push(answered),
     };
   }

@@ -146,7 +146,7 @@ function planCall(
     old: first !== 'refuse' && chance.below(3) === 0,
     session: chance.below(1000),
     progress: chance.below(2) === 0,
-    twice: chance.below(5) === 0 && first !== 'refuse',
+    twice: chance.below(5) === 0 && first !== 'refuse' && first !== 'stall',
     again: chance.below(4) === 0 || first === 'stall',
     first,
     killAt,

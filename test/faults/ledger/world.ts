@@ -13,8 +13,11 @@ import { LedgerUpstream, type Behaviour } from './upstream.ts';
 
 const ENTRY = fileURLToPath(new URL('mcp.ts', import.meta.url));
 
-/** A client waits for so much longer than the gateway does, in milliseconds; an upstream that is too late takes half of it. */
-const MORE_PATIENCE_MS = 1000;
+/** So much later than a call's limit an upstream answers that is too late, in milliseconds. */
+const LATE_MS = 500;
+
+/** So much later a client gives up on an environment that stands still. */
+const STILL_MS = 1000;
 
 /** An environment that stands still is not ended for it. */
 const FUNCTION_TIMEOUT_MS = 60_000;
@@ -32,8 +35,8 @@ export interface DarkPlace {
 
 export interface World {
   readonly ledger: Ledger;
-  /** How long a client waits for a call, in milliseconds. */
-  readonly patienceMs: number;
+  /** How long a client waits for an environment that stands still, in milliseconds. */
+  readonly shortPatienceMs: number;
   readonly steering: Steering;
   /** How often each kind of fault has happened. */
   readonly fired: ReadonlyMap<FaultKind, number>;
@@ -87,7 +90,7 @@ export async function openWorld(options: {
     reached: (moment, call) => reached(calls.get(call), moment),
     fraction: () => chance.fraction(),
   };
-  const lateMs = options.timeoutMs + MORE_PATIENCE_MS / 2;
+  const lateMs = options.timeoutMs + LATE_MS;
   const upstreams = {
     both: new LedgerUpstream({ eras: 'both', lateMs }, behaviour),
     old: new LedgerUpstream({ eras: 'legacy', lateMs }, behaviour),
@@ -108,14 +111,14 @@ export async function openWorld(options: {
   const sessions = await openSessions(gateway, mark);
   // The first calls are not to wait for their environments to start.
   await Promise.all(
-    Array.from({ length: options.environments / 2 }, () => postModern(gateway.url('both'), 'tools/list')),
+    Array.from({ length: options.environments / 3 }, () => postModern(gateway.url('both'), 'tools/list')),
   );
   const free = [...dark];
   const waiting: ((place: DarkPlace) => void)[] = [];
 
   return {
     ledger,
-    patienceMs: options.timeoutMs + MORE_PATIENCE_MS,
+    shortPatienceMs: options.timeoutMs + STILL_MS,
     steering,
     fired,
     mark,
