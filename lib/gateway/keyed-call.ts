@@ -14,6 +14,7 @@ import { memberText } from '../protocol/json-text.ts';
 import { parseJson, readMessage } from '../protocol/message.ts';
 import { Channel } from './channel.ts';
 import { effectsOf, toolConfigOf } from './effects.ts';
+import { unexpectedFailure } from './ending.ts';
 import type { Errand } from './errand.ts';
 import type { CallEvent, CallFailure } from './upstream-call.ts';
 
@@ -103,7 +104,7 @@ async function* tryExecute(
     expiresAt: () => clock.now() + ttlMs,
     execute: async () => {
       begun = true;
-      last = await runToEnd(execute(), interim);
+      last = await runToEnd(execute(), interim).catch((error: unknown) => lastOfBroken(error, errand, deadline));
       return outcomeOf(last, errand);
     },
     onUnwritten: (error) => visit.ports.actionLog.defect(visit.invocation.requestId, error),
@@ -140,6 +141,14 @@ async function runToEnd(
     else await interim.push(event);
   }
   return last;
+}
+
+/** An execution that broke off may have been sent by then: it has an outcome like any other. */
+function lastOfBroken(error: unknown, { visit, scope }: Errand, deadline: Deadline): LastEvent {
+  const expiry = deadline.expiry();
+  return expiry === undefined
+    ? { kind: 'failure', failure: unexpectedFailure(visit, error) }
+    : { kind: 'end', end: expiry, era: scope.era };
 }
 
 /** What of an execution is kept. The upstream's own words, in its own era: whoever gets them reads them in theirs. */
