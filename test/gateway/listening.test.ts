@@ -326,6 +326,21 @@ describe.each(LEGS)('$name', (leg) => {
       expect(await next).toEqual(updated(URI));
     });
 
+    test('the word of an upstream counts for its own resources only', async () => {
+      const two = { ...legacySpec, resources: resources('two://1') };
+      const { gateway, clock, telling } = await openTelling({ one: legacySpec, two }, held);
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      await subscribe(peer, 'two://1');
+      const read = reading(clock, await peer.listen());
+      await telling.one.open(1);
+      await telling.two.open(1);
+      telling.two.shout(UPDATED, { uri: URI });
+      telling.two.shout(UPDATED, { uri: 'two://1' });
+      expect(await read.next()).toEqual(updated('two://1'));
+      expect(await read.next()).toBeUndefined();
+    });
+
     test('a change that another environment learns of is told within seconds', async () => {
       const { gateway, clock, upstreams } = await openTelling(
         { one: { ...legacySpec, capabilities: { tools: {} } } },
