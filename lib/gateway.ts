@@ -5,7 +5,8 @@
  *   -> plan each call -> answer it here, merge a list, or relay it to the upstream that has what it names
  *   -> deliver the replies
  *
- * Each step can end the journey with a failure, which `errors.ts` puts on the wire.
+ * Each step can end the journey with a failure, which `errors.ts` puts on the wire. What a call of a tool does not need is
+ * loaded when it is first wanted: a cold environment reads less before its first answer.
  */
 import { authenticate, type Caller } from './auth/caller.ts';
 import { corsHeaders, isOriginAllowed, preflightHeaders } from './auth/origin.ts';
@@ -18,19 +19,19 @@ import { mergeReplies } from './delivery/merge.ts';
 import { ACCEPTED, deliver, deliverOne, EMPTY, type Acceptance, type Delivery } from './delivery/response.ts';
 import { fail, succeed, toWire, type Failure, type Result } from './errors.ts';
 import { answerHere, setLogLevel } from './gateway/answers.ts';
-import { initialize } from './gateway/handshake.ts';
 import { SERVER_INFO } from './gateway/identity.ts';
-import { endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './gateway/ending.ts';
+import {
+  endingOfFailure,
+  HANDED_OVER,
+  outcomeOf,
+  unexpectedFailure,
+  type Ending,
+  type RelayReply,
+} from './gateway/ending.ts';
 import type { LegacyScope, Scope } from './gateway/errand.ts';
-import { openListening } from './gateway/listening.ts';
 import { relay } from './gateway/relay.ts';
-import { HANDED_OVER, resumeStream } from './gateway/resuming.ts';
 import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/session-messages.ts';
-import { answerList } from './gateway/lists.ts';
-import { relayToOwner } from './gateway/resources.ts';
 import { recordStream } from './gateway/stream-recorder.ts';
-import { changeSubscription } from './gateway/subscribing.ts';
-import { listenToChanges } from './gateway/subscriptions.ts';
 import { Visit } from './gateway/visit.ts';
 import { newShared } from './gateway/work.ts';
 import type { ClientSession, Invocation, Ports } from './ports.ts';
@@ -171,6 +172,7 @@ async function welcome(
   accept: Acceptance,
 ): Promise<Delivery> {
   const tally = newTally();
+  const { initialize } = await import('./gateway/handshake.ts');
   const opened = await attempt(visit, 'initialize', () => initialize(visit, server, caller, request, tally));
   if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy', request }, tally);
   const { session, sessionId, text } = opened.value;
@@ -223,8 +225,10 @@ async function listen(visit: Visit, server: VirtualServer, caller: Caller): Prom
   const scope: LegacyScope = { era: 'legacy', server, caller, session, canAsk: true };
   const about = { server, caller, era: 'legacy', session } as const;
   const lastEventId = visit.request.headers['last-event-id'];
-  const streamed = await attempt(visit, 'listen', () =>
-    lastEventId === undefined ? openListening(visit, scope) : resumeStream(visit, scope, lastEventId),
+  const streamed = await attempt(visit, 'listen', async () =>
+    lastEventId === undefined
+      ? (await import('./gateway/listening.ts')).openListening(visit, scope)
+      : (await import('./gateway/resuming.ts')).resumeStream(visit, scope, lastEventId),
   );
   return streamed.ok ? streamed.value : refuse(visit, streamed.failure, about);
 }
@@ -317,19 +321,21 @@ async function* carryOut(
       yield await answerHere(visit, scope, call.request, tally);
       return;
     case 'list':
-      yield await answerList(visit, scope, call.request, plan.member, tally);
+      yield await (await import('./gateway/lists.ts')).answerList(visit, scope, call.request, plan.member, tally);
       return;
     case 'all':
       yield await setLogLevel(visit, scope, call.request, tally);
       return;
     case 'subscribe':
-      if (scope.era === 'legacy') yield await changeSubscription(visit, scope, call, plan.uri, tally);
+      if (scope.era === 'modern') return;
+      yield await (await import('./gateway/subscribing.ts')).changeSubscription(visit, scope, call, plan.uri, tally);
       return;
     case 'listen':
-      if (scope.era === 'modern') yield* listenToChanges(visit, scope, call.request, tally);
+      if (scope.era === 'legacy') return;
+      yield* (await import('./gateway/subscriptions.ts')).listenToChanges(visit, scope, call.request, tally);
       return;
     case 'owner':
-      yield* relayToOwner(visit, scope, call, plan.uri, tally);
+      yield* (await import('./gateway/resources.ts')).relayToOwner(visit, scope, call, plan.uri, tally);
       return;
     case 'one': {
       const { upstream, targetName } = plan;

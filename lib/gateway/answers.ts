@@ -9,7 +9,6 @@ import { isLogLevel } from '../protocol/methods.ts';
 import { attachedSession, replayLogLevel } from '../upstream/legacy.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { connectionTools } from './connection-tools.ts';
-import { discoverAll } from './handshake.ts';
 import { endingOfFailure, unexpectedFailure, type Ending } from './ending.ts';
 import type { LegacyScope, Scope } from './errand.ts';
 import type { Visit } from './visit.ts';
@@ -25,6 +24,7 @@ export async function answerHere(
 ): Promise<Ending> {
   if (scope.era === 'legacy') return emptyResult(request);
   try {
+    const { discoverAll } = await import('./handshake.ts');
     const introduced = await visit.ports.tracer.stage('discover', () => discoverAll(visit, scope, request, tally));
     return introduced.ok ? success(introduced.value) : endingOfFailure(introduced.failure, request.idText);
   } catch (error) {

@@ -20,6 +20,9 @@ export type Ending = Extract<Reply, { kind: 'final' }> & {
   readonly replayed?: true;
 };
 
+/** How the line of a call ends that goes on elsewhere. */
+export const HANDED_OVER = { outcome: 'ok', errorKind: 'invocation-ending', status: 200 } as const;
+
 export type RelayReply = Extract<Reply, { kind: 'interim' }> | HandedOver | Ending;
 
 /** A store that does not answer is expected to happen; anything else is a defect, of which the client learns nothing. */

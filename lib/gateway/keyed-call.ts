@@ -28,8 +28,20 @@ const LAST_WRITE_MS = 3000;
 const FIRST_LOOK_MS = 100;
 const LONGEST_LOOK_MS = 1000;
 
+/** As `execute`, once for all calls of the same key where the call has one. */
+export async function* executeByKey(
+  errand: Errand,
+  deadline: Deadline,
+  execute: () => AsyncGenerator<RelayEvent, void>,
+): AsyncGenerator<RelayEvent, void> {
+  const keyed = await keyOf(errand, deadline);
+  if (!keyed.ok) yield { kind: 'failure', failure: keyed.failure };
+  else if (keyed.value === undefined) yield* execute();
+  else yield* executeKeyed(errand, keyed.value, deadline, execute);
+}
+
 /** Undefined for a call that is executed however often it arrives. */
-export async function keyOf(errand: Errand, deadline: Deadline): Promise<Result<KeyedCall | undefined>> {
+async function keyOf(errand: Errand, deadline: Deadline): Promise<Result<KeyedCall | undefined>> {
   const { visit, scope, call } = errand;
   if (call.target?.what !== 'tool') return succeed(undefined);
   const keyScope = {

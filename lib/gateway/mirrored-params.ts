@@ -9,7 +9,6 @@ import { paramHeaders } from '../protocol/modern/headers.ts';
 import { paramHeadersOf } from '../protocol/translation/param-headers.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { askerOf } from './asker.ts';
-import { LISTING_MS, listsOf } from './catalogs.ts';
 import type { Errand } from './errand.ts';
 import type { CallEvent, CallFailure } from './upstream-call.ts';
 
@@ -62,6 +61,7 @@ function isMismatch(event: RelayEvent): boolean {
 /** Undefined when the tool's definition asks for none. */
 async function mirroredParams(errand: Errand): Promise<ParamHeaders | undefined> {
   const { visit, scope, call, upstream, targetName, tally } = errand;
+  const { LISTING_MS, listsOf } = await import('./catalogs.ts');
   const reader = { work: visit, asker: askerOf(visit, scope), patienceMs: LISTING_MS, tally, toleranceMs: 0 };
   const [list] = await listsOf(reader, [{ upstream, member: 'tools' }]);
   const items = list?.kind === 'listed' ? itemsOf(list.text) : [];

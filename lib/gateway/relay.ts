@@ -5,11 +5,11 @@ import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import { callToLegacy, callToModern, progressTokenText } from '../protocol/call.ts';
 import type { ClientSession } from '../ports.ts';
 import { interimToClient } from '../protocol/interim.ts';
+import { mentionsKey } from '../protocol/idempotency-key.ts';
 import { parseJson } from '../protocol/message.ts';
 import { NAMED_BY } from '../protocol/modern/envelope.ts';
 import { saysToolIsUnknown } from '../protocol/unknown-tool.ts';
 import type { ModernSelf } from '../protocol/translation/request.ts';
-import { noteUnknownTool } from './catalogs.ts';
 import { callAdmitted } from './admission.ts';
 import { withRetries } from './attempts.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
@@ -18,10 +18,8 @@ import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailu
 import { allowHandOver, handOverOf } from './continuation.ts';
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
-import { executeKeyed, keyOf } from './keyed-call.ts';
 import { withMirroredParams } from './mirrored-params.ts';
 import { noteAnnouncement } from './news.ts';
-import { holdOf } from './pinning.ts';
 import type { CallEvent, CallFailure, Line, UpstreamRequest } from './upstream-call.ts';
 import { keeperFor } from './upstream-sessions.ts';
 import type { Visit } from './visit.ts';
@@ -125,7 +123,7 @@ async function* guardedEvents(errand: Errand, deadline: Deadline): AsyncGenerato
     eras: eraTools(visit, connection),
   };
   try {
-    const held = await visit.within(deadline, holdOf(errand));
+    const held = upstream.config.pin ? await visit.within(deadline, holdOf(errand)) : undefined;
     if (held !== undefined) {
       yield { kind: 'failure', failure: held };
       return;
@@ -133,18 +131,31 @@ async function* guardedEvents(errand: Errand, deadline: Deadline): AsyncGenerato
     const attempt = (paramHeaders: Readonly<Record<string, string>>) =>
       callAdmitted(line, toUpstreamRequest(errand, paramHeaders));
     const execute = () => withRetries(errand, deadline, () => withMirroredParams(errand, attempt));
-    const keyed = await keyOf(errand, deadline);
-    if (!keyed.ok) yield { kind: 'failure', failure: keyed.failure };
-    else if (keyed.value === undefined) {
+    if (mayHaveKey(errand)) {
+      const { executeByKey } = await import('./keyed-call.ts');
+      yield* executeByKey(errand, deadline, execute);
+    } else {
       allowHandOver(errand);
       yield* execute();
-    } else yield* executeKeyed(errand, keyed.value, deadline, execute);
+    }
   } catch (error) {
     const expiry = deadline.expiry();
     yield expiry === undefined
       ? { kind: 'failure', failure: unexpectedFailure(visit, error) }
       : { kind: 'end', end: expiry, era: scope.era };
   }
+}
+
+/** Whether anything but plain execution may come of what is said of an idempotency key. */
+function mayHaveKey(errand: Errand): boolean {
+  const { visit, call } = errand;
+  if (call.target?.what !== 'tool') return false;
+  const isRequired = toolConfigOf(errand).idempotency === 'required';
+  return isRequired || mentionsKey(call.request, visit.request.headers['idempotency-key']);
+}
+
+async function holdOf(errand: Errand) {
+  return (await import('./pinning.ts')).holdOf(errand);
 }
 
 function toUpstreamRequest(
@@ -174,7 +185,7 @@ function endingOf(event: Exclude<RelayEvent, { kind: 'interim' | 'opened' }>, er
   switch (event.kind) {
     case 'final':
       if (call.target?.what === 'tool' && targetName !== undefined && saysToolIsUnknown(event.response)) {
-        noteUnknownTool(visit, scope, upstream, targetName);
+        visit.defer(async () => (await import('./catalogs.ts')).noteUnknownTool(visit, scope, upstream, targetName));
       }
       return event.replayed === true
         ? replayed(endingOfResponse(event.response, event.era, errand))

@@ -10,7 +10,7 @@ import { expectsPriming } from '../protocol/era.ts';
 import { HEARTBEAT, sseEvent, ssePosition, sseReturn } from '../protocol/sse.ts';
 import { newTally } from '../upstream/fault.ts';
 import { readContinuation, type Continuation } from './continuation.ts';
-import { endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './ending.ts';
+import { endingOfFailure, HANDED_OVER, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './ending.ts';
 import type { LegacyScope } from './errand.ts';
 import { eventIdOf, readEventId, streamKey } from './event-ids.ts';
 import { holdsUntil, KEPT_MS, readLeftStream, recordRest, type LeftStream } from './stream-recorder.ts';
@@ -200,9 +200,6 @@ async function* answered(
     recorder.finish(ending, { upstream, attempts: tally.attempts, ...tally.cost });
   }
 }
-
-/** The call goes on elsewhere. */
-export const HANDED_OVER: LegacyEnding = { outcome: 'ok', errorKind: 'invocation-ending', status: 200 };
 
 function subjectOf({ caller, session, server }: LegacyScope) {
   return { era: 'legacy', caller: caller.key, session: session.key, server: server.name } as const;

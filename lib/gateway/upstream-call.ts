@@ -10,7 +10,6 @@ import type { Era } from '../protocol/era.ts';
 import { forget, hasUnlearned, lacksLegacy, learn, legacyTransport, modernVersions } from '../upstream/eras.ts';
 import type { EraTools } from '../upstream/eras.ts';
 import type { UpstreamEvent } from '../upstream/exchange.ts';
-import { openSseChannel } from '../upstream/http-sse.ts';
 import { callLegacy, endOfRefusal, UNKEPT, type LegacyBody, type SessionKeeper } from '../upstream/legacy.ts';
 import type { SessionOpened, SessionRefused } from '../upstream/legacy.ts';
 import { callModern, type ModernRequest } from '../upstream/modern.ts';
@@ -183,6 +182,7 @@ async function* overSse(
   refusedBefore?: NotSpoken,
 ): AsyncGenerator<CallEvent | CallFailure, NotSpoken | undefined> {
   const { work, upstream, connection, keeper } = line;
+  const { openSseChannel } = await import('../upstream/http-sse.ts');
   const opened = await openSseChannel(upstream, connection);
   if (opened.kind === 'not-sse') return { kind: 'not-spoken' };
   if (opened.kind === 'end') {

@@ -1,7 +1,8 @@
 /** Which calls are executed once, and what tells one of them from another. */
 import type { ToolConfig } from '../config/schema.ts';
 import { fail, succeed, type Result } from '../errors.ts';
-import { keyedParams, readIdempotencyKey } from '../protocol/idempotency-key.ts';
+import { readIdempotencyKey } from '../protocol/idempotency-key.ts';
+import { keyedParams } from '../protocol/keyed-params.ts';
 import type { RequestMessage } from '../protocol/message.ts';
 
 /** A day. */

@@ -3,8 +3,6 @@
  * Idempotency-Key HTTP Header Field"), in `_meta`, or as a parameter (SEP-3182). A JSON-RPC id is no such key: clients
  * restart their ids.
  */
-import { canonicalText } from './canonical.ts';
-import { editObject, memberText, type MemberEdit } from './json-text.ts';
 import { isObject, type RequestMessage } from './message.ts';
 
 export const KEY_IN_META = 'io.sluice/idempotency-key';
@@ -12,6 +10,14 @@ export const KEY_IN_PARAMS = 'idempotencyKey';
 
 /** Longer keys than this are refused, in characters. */
 const MAX_KEY_CHARS = 255;
+
+/** Whether a request says anything of a key, whatever that is worth. */
+export function mentionsKey({ params }: RequestMessage, header: string | undefined): boolean {
+  const meta = params?.['_meta'];
+  return (
+    header !== undefined || params?.[KEY_IN_PARAMS] !== undefined || (isObject(meta) && meta[KEY_IN_META] !== undefined)
+  );
+}
 
 export type KeyReading =
   | { readonly kind: 'none' }
@@ -43,24 +49,3 @@ function readHeader(value: string): string | null {
 }
 
 const QUOTED = /^"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"$/;
-
-/** What tells two calls under one key apart, and what they must have in common. */
-export interface KeyedParams {
-  /** An answer to the server's questions makes a call another step of the same one (2026-07-28, basic/patterns/mrtr). */
-  readonly step: string;
-  /** Everything else that the call asks for. */
-  readonly asked: string;
-}
-
-const drop: MemberEdit = () => undefined;
-
-/** Undefined when the parameters cannot be compared. */
-export function keyedParams({ text }: RequestMessage): KeyedParams | undefined {
-  const params = memberText(text, 'params') ?? '{}';
-  const step = ['inputResponses', 'requestState'].map((name) => canonicalText(memberText(params, name) ?? 'null'));
-  const asked = canonicalText(
-    editObject(params, { _meta: drop, [KEY_IN_PARAMS]: drop, inputResponses: drop, requestState: drop }),
-  );
-  if (asked === undefined || step.includes(undefined)) return undefined;
-  return { step: JSON.stringify(step), asked };
-}

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { KEY_IN_META, keyedParams, readIdempotencyKey } from '../../lib/protocol/idempotency-key.ts';
+import { KEY_IN_META, readIdempotencyKey } from '../../lib/protocol/idempotency-key.ts';
+import { keyedParams } from '../../lib/protocol/keyed-params.ts';
 import { seeded } from '../support/property.ts';
 import { jsonText } from './arbitrary-json.ts';
 import { requestOf, requestText } from './samples.ts';

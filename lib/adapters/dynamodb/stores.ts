@@ -1,15 +1,9 @@
 import type { Stores, StoreTally } from '../../ports.ts';
 import type { DynamoClient } from './client.ts';
 import { createBreakerStore } from './breakers.ts';
-import { createCatalogStore } from './catalog.ts';
 import { createClientSessionStore } from './client-sessions.ts';
-import { createIdempotencyStore } from './idempotency.ts';
-import { createListeningStore } from './listening.ts';
 import { createMailboxStore } from './mailbox.ts';
-import { createPinStore } from './pins.ts';
 import { openRecords } from './records.ts';
-import { createSlotStore } from './slots.ts';
-import { createStreamStore } from './streams.ts';
 import { createUpstreamEraStore } from './upstream-eras.ts';
 import { createUpstreamSessionStore } from './upstream-sessions.ts';
 
@@ -17,6 +11,15 @@ interface DynamoStoresOptions {
   /** Called for each request, so that the environment's client is made when it is first needed. */
   readonly client: () => Promise<DynamoClient>;
   readonly tableName: string;
+}
+
+/** The stores that only some requests need: what they are made of is loaded when one of their methods is first called. */
+function seldom<Store extends { readonly [Method in keyof Store]: (...args: never[]) => Promise<unknown> }>(
+  methods: readonly (keyof Store)[],
+  load: () => Promise<Store>,
+): Store {
+  const lazily = methods.map((method) => [method, async (...args: never[]) => (await load())[method](...args)]);
+  return Object.fromEntries(lazily) as Store;
 }
 
 /** Every store in one DynamoDB table, laid out as `table.ts` says. */
@@ -28,13 +31,21 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
       mailbox: createMailboxStore(records),
       upstreamEras: createUpstreamEraStore(records),
       upstreamSessions: createUpstreamSessionStore(records),
-      catalog: createCatalogStore(records),
-      pins: createPinStore(records),
-      idempotency: createIdempotencyStore(records),
+      catalog: seldom(['heads', 'texts', 'write', 'renew', 'countChange', 'headsOf', 'changesOf'], async () =>
+        (await import('./catalog.ts')).createCatalogStore(records),
+      ),
+      pins: seldom(['read', 'write'], async () => (await import('./pins.ts')).createPinStore(records)),
+      idempotency: seldom(['begin', 'read', 'overtake', 'complete', 'leaveUnknown', 'release'], async () =>
+        (await import('./idempotency.ts')).createIdempotencyStore(records),
+      ),
       breakers: createBreakerStore(records),
-      slots: createSlotStore(records),
-      streams: createStreamStore(records),
-      listening: createListeningStore(records),
+      slots: seldom(['claim', 'release'], async () => (await import('./slots.ts')).createSlotStore(records)),
+      streams: seldom(['begin', 'append', 'handOver', 'takeOver', 'read'], async () =>
+        (await import('./streams.ts')).createStreamStore(records),
+      ),
+      listening: seldom(['read', 'tell', 'subscribe', 'unsubscribe', 'noteUpdate', 'clearUpdates', 'touch'], async () =>
+        (await import('./listening.ts')).createListeningStore(records),
+      ),
     };
   };
 }

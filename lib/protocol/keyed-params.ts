@@ -1,0 +1,26 @@
+/** The parameters of a call with an idempotency key. */
+import { canonicalText } from './canonical.ts';
+import { KEY_IN_PARAMS } from './idempotency-key.ts';
+import { editObject, memberText, type MemberEdit } from './json-text.ts';
+import type { RequestMessage } from './message.ts';
+
+/** What tells two calls under one key apart, and what they must have in common. */
+export interface KeyedParams {
+  /** An answer to the server's questions makes a call another step of the same one (2026-07-28, basic/patterns/mrtr). */
+  readonly step: string;
+  /** Everything else that the call asks for. */
+  readonly asked: string;
+}
+
+const drop: MemberEdit = () => undefined;
+
+/** Undefined when the parameters cannot be compared. */
+export function keyedParams({ text }: RequestMessage): KeyedParams | undefined {
+  const params = memberText(text, 'params') ?? '{}';
+  const step = ['inputResponses', 'requestState'].map((name) => canonicalText(memberText(params, name) ?? 'null'));
+  const asked = canonicalText(
+    editObject(params, { _meta: drop, [KEY_IN_PARAMS]: drop, inputResponses: drop, requestState: drop }),
+  );
+  if (asked === undefined || step.includes(undefined)) return undefined;
+  return { step: JSON.stringify(step), asked };
+}
