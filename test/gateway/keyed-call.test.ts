@@ -28,7 +28,8 @@ test.each([new Error('a defect'), new StoreError('catalog.heads', 'down', undefi
       errand.tally.sent = true;
       throw error;
     };
-    await expect(collectAll(executeKeyed(errand, KEYED, deadline, execute))).rejects.toBe(error);
+    const { events } = await collectAll(executeKeyed(errand, KEYED, deadline, execute));
+    expect(events.map(({ kind }) => kind)).toEqual(['interim', 'failure']);
     await visit.settle();
     expect(await stores.idempotency.read(KEY, clock.now())).toMatchObject({ state: { kind: 'unknown' } });
   },
