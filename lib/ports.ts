@@ -121,6 +121,8 @@ export interface UpstreamSession {
   readonly attachedAt: number;
   /** A call in it has failed in a way that may be the session's fault: it must prove itself before it is used again. */
   readonly doubted?: true;
+  /** Since when nobody uses it any more, milliseconds since the epoch: it is kept only to be ended. */
+  readonly leftAt?: number;
 }
 
 export type AttachOutcome =

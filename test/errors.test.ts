@@ -74,6 +74,8 @@ const TABLE: { readonly [Kind in Failure['kind']]: Expected & { readonly failure
     status: 200,
     code: -32000,
   },
+  'stream-not-kept': { failure: { kind: 'stream-not-kept' }, status: 200, code: 1028 },
+  'stream-unknown': { failure: { kind: 'stream-unknown' }, status: 405, code: -32600 },
   'store-unavailable': { failure: { kind: 'store-unavailable' }, status: 503, code: 1030 },
   internal: { failure: { kind: 'internal' }, status: 500, code: -32603 },
 };

@@ -229,7 +229,7 @@ const LONGEST_TTL_SECONDS = 604_800;
 /** The function ends after 900 s at the latest. */
 const LONGEST_HOLD_SECONDS = 840;
 
-export const DEFAULT_BREAKER: BreakerConfig = { failures: 5, openMs: 10_000 };
+const DEFAULT_BREAKER: BreakerConfig = { failures: 5, openMs: 10_000 };
 
 const retries = wholeNumber(MOST_RETRIES, 'repetitions', 0);
 

@@ -18,7 +18,9 @@ export async function* callAdmitted(
   }
   let health: Health = 'unclear';
   try {
-    for await (const event of callInSlot(line, request)) {
+    const { maxConcurrent } = line.upstream.config;
+    const events = maxConcurrent === undefined ? callUpstream(line, request) : callInSlot(line, request, maxConcurrent);
+    for await (const event of events) {
       health = event.kind === 'end' ? healthShownBy(event.end) : event.kind === 'failure' ? 'unclear' : 'well';
       yield event;
     }
@@ -41,18 +43,32 @@ async function admit({ work, upstream, deadline }: Line): Promise<Admission> {
   const { clock, ids } = work.ports;
   const tools = { store: work.stores.breakers, cache: work.shared.breakerCache, clock, ids };
   const key = upstreamKey(upstream, ids);
+  const asking = askBreaker(key, breaker, deadline.endsAt, tools);
   try {
-    return await work.within(deadline, askBreaker(key, breaker, deadline.endsAt, tools));
+    return await work.within(deadline, asking);
   } catch (error) {
-    if (deadline.expiry() !== undefined) throw error;
+    if (deadline.expiry() !== undefined) {
+      work.defer(() => giveUp(asking));
+      throw error;
+    }
     work.ports.actionLog.defect(work.invocation.requestId, error);
     return open;
   }
 }
 
-async function* callInSlot(line: Line, request: UpstreamRequest): AsyncGenerator<CallEvent | CallFailure, void> {
-  const slot = await slotOf(line);
-  if (slot?.kind === 'full') {
+/** The call has ended before it was let through. If it then is, as the only one, others are let through instead. */
+async function giveUp(asking: Promise<Admission>): Promise<void> {
+  const [asked] = await Promise.allSettled([asking]);
+  if (asked.status === 'fulfilled' && asked.value.kind === 'admitted') await asked.value.settle('unclear');
+}
+
+async function* callInSlot(
+  line: Line,
+  request: UpstreamRequest,
+  most: number,
+): AsyncGenerator<CallEvent | CallFailure, void> {
+  const slot = await slotOf(line, most);
+  if (slot.kind === 'full') {
     const end = line.deadline.expiry() ?? { kind: 'upstream-busy', retryAfterMs: slot.retryAfterMs };
     yield { kind: 'end', end, era: line.preferred };
     return;
@@ -60,18 +76,13 @@ async function* callInSlot(line: Line, request: UpstreamRequest): AsyncGenerator
   try {
     yield* callUpstream(line, request);
   } finally {
-    if (slot !== undefined) line.work.defer(slot.release);
+    line.work.defer(slot.release);
   }
 }
 
-/** Undefined for an upstream without a limit. A store that cannot be asked leaves nobody through: the limit holds. */
-async function slotOf({ work, upstream, deadline }: Line): Promise<Slot | undefined> {
-  const { maxConcurrent } = upstream.config;
-  if (maxConcurrent === undefined) return undefined;
+/** A store that cannot be asked leaves nobody through: the limit holds. */
+async function slotOf({ work, upstream, deadline }: Line, most: number): Promise<Slot> {
   const { clock, ids } = work.ports;
   const tools = { store: work.stores.slots, clock, ids };
-  return work.within(
-    deadline,
-    claimSlot(upstreamKey(upstream, ids), maxConcurrent, deadline.endsAt, deadline.signal, tools),
-  );
+  return work.within(deadline, claimSlot(upstreamKey(upstream, ids), most, deadline.endsAt, deadline.signal, tools));
 }

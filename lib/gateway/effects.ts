@@ -1,5 +1,6 @@
 /** What running a call does, as far as it is known: the operator's word, and the tool's own in the lists that are kept. */
 import { itemsOf, textsOf } from '../catalog/listing.ts';
+import type { ToolConfig } from '../config/schema.ts';
 import { effectsBySayOf, effectsOfTool, HARMLESS, type Effects } from '../policies/repeat.ts';
 import { isObject, parseJson, type Json } from '../protocol/message.ts';
 import { askerOf } from './asker.ts';
@@ -38,9 +39,15 @@ export async function effectsOf(errand: Errand): Promise<Effects> {
   }
 }
 
+export const NOTHING_SAID: ToolConfig = {};
+
 /** What the operator says of the tool that is called; nothing for anything else. */
-export function toolConfigOf({ call, upstream, targetName }: Pick<Errand, 'call' | 'upstream' | 'targetName'>) {
+export function toolConfigOf({
+  call,
+  upstream,
+  targetName,
+}: Pick<Errand, 'call' | 'upstream' | 'targetName'>): ToolConfig {
   const { tools } = upstream.config;
   const named = call.rule.target === 'tool' && targetName !== undefined && Object.hasOwn(tools, targetName);
-  return (named ? tools[targetName] : undefined) ?? {};
+  return (named ? tools[targetName] : undefined) ?? NOTHING_SAID;
 }

@@ -23,6 +23,9 @@ import type { Work } from './work.ts';
 const PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
 
+/** However much upstreams have to say, it is looked at this seldom, in milliseconds. */
+const REST_MS = 250;
+
 /** More resources than these cannot change at an upstream between two looks. */
 const MAX_UPDATED = 1000;
 
@@ -75,11 +78,13 @@ export class Hearing {
   #news = false;
   #hasHeard = false;
   #requests = 0;
+  #restsUntil = 0;
 
   /** `forMs`: for how long at most, from now on. */
   constructor(work: Work, forMs: number) {
     this.#work = work;
     this.#untilMs = work.ports.clock.elapsed() + forMs;
+    this.#restsUntil = work.ports.clock.elapsed();
   }
 
   /** HTTP requests sent to upstreams. */
@@ -138,20 +143,57 @@ export class Hearing {
     return taken;
   }
 
-  /** Resolves when there may be something new to tell, or a stream has been opened, or `ms` have passed. */
-  async wait(ms: number, signal?: AbortSignal): Promise<void> {
-    if (!this.#news && signal?.aborted !== true && ms > 0) {
-      const woken = Promise.withResolvers<void>();
-      const wake = (): void => woken.resolve();
-      this.#waiting.add(wake);
-      signal?.addEventListener('abort', wake, { once: true });
-      const stopTimer = this.#work.ports.clock.schedule(ms, wake);
-      await woken.promise;
-      stopTimer();
-      signal?.removeEventListener('abort', wake);
-      this.#waiting.delete(wake);
+  /** Resolves when every stream that was begun has been opened, or has failed, or when `ms` have passed. */
+  async open(ms: number, signal?: AbortSignal): Promise<void> {
+    const { clock } = this.#work.ports;
+    const until = clock.elapsed() + ms;
+    while (!this.isOpen && clock.elapsed() < until && !isAborted(signal))
+      await this.#sleep(until - clock.elapsed(), signal);
+  }
+
+  /** Resolves once nothing has been said for so long, in milliseconds, and after `ms` at the latest. */
+  async quiet(quietMs: number, ms: number, signal?: AbortSignal): Promise<void> {
+    const { clock } = this.#work.ports;
+    const until = clock.elapsed() + ms;
+    while (clock.elapsed() < until && !isAborted(signal)) {
+      const quietAt = Math.min(until, clock.elapsed() + quietMs);
+      this.#news = false;
+      await this.#sleep(quietAt - clock.elapsed(), signal);
+      if (clock.elapsed() >= quietAt) return;
     }
+  }
+
+  /** Resolves when there may be something new to tell, or `ms` have passed; not too often, whatever upstreams say. */
+  async wait(ms: number, signal?: AbortSignal): Promise<void> {
+    const { clock } = this.#work.ports;
+    if (!this.#news) await this.#sleep(ms, signal);
+    const restMs = this.#restsUntil - clock.elapsed();
     this.#news = false;
+    if (restMs > 0) await this.#rest(restMs, signal);
+    this.#news = false;
+    this.#restsUntil = clock.elapsed() + REST_MS;
+  }
+
+  /** Until something is said or opened. */
+  async #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const woken = Promise.withResolvers<void>();
+    this.#waiting.add(woken.resolve);
+    await this.#until(woken, ms, signal);
+    this.#waiting.delete(woken.resolve);
+  }
+
+  #rest(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return this.#until(Promise.withResolvers<void>(), ms, signal);
+  }
+
+  async #until(woken: PromiseWithResolvers<void>, ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const wake = (): void => woken.resolve();
+    if (isAborted(signal)) return;
+    signal?.addEventListener('abort', wake, { once: true });
+    const stopTimer = this.#work.ports.clock.schedule(ms, wake);
+    await woken.promise;
+    stopTimer();
+    signal?.removeEventListener('abort', wake);
   }
 
   /** Ends every stream. */
@@ -195,7 +237,7 @@ export class Hearing {
       this.#opened(stream);
       if (heard === 'unserved') return;
       if (hasSpoken) pauseMs = PAUSE_MS;
-      await this.#pause(pauseMs, deadline);
+      await this.#rest(pauseMs, deadline.signal);
       pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
     }
   }
@@ -232,15 +274,10 @@ export class Hearing {
     this.#hasHeard = true;
     this.#wake();
   }
+}
 
-  async #pause(ms: number, deadline: Deadline): Promise<void> {
-    const over = Promise.withResolvers<void>();
-    const stopTimer = this.#work.ports.clock.schedule(ms, over.resolve);
-    deadline.signal.addEventListener('abort', () => over.resolve(), { once: true });
-    if (deadline.signal.aborted) over.resolve();
-    await over.promise;
-    stopTimer();
-  }
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 async function listenOnLine(

@@ -29,7 +29,7 @@ const FIRST_LOOK_MS = 100;
 const LONGEST_LOOK_MS = 1000;
 
 /** Undefined for a call that is executed however often it arrives. */
-export async function keyOf(errand: Errand): Promise<Result<KeyedCall | undefined>> {
+export async function keyOf(errand: Errand, deadline: Deadline): Promise<Result<KeyedCall | undefined>> {
   const { visit, scope, call } = errand;
   if (call.target?.what !== 'tool') return succeed(undefined);
   const keyScope = {
@@ -43,8 +43,9 @@ export async function keyOf(errand: Errand): Promise<Result<KeyedCall | undefine
   const decision = decideKey(call.request, header, keyScope, toolConfigOf(errand));
   if (!decision.ok) return decision;
   if (decision.value.kind === 'keyed') return succeed(decision.value);
-  const isRefused = decision.value.kind === 'key-required' && !(await effectsOf(errand)).readOnly;
-  return isRefused ? fail(KEY_REQUIRED) : succeed(undefined);
+  if (decision.value.kind === 'unkeyed') return succeed(undefined);
+  const { readOnly } = await visit.within(deadline, effectsOf(errand));
+  return readOnly ? succeed(undefined) : fail(KEY_REQUIRED);
 }
 
 /** As `execute`, which runs at most once for all calls of this key that do not fail before they can have run. */
@@ -92,6 +93,7 @@ async function* tryExecute(
   const deadlineAt = deadline.endsAt + LAST_WRITE_MS;
   const claim: IdempotencyClaim = { owner: ids.random(), digest, deadlineAt, expiresAt: deadlineAt + ttlMs };
   const interim = new Channel<RelayEvent>();
+  let begun = false;
   let last: LastEvent | undefined;
   const framed = visit.ports.executeOnce({
     store,
@@ -101,6 +103,7 @@ async function* tryExecute(
     now: clock.now(),
     expiresAt: () => clock.now() + ttlMs,
     execute: async () => {
+      begun = true;
       last = await runToEnd(execute(), interim).catch((error: unknown) => lastOfBroken(error, errand, deadline));
       return outcomeOf(last, errand);
     },
@@ -121,8 +124,9 @@ async function* tryExecute(
     return result;
   } catch (error) {
     // It may have been written all the same: nobody must wait for a call that was never made.
-    if (last === undefined) visit.defer(() => store.release(key, claim.owner));
-    yield last ?? { kind: 'failure', failure: unexpectedFailure(visit, error) };
+    if (!begun) visit.defer(() => store.release(key, claim.owner));
+    if (last === undefined) throw error;
+    yield last;
     return { kind: 'executed' };
   }
 }

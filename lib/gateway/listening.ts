@@ -148,18 +148,14 @@ class Listener {
    */
   async #hearForAMoment(): Promise<void> {
     const { clock } = this.#visit.ports;
-    this.#hearing = new Hearing(this.#visit, timeToListen(this.#visit, POLL_HEARING_MS));
+    const forMs = timeToListen(this.#visit, POLL_HEARING_MS);
+    this.#hearing = new Hearing(this.#visit, forMs);
     const attached = this.#scope.server.upstreams.filter((upstream) => this.#attached(upstream) !== undefined);
     for (const upstream of attached) this.#listenAt(upstream, { lists: ANNOUNCED_LISTS, uris: this.#urisAt(upstream) });
     this.#renewSubscriptions();
-    const until = clock.elapsed() + timeToListen(this.#visit, POLL_HEARING_MS);
-    while (clock.elapsed() < until && this.#signal?.aborted !== true) {
-      const { isOpen, isListening } = this.#hearing;
-      if (isOpen && !isListening) return;
-      const quietAt = isOpen ? Math.min(until, clock.elapsed() + POLL_QUIET_MS) : until;
-      await this.#hearing.wait(quietAt - clock.elapsed(), this.#signal);
-      if (isOpen && clock.elapsed() >= quietAt) return;
-    }
+    const until = clock.elapsed() + forMs;
+    await this.#hearing.open(forMs, this.#signal);
+    if (this.#hearing.isListening) await this.#hearing.quiet(POLL_QUIET_MS, until - clock.elapsed(), this.#signal);
   }
 
   // ---------------------------------------------------------------------------------------------------------- hold

@@ -13,7 +13,7 @@ import { noteUnknownTool } from './catalogs.ts';
 import { callAdmitted } from './admission.ts';
 import { withRetries } from './attempts.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
-import { toolConfigOf } from './effects.ts';
+import { NOTHING_SAID, toolConfigOf } from './effects.ts';
 import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailure } from './ending.ts';
 import { allowHandOver, handOverOf } from './continuation.ts';
 import type { Ending, RelayReply } from './ending.ts';
@@ -63,8 +63,9 @@ export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
 
 /** The tool's own limits come before those of its upstream. */
 function underToolLimits(errand: Errand): ServerUpstream {
-  const { config } = errand.upstream;
-  return { ...errand.upstream, config: { ...config, ...toolConfigOf(errand) } };
+  const { upstream } = errand;
+  const own = toolConfigOf(errand);
+  return own === NOTHING_SAID ? upstream : { ...upstream, config: { ...upstream.config, ...own } };
 }
 
 /** The total begins when the request arrived, not when the upstream is called. */
@@ -132,7 +133,7 @@ async function* guardedEvents(errand: Errand, deadline: Deadline): AsyncGenerato
     const attempt = (paramHeaders: Readonly<Record<string, string>>) =>
       callAdmitted(line, toUpstreamRequest(errand, paramHeaders));
     const execute = () => withRetries(errand, deadline, () => withMirroredParams(errand, attempt));
-    const keyed = await visit.within(deadline, keyOf(errand));
+    const keyed = await keyOf(errand, deadline);
     if (!keyed.ok) yield { kind: 'failure', failure: keyed.failure };
     else if (keyed.value === undefined) {
       allowHandOver(errand);

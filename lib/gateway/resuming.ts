@@ -13,7 +13,7 @@ import { readContinuation, type Continuation } from './continuation.ts';
 import { endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './ending.ts';
 import type { LegacyScope } from './errand.ts';
 import { eventIdOf, readEventId, streamKey } from './event-ids.ts';
-import { holdsUntil, KEPT_MS, readLeftStream, recordRest } from './stream-recorder.ts';
+import { holdsUntil, KEPT_MS, readLeftStream, recordRest, type LeftStream } from './stream-recorder.ts';
 import { StreamReading } from './stream-reading.ts';
 import { goOn } from './taking-over.ts';
 import type { Visit } from './visit.ts';
@@ -78,9 +78,9 @@ function read({ visit, key, reading }: Resumption): Promise<KeptStream | undefin
 async function* recorded(resumption: Resumption): AsyncGenerator<string, void> {
   const { visit, scope } = resumption;
   const recorder = visit.record({ ...subjectOf(scope), method: 'GET', tool: null, bytesIn: 0 });
+  const events = follow(resumption);
   let ending: LegacyEnding = GONE;
   try {
-    const events = follow(resumption);
     for (;;) {
       const next = await events.next();
       if (next.done === true) {
@@ -91,6 +91,7 @@ async function* recorded(resumption: Resumption): AsyncGenerator<string, void> {
       yield next.value;
     }
   } finally {
+    await events.return(GONE);
     recorder.finish(ending, { upstream: null, waitedMs: 0, requests: 0, attempts: 0 });
   }
 }
@@ -140,8 +141,9 @@ async function* follow(resumption: Resumption): AsyncGenerator<string, LegacyEnd
 function lossOf({ visit, reading }: Resumption): Failure | undefined {
   if (reading.isBroken) return { kind: 'stream-not-kept' };
   const { heldUntil, continuation } = reading.head;
-  const isHeld = visit.ports.clock.now() <= heldUntil + GRACE_MS;
-  return isHeld || continuation !== undefined ? undefined : { kind: 'stream-lost' };
+  const goesOn =
+    continuation === undefined ? visit.ports.clock.now() <= heldUntil + GRACE_MS : readLeft(continuation) !== undefined;
+  return goesOn ? undefined : { kind: 'stream-lost' };
 }
 
 /** An error for each request that is still to be answered. They were never kept, so there is nothing after the last one. */
@@ -154,21 +156,26 @@ async function* tell({ reading, stream }: Resumption, failure: Failure): AsyncGe
   return { outcome: outcomeOf(failure), errorKind: failure.kind, status: 200 };
 }
 
+/** Undefined for what this version of the gateway did not write. */
+function readLeft(text: string): (LeftStream & { readonly call: Continuation }) | undefined {
+  const left = readLeftStream(text);
+  const call = left && readContinuation(left.continuation);
+  return left && call && { ...left, call };
+}
+
 /** Goes on with a call that was left, as the only one; undefined when there is none, or somebody else does. */
 async function takeOver(resumption: Resumption): Promise<AsyncGenerator<string, void> | undefined> {
   const { visit, scope, key, stream, reading } = resumption;
   const { head } = reading;
-  const left = head.continuation === undefined ? undefined : readLeftStream(head.continuation);
+  const left = head.continuation === undefined ? undefined : readLeft(head.continuation);
   // What was written before the stream was left may be read after it.
   if (left === undefined || left.last !== reading.last) return undefined;
-  const continuation = readContinuation(left.continuation);
-  if (continuation === undefined) return undefined;
   const { ids, clock } = visit.ports;
   const by = { holder: ids.random(), heldUntil: holdsUntil(visit, scope) };
   if (!(await visit.stores.streams.takeOver(key, head.holder, by, by.heldUntil + KEPT_MS))) return undefined;
   const taken = { ...left, ...by, stream, answered: reading.answered };
   const recorder = recordRest(visit, scope, head.requests, taken);
-  const replies = answered(visit, { ...scope, mayHandOver: () => recorder.isWhole }, continuation);
+  const replies = answered(visit, { ...scope, mayHandOver: () => recorder.isWhole }, left.call);
   return deliverRest(replies, clock, recorder);
 }
 

@@ -4,7 +4,7 @@ import type { UpstreamSession } from '../ports.ts';
 import type { UpstreamLink } from '../upstream/streamable-http.ts';
 import type { Work } from './work.ts';
 
-/** An upstream that cannot end a session for this long after it was opened has forgotten it by itself. */
+/** An upstream that cannot end a session for this long after its last use has forgotten it by itself. */
 const GIVE_UP_AFTER_MS = 24 * 60 * 60 * 1000;
 
 /** Leaves a session to the first sweep after `afterMs`. */
@@ -16,9 +16,15 @@ export async function leaveToSweep(
 ): Promise<void> {
   const { clock, ids } = work.ports;
   const now = clock.now();
-  if (session.id === null || now - session.attachedAt > GIVE_UP_AFTER_MS) return;
+  const leftAt = session.leftAt ?? now;
+  if (session.id === null || now - leftAt > GIVE_UP_AFTER_MS) return;
   const key = ids.digest(JSON.stringify(['retired', upstream, session.generation]));
-  await work.stores.upstreamSessions.keep(key, { upstream, session, expiresAt: now + afterMs }, undefined, now);
+  await work.stores.upstreamSessions.keep(
+    key,
+    { upstream, session: { ...session, leftAt }, expiresAt: now + afterMs },
+    undefined,
+    now,
+  );
 }
 
 /** A session that others may still be using is left to them until the longest call in it is over. */

@@ -74,10 +74,11 @@ async function* whileListening(
   const telling = await tellingUpstreams(visit, scope, tally);
   const filters = await filtersOf(visit, scope, wanted, telling, tally);
   for (const [upstream, filter] of filters) listenAt(visit, scope, hearing, upstream, filter);
-  await untilOpen(hearing, clock.elapsed() + OPENING_MS, visit);
+  await hearing.open(OPENING_MS, signal);
   const honoured = honouredOf(wanted, telling, filters);
   yield { kind: 'interim', text: acknowledgedText(honoured, idText) };
-  while (signal?.aborted !== true && clock.elapsed() < endsAt) {
+  const isGone = (): boolean => signal?.aborted === true;
+  while (!isGone() && clock.elapsed() < endsAt) {
     for (const uri of wantedOf(hearing.takeUpdates(), filters)) {
       yield { kind: 'interim', text: updatedText(uri, idText) };
     }
@@ -87,7 +88,7 @@ async function* whileListening(
     for (const list of lists) yield { kind: 'interim', text: listChangedText(list, idText) };
     await hearing.wait(Math.min(LOOK_MS, endsAt - clock.elapsed()), signal);
   }
-  if (signal?.aborted === true) return;
+  if (isGone()) return;
   yield { kind: 'final', text: listenResultText(idText), status: 200, outcome: 'ok', errorKind: null };
 }
 
@@ -100,12 +101,6 @@ function wantedOf(
     [...filters].some(([{ name }, filter]) => name === upstream && filter.uris.includes(uri)),
   );
   return new Set(wanted.map(({ uri }) => uri));
-}
-
-async function untilOpen(hearing: Hearing, until: number, { ports, request }: Visit): Promise<void> {
-  while (!hearing.isOpen && ports.clock.elapsed() < until && request.signal?.aborted !== true) {
-    await hearing.wait(until - ports.clock.elapsed(), request.signal);
-  }
 }
 
 /** A store that does not answer now is asked again with the next look. */

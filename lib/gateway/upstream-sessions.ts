@@ -35,7 +35,7 @@ function clientSessionKeeper(
   const { clientSessions } = work.stores;
   return {
     identity: session,
-    current: async () => work.attached.get(upstream.name) ?? attachedSession(session, upstream),
+    current: async () => asDoubted(work, work.attached.get(upstream.name) ?? attachedSession(session, upstream)),
     attach: async (opened, replaces) => {
       const outcome = await work.within(deadline, clientSessions.attach(session.key, upstream.name, opened, replaces));
       if (outcome.kind !== 'gone') work.attached.set(upstream.name, outcome.kind === 'lost' ? outcome.winner : opened);
@@ -52,15 +52,27 @@ function clientSessionKeeper(
   };
 }
 
+/** As it is known by now: the next attempt of a call may come before a doubt is written, or read. */
+function asDoubted(work: Work, session: UpstreamSession | undefined): UpstreamSession | undefined {
+  const doubted = session && work.doubts.get(session.generation);
+  if (session === undefined || doubted === undefined) return session;
+  const { doubted: _before, ...others } = session;
+  return { ...others, ...(doubted && { doubted }) };
+}
+
 /** What becomes of a kept session that is doubted; nobody waits for it to be written down. */
 function judgements(
   work: Work,
   upstream: ServerUpstream,
   setDoubt: (session: UpstreamSession, doubted: boolean) => Promise<void>,
 ): Pick<SessionKeeper, 'doubt' | 'trust' | 'retire'> {
+  const judge = (session: UpstreamSession, doubted: boolean): void => {
+    work.doubts.set(session.generation, doubted);
+    work.defer(() => setDoubt(session, doubted));
+  };
   return {
-    doubt: (session) => work.defer(() => setDoubt(session, true)),
-    trust: (session) => work.defer(() => setDoubt(session, false)),
+    doubt: (session) => judge(session, true),
+    trust: (session) => judge(session, false),
     retire: (session) => work.defer(() => retire(work, upstream, session)),
   };
 }
@@ -164,7 +176,7 @@ function sharedKeeper(
       if (kept.expiresAt - now < SHARED_SESSION_TTL_MS - EXTEND_AFTER_MS) {
         work.defer(() => upstreamSessions.keep(key, toKeep(kept.session), kept.session.generation, now));
       }
-      return kept.session;
+      return asDoubted(work, kept.session);
     },
     attach: async (session, replaces) => {
       const kept = await work.within(deadline, upstreamSessions.keep(key, toKeep(session), replaces, clock.now()));

@@ -50,6 +50,8 @@ export class Work {
   readonly storeTally: StoreTally = { requests: 0 };
   /** Upstream sessions that were attached to its client session since that was read, by upstream. */
   readonly attached = new Map<string, UpstreamSession>();
+  /** Whether upstream sessions, by generation, are doubted, as far as that was found out since they were read. */
+  readonly doubts = new Map<string, boolean>();
   protected readonly arrivedAt: number;
   protected readonly began: number;
   /** Changes of lists that were heard of: a flood of them costs a write each second, not one each. */

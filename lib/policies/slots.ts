@@ -33,7 +33,13 @@ export async function claimSlot(
   for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS)) {
     const now = clock.now();
     const outcome = await store.claim(upstream, token, most, callEndsAt, now);
-    if (outcome.kind === 'claimed') return { kind: 'claimed', release: () => store.release(upstream, token) };
+    const release = (): Promise<void> => store.release(upstream, token);
+    if (outcome.kind === 'claimed' && !signal.aborted) return { kind: 'claimed', release };
+    if (outcome.kind === 'claimed') {
+      // Whoever wanted it has gone while it was claimed: nobody else would free it before the lease ends.
+      await release();
+      return { kind: 'full', retryAfterMs: 1 };
+    }
     if (signal.aborted || clock.elapsed() + lookMs > giveUpAt) {
       return { kind: 'full', retryAfterMs: Math.max(1, Math.min(outcome.freeAt - now, QUEUE_MS)) };
     }

@@ -1,42 +1,92 @@
 /**
  * JSON texts that mean the same, written in one way: members in order of their keys, no space, strings escaped alike.
- * Numbers stay as they were written: two that only differ beyond what a double can hold are not the same.
+ * Numbers stay as they were written: two that only differ beyond what a double can hold are not the same. The text is
+ * read once, and no value is built of it: one of millions of numbers would take hundreds of megabytes.
  */
-import { isDeeperThan, parseJson } from './message.ts';
+import { decodeKey, endOfLiteral, endOfString, skipSpace } from './json-text.ts';
 
 /** What nests deeper is not compared: writing it could exhaust the stack. */
 const MAX_LEVELS = 100;
 
-/** Rewriting takes much longer than reading. A longer text stands for itself, to the letter, in characters. */
-const MAX_REWRITTEN_CHARS = 256 * 1024;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 
-class NumberText {
+/** How far a text has been read. */
+interface Reading {
   readonly text: string;
+  at: number;
+}
 
-  constructor(text: string) {
-    this.text = text;
+/** Of a text that `JSON.parse` has accepted; undefined when it nests too deep. */
+export function canonicalText(text: string): string | undefined {
+  return readValue({ text, at: 0 }, MAX_LEVELS);
+}
+
+function readValue(reading: Reading, levels: number): string | undefined {
+  const start = skipSpace(reading.text, reading.at);
+  reading.at = start;
+  switch (reading.text.charCodeAt(start)) {
+    case QUOTE:
+      return readString(reading);
+    case OPEN_BRACKET:
+      return levels === 0 ? undefined : readArray(reading, levels - 1);
+    case OPEN_BRACE:
+      return levels === 0 ? undefined : readObject(reading, levels - 1);
+    default:
+      reading.at = endOfLiteral(reading.text, start);
+      return reading.text.slice(start, reading.at);
   }
 }
 
-/** Undefined when the text is no JSON, or nests too deep. */
-export function canonicalText(text: string): string | undefined {
-  if (text.length > MAX_REWRITTEN_CHARS) return text;
-  const value = parseJson(text);
-  if (value === undefined || isDeeperThan(value, MAX_LEVELS)) return undefined;
-  return write(JSON.parse(text, keepNumber as Reviver) as unknown);
+function readString(reading: Reading): string {
+  const start = reading.at;
+  reading.at = endOfString(reading.text, start);
+  const written = reading.text.slice(start, reading.at);
+  return written.includes('\\') || !written.isWellFormed() ? JSON.stringify(JSON.parse(written)) : written;
 }
 
-type Reviver = (this: unknown, key: string, value: unknown) => unknown;
-
-/** The engine gives the text of what is no object or array as the third argument. */
-function keepNumber(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
-  return typeof value === 'number' ? new NumberText(source!) : value;
+function readArray(reading: Reading, levels: number): string | undefined {
+  const elements: string[] = [];
+  for (let more = enter(reading); more; more = goOn(reading)) {
+    const element = readValue(reading, levels);
+    if (element === undefined) return undefined;
+    elements.push(element);
+  }
+  return `[${elements.join(',')}]`;
 }
 
-function write(value: unknown): string {
-  if (value instanceof NumberText) return value.text;
-  if (Array.isArray(value)) return `[${value.map(write).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const members = Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1));
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${write(member)}`).join(',')}}`;
+/** Of a key that comes twice, the last one counts, as it does for `JSON.parse`. */
+function readObject(reading: Reading, levels: number): string | undefined {
+  const members = new Map<string, string>();
+  for (let more = enter(reading); more; more = goOn(reading)) {
+    const start = skipSpace(reading.text, reading.at);
+    const end = endOfString(reading.text, start);
+    reading.at = skipSpace(reading.text, end) + 1;
+    const member = readValue(reading, levels);
+    if (member === undefined) return undefined;
+    members.set(decodeKey(reading.text.slice(start, end)), member);
+  }
+  const keys = [...members.keys()].toSorted();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${members.get(key)!}`).join(',')}}`;
+}
+
+/** Goes into an array or an object; false for an empty one, which is then behind. */
+function enter(reading: Reading): boolean {
+  reading.at = skipSpace(reading.text, reading.at + 1);
+  const code = reading.text.charCodeAt(reading.at);
+  const isEmpty = code === CLOSE_BRACKET || code === CLOSE_BRACE;
+  if (isEmpty) reading.at += 1;
+  return !isEmpty;
+}
+
+/** Goes on to what follows; false at the end, which is then behind. */
+function goOn(reading: Reading): boolean {
+  reading.at = skipSpace(reading.text, reading.at);
+  const isComma = reading.text.charCodeAt(reading.at) === COMMA;
+  reading.at += 1;
+  return isComma;
 }

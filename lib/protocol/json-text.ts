@@ -87,11 +87,11 @@ function lastOfEachKey(members: readonly Member[]): readonly Member[] {
   return last.size === members.length ? members : members.filter((member) => last.get(member.key) === member);
 }
 
-function decodeKey(keyText: string): string {
+export function decodeKey(keyText: string): string {
   return keyText.includes('\\') ? (JSON.parse(keyText) as string) : keyText.slice(1, -1);
 }
 
-function skipSpace(text: string, from: number): number {
+export function skipSpace(text: string, from: number): number {
   let at = from;
   while (at < text.length) {
     const code = text.charCodeAt(at);
@@ -108,7 +108,7 @@ function endOfValue(text: string, start: number): number {
   return endOfLiteral(text, start);
 }
 
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   let quote = start;
   for (;;) {
     quote = text.indexOf('"', quote + 1);
@@ -136,7 +136,7 @@ function endOfNested(text: string, start: number): number {
   return at;
 }
 
-function endOfLiteral(text: string, start: number): number {
+export function endOfLiteral(text: string, start: number): number {
   let at = start;
   while (at < text.length) {
     const code = text.charCodeAt(at);

@@ -89,13 +89,20 @@ export function forget(link: UpstreamLink, era: Era, tools: EraTools): void {
   keep(key, { ...others, versions: right }, tools);
 }
 
+/** Every call needs the key of its upstream, some several times. */
+const keys = new WeakMap<UpstreamLink['config'], string>();
+
 /**
  * Whatever decides who answers belongs to the key, so that a changed address is asked anew, and nobody gets what another
  * tenant of the same address was told.
  */
 export function upstreamKey({ config }: Pick<UpstreamLink, 'config'>, ids: Ids): string {
+  const known = keys.get(config);
+  if (known !== undefined) return known;
   const headers = Object.entries(config.headers).toSorted(([left], [right]) => (left < right ? -1 : 1));
-  return ids.digest(JSON.stringify([config.url, headers]));
+  const key = ids.digest(JSON.stringify([config.url, headers]));
+  keys.set(config, key);
+  return key;
 }
 
 function freshlyCached(key: string, tools: EraTools): Lesson {

@@ -49,7 +49,7 @@ export interface UpstreamTally {
   /** Whether the call can be taken over by somebody else when its invocation ends; left out when it never can. */
   mayHandOver?: () => boolean;
   /** From where whoever takes it over can go on; undefined while the upstream's stream cannot be resumed. */
-  position?: StreamPosition;
+  position?: StreamPosition | undefined;
 }
 
 /** How far the answer to a call has been read, on an upstream that gives its events ids. */

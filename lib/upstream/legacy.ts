@@ -148,6 +148,7 @@ export async function* callLegacy(
   let session = await keeper.current();
   let inPlace = session !== undefined;
   let sound = session?.doubted !== true || (await proves(session, link, keeper, ids, tools));
+  const unsound = sound ? undefined : session;
   try {
     for (let reopened = false; ; reopened = true) {
       if (session === undefined || !sound || reopened) {
@@ -159,6 +160,8 @@ export async function* callLegacy(
         }
         session = attached.session;
         sound = true;
+        // Not before it is replaced: until then others may find that it proves itself, and use it.
+        if (unsound !== undefined && !reopened) keeper.retire(unsound);
         if (attached.hello !== undefined) yield { kind: 'opened', hello: attached.hello };
         else if (keeper.levelOfCall !== undefined) {
           await replayLogLevel(link, session, keeper.levelOfCall, ids, tools);
@@ -170,6 +173,7 @@ export async function* callLegacy(
       const id = ids.random();
       const { tally } = tools;
       const used = session;
+      tally.position = undefined;
       const onPosition = (eventId: string): void => void (tally.position = { session: used, requestId: id, eventId });
       const request = { id, body: body(id), headers: sessionHeaders(session), onPosition };
       let refusal: Refusal | undefined;
@@ -234,7 +238,10 @@ async function* doubting(
   }
 }
 
-/** Whether a doubted session answers a ping, under limits of the ping's own; one that does is trusted again. */
+/**
+ * Whether a doubted session answers a ping, under limits of the ping's own; one that does is trusted again. A call that
+ * ends meanwhile does not wait for that.
+ */
 async function proves(
   session: UpstreamSession,
   link: UpstreamLink,
@@ -243,17 +250,25 @@ async function proves(
   tools: ConnectionTools,
 ): Promise<boolean> {
   const answered = Promise.withResolvers<boolean>();
+  const { signal } = tools.limits;
+  const giveUp = (): void => answered.resolve(true);
   tools.defer(async (later) => {
+    const probe = { ...later, post: tools.post, tally: newTally(tools.tally.cost) };
     try {
-      answered.resolve(await answersPing(link, session, ids, { ...later, post: tools.post }));
+      const sound = await answersPing(link, session, ids, probe);
+      if (sound) keeper.trust(session);
+      answered.resolve(sound);
     } finally {
       answered.resolve(false);
     }
   });
-  const sound = await answered.promise;
-  if (sound) keeper.trust(session);
-  else keeper.retire(session);
-  return sound;
+  signal.addEventListener('abort', giveUp, { once: true });
+  if (signal.aborted) giveUp();
+  try {
+    return await answered.promise;
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
 }
 
 /** Any answer is one, an error too: it comes from a server that knows the session. */

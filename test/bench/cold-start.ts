@@ -14,7 +14,7 @@ import type { Aim } from './aim.ts';
 import { measureBundle, sdkChunk, type BundleFigures } from './bundle-size.ts';
 import { McpClient } from './mcp-client.ts';
 import { gatewayConfig } from './programs/gateway-data.ts';
-import type { RuntimeMark } from './programs/lambda-runtime.ts';
+import type { RandomMark, RuntimeMark } from './programs/lambda-runtime.ts';
 import type { Stage, UpstreamForm } from './stage.ts';
 import { median } from './statistics.ts';
 import { formatTable, milliseconds } from './table.ts';
@@ -49,13 +49,20 @@ interface FirstCall {
   readonly what: string;
   readonly era: Era;
   readonly form: UpstreamForm;
+  /** Whether it carries an idempotency key, another one each time. */
+  readonly keyed?: true;
 }
 
 const FIRST_CALLS: readonly FirstCall[] = [
-  { what: 'modern call, era configured (no DynamoDB)', era: 'modern', form: 'modern' },
+  { what: 'modern call, era configured, no breaker (no DynamoDB)', era: 'modern', form: 'alone' },
+  { what: 'modern call, era configured', era: 'modern', form: 'modern' },
   { what: 'modern call, era from DynamoDB', era: 'modern', form: 'both' },
   { what: 'legacy call, session from DynamoDB', era: 'legacy', form: 'legacy' },
+  { what: 'modern call with a key, era from DynamoDB', era: 'modern', form: 'both', keyed: true },
+  { what: 'legacy call with a key, session from DynamoDB', era: 'legacy', form: 'legacy', keyed: true },
 ];
+
+const RANDOM: RandomMark = '{random}';
 
 const READY_ABOVE_BARE_MS = 60;
 
@@ -120,12 +127,12 @@ async function prepare(stage: Stage, folder: string, bundle: FunctionBundle): Pr
 }
 
 /** A call as a function URL hands it over, of a client that is connected already; through another environment. */
-async function writeEvent(stage: Stage, { era, form }: FirstCall, file: string): Promise<string> {
+async function writeEvent(stage: Stage, { era, form, keyed }: FirstCall, file: string): Promise<string> {
   const place = stage.place('core, DynamoDB', form);
   const client = await McpClient.connect(place, era);
   // An environment has been there before and has remembered what it learned.
   await client.call('small');
-  const { headers, body } = client.message('small');
+  const { headers, body } = client.message('small', keyed && RANDOM);
   client.close();
   const { pathname } = new URL(place.url);
   const http = { method: 'POST', path: pathname, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: '' };

@@ -2,9 +2,14 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Counts, Program } from './programs/program.ts';
 
-export interface Cost {
+export interface Requests {
   readonly upstream: number;
   readonly dynamodb: number;
+}
+
+export interface Cost extends Requests {
+  /** As the action log has it, which ends with the answer; undefined where there is no log to be read. */
+  readonly logged: Requests | undefined;
   /** What was sent, by method or operation. */
   readonly detail: Counts;
 }
@@ -16,17 +21,27 @@ export interface Counted {
   readonly gateways: readonly Program[];
 }
 
+/** How a read of a breaker is counted: an environment looks once a second, however many calls it has. */
+export const BREAKER_LOOK = 'GetItem of a breaker';
+
 /** Between two looks at what has arrived, in milliseconds. */
 const SETTLE_MS = 25;
 
-/** What `work` costs, with all that it leaves behind. */
-export async function costOf(stage: Counted, work: () => Promise<void>): Promise<Cost> {
+/** What `work` costs, with all that it leaves behind; `log` is the gateway whose action log is read. */
+export async function costOf(stage: Counted, work: () => Promise<void>, log?: Program): Promise<Cost> {
+  const loggedBefore = await log?.counts();
   const before = await settledCounts(stage);
   await work();
   const after = await settledCounts(stage);
   const upstream = difference(before.upstream, after.upstream);
   const dynamodb = difference(before.dynamodb, after.dynamodb);
-  return { upstream: sum(upstream), dynamodb: sum(dynamodb), detail: { ...upstream, ...dynamodb } };
+  const logged = loggedBefore && loggedBetween(loggedBefore, (await log?.counts()) ?? {});
+  return { upstream: sum(upstream), dynamodb: sum(dynamodb), logged, detail: { ...upstream, ...dynamodb } };
+}
+
+function loggedBetween(before: Counts, after: Counts): Requests {
+  const { loggedUpstream = 0, loggedDynamodb = 0 } = difference(before, after);
+  return { upstream: loggedUpstream, dynamodb: loggedDynamodb };
 }
 
 interface StageCounts {
@@ -64,7 +79,33 @@ function sum(counts: Counts): number {
 }
 
 /** Of each of `calls` calls. */
-export function divide({ upstream, dynamodb, detail }: Cost, calls: number): Cost {
+export function divide({ upstream, dynamodb, logged, detail }: Cost, calls: number): Cost {
   const shares = Object.entries(detail).map(([name, count]) => [name, count / calls] as const);
-  return { upstream: upstream / calls, dynamodb: dynamodb / calls, detail: Object.fromEntries(shares) };
+  return {
+    upstream: upstream / calls,
+    dynamodb: dynamodb / calls,
+    logged: logged && { upstream: logged.upstream / calls, dynamodb: logged.dynamodb / calls },
+    detail: Object.fromEntries(shares),
+  };
+}
+
+/** Requests to DynamoDB that come with each call, whatever the time between calls. */
+export function ofEachCall({ dynamodb, detail }: Cost): number {
+  return dynamodb - (detail[BREAKER_LOOK] ?? 0);
+}
+
+export function formatCost({ upstream, dynamodb }: Requests): string {
+  return `${formatCount(upstream)} + ${formatCount(dynamodb)}`;
+}
+
+/** What `formatBoth` is about. */
+export const BOTH = ['requests', 'in the log'] as const;
+
+/** Where they arrive, and as the action log has them. */
+export function formatBoth(cost: Cost): readonly [string, string] {
+  return [formatCost(cost), cost.logged === undefined ? '' : formatCost(cost.logged)];
+}
+
+function formatCount(count: number): string {
+  return Number.isInteger(count) ? String(count) : count.toFixed(2);
 }

@@ -17,10 +17,10 @@ export function prefixOf(index: number): string {
 }
 
 /**
- * What a request finds at the gateway: what its environment remembers; what others have left in the table, because its
- * environment is a new one; nothing, because its upstreams are new, too.
+ * What a request finds at the gateway: what its environment remembers; what another environment remembers; what others
+ * have left in the table, because its environment is a new one; nothing, because its upstreams are new, too.
  */
-export type Finds = 'memory' | 'table' | 'nothing';
+export type Finds = 'memory' | 'elsewhere' | 'table' | 'nothing';
 
 /** Says so, in requests to the core. */
 export const FINDS_HEADER = 'x-bench-finds';

@@ -5,7 +5,7 @@ import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { upstreamKey } from '../../lib/upstream/eras.ts';
 import type { Era } from '../../lib/protocol/era.ts';
 import type { Aim } from './aim.ts';
-import { costOf, divide, type Cost, type Counted } from './cost.ts';
+import { costOf, divide, formatCost, ofEachCall, type Cost, type Counted } from './cost.ts';
 import { CALLED, FINDS_HEADER, FLEET, prefixOf, RESOURCES_EACH, resourceUri, TOOLS_EACH, type Finds } from './fleet.ts';
 import { McpClient, type Place } from './mcp-client.ts';
 import { gatewayConfig } from './programs/gateway-data.ts';
@@ -31,10 +31,13 @@ export interface FleetOptions extends TurnOptions {
   readonly lists: number;
 }
 
+/** Lists of two environments that remember as much are the same. */
+type ListFinds = Exclude<Finds, 'elsewhere'>;
+
 interface Lists {
   readonly era: Era;
   readonly route: FleetRoute;
-  readonly finds: Finds;
+  readonly finds: ListFinds;
   readonly p50: number;
   readonly cost: Cost;
   /** Of the response's body. */
@@ -118,7 +121,7 @@ async function openFleet({ upstream, dynamodb, tableName }: Stage): Promise<Flee
 interface Lister {
   readonly era: Era;
   readonly route: FleetRoute;
-  readonly finds: Finds;
+  readonly finds: ListFinds;
   readonly client: McpClient;
   readonly times: number[];
   cost: Cost;
@@ -126,7 +129,7 @@ interface Lister {
 }
 
 /** An environment of the emulator cannot be made to forget what it remembers. */
-function findsOf(route: FleetRoute): readonly Finds[] {
+function findsOf(route: FleetRoute): readonly ListFinds[] {
   return route === 'emulator' ? ['memory'] : ['nothing', 'table', 'memory'];
 }
 
@@ -153,7 +156,7 @@ async function measureLists(fleet: FleetStage, { lists }: FleetOptions): Promise
   }
 }
 
-const NO_COST: Cost = { upstream: 0, dynamodb: 0, detail: {} };
+const NO_COST: Cost = { upstream: 0, dynamodb: 0, logged: undefined, detail: {} };
 
 /** What one list leaves to be done is over before the next one begins. */
 async function takeLists(fleet: FleetStage, lister: Lister): Promise<void> {
@@ -177,6 +180,7 @@ function plus(left: Cost, right: Cost): Cost {
   return {
     upstream: left.upstream + right.upstream,
     dynamodb: left.dynamodb + right.dynamodb,
+    logged: undefined,
     detail: Object.fromEntries(detail),
   };
 }
@@ -250,7 +254,7 @@ async function measureBeside(
 
 // ---------------------------------------------------------------------------------------------------------- words
 
-const FOUND: Readonly<Record<Finds, string>> = {
+const FOUND: Readonly<Record<ListFinds, string>> = {
   nothing: 'nothing: upstreams not seen before',
   table: 'what is in the table, as a new environment',
   memory: 'what its environment remembers',
@@ -291,14 +295,6 @@ export function formatFleet(figures: FleetFigures): string {
   ].join('\n');
 }
 
-function formatCost({ upstream, dynamodb }: Cost): string {
-  return `${formatCount(upstream)} + ${formatCount(dynamodb)}`;
-}
-
-function formatCount(count: number): string {
-  return Number.isInteger(count) ? String(count) : count.toFixed(2);
-}
-
 /** As long, but for noise. */
 const CALL_RATIO = 1.1;
 
@@ -314,10 +310,15 @@ export function fleetAims({ requests }: FleetFigures): Aim[] {
 /** A call needs no catalog, however many upstreams there are. Throws when it sent more than one upstream's. */
 export function requireEqualCosts({ requests }: FleetFigures): void {
   for (const { era, route, cost, aloneCost } of callsOf(requests)) {
-    if (cost.upstream === aloneCost.upstream && cost.dynamodb === aloneCost.dynamodb) continue;
+    if (cost.upstream === aloneCost.upstream && sameOfEachCall(cost, aloneCost)) continue;
     const costs = `${JSON.stringify(cost.detail)} and ${JSON.stringify(aloneCost.detail)}`;
     throw new Error(`A call sent other requests among ${FLEET} upstreams than with one (${era}, ${route}): ${costs}`);
   }
+}
+
+/** But for rounding. */
+function sameOfEachCall(cost: Cost, other: Cost): boolean {
+  return Math.abs(ofEachCall(cost) - ofEachCall(other)) < 1e-6;
 }
 
 function callsOf(requests: readonly Beside[]): readonly Beside[] {

@@ -30,6 +30,9 @@ const META = {
   'io.modelcontextprotocol/clientCapabilities': {},
 };
 
+/** What became of a call with a key. */
+export type KeyedEnd = 'executed' | 'replayed';
+
 /** A connected client: a legacy one holds a session, a modern one nothing. */
 export class McpClient {
   readonly #connected: Connected;
@@ -52,11 +55,23 @@ export class McpClient {
     return client;
   }
 
-  /** The whole call, as it goes over the wire. */
-  message(tool: Tool): { readonly headers: Record<string, string>; readonly body: string } {
+  /** The same client by connections of its own, which sends these headers besides. */
+  twin(headers: Readonly<Record<string, string>>): McpClient {
+    const { place } = this.#connected;
+    const agent = new Agent({ keepAlive: true });
+    return new McpClient({
+      ...this.#connected,
+      agent,
+      place: { ...place, headers: { ...place.headers, ...headers } },
+    });
+  }
+
+  /** The whole call, as it goes over the wire, with a key if it is to have one. */
+  message(tool: Tool, key?: string): { readonly headers: Record<string, string>; readonly body: string } {
     const { place } = this.#connected;
     const name = place.prefix + tool;
-    return this.#request('tools/call', { name, arguments: { text: 'ping' } }, name);
+    const { headers, body } = this.#request('tools/call', { name, arguments: { text: 'ping' } }, name);
+    return { headers: { ...headers, ...(key !== undefined && { 'idempotency-key': key }) }, body };
   }
 
   /** The whole of any request; `name` is what it is for, if it is for something. */
@@ -96,6 +111,18 @@ export class McpClient {
     const { status, text } = await this.send(tool);
     if (status !== 200 || !text.includes(`"id":${this.#calls}`) || !isResultOf(tool, text)) {
       throw new Error(`${this.#connected.place.url} answered ${tool} with ${status} ${text.slice(0, 500)}`);
+    }
+  }
+
+  /** Rejects when the answer is not the tool's result, or not come by in that manner. */
+  async callKeyed(tool: Tool, key: string, end: KeyedEnd): Promise<void> {
+    const { headers, body } = this.message(tool, key);
+    const id = this.#calls;
+    const { status, text } = await this.#post(body, headers);
+    const replayed = text.includes('"io.sluice/replayed":true');
+    const isMeant = replayed === (end === 'replayed') && text.includes(`"id":${id}`) && isResultOf(tool, text);
+    if (status !== 200 || !isMeant) {
+      throw new Error(`${this.#connected.place.url} has not ${end} ${tool}: ${status} ${text.slice(0, 500)}`);
     }
   }
 

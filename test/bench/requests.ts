@@ -1,7 +1,7 @@
 /** What a call costs in requests to the upstream and to DynamoDB, for each kind of client, counted where they arrive. */
 import type { Era } from '../../lib/protocol/era.ts';
 import type { Aim } from './aim.ts';
-import { costOf, divide, type Cost } from './cost.ts';
+import { costOf, divide, formatCost, ofEachCall, type Cost } from './cost.ts';
 import { McpClient, type Answer } from './mcp-client.ts';
 import type { Route, Stage, UpstreamForm } from './stage.ts';
 import { formatTable } from './table.ts';
@@ -80,11 +80,13 @@ export function formatRequests(figures: RequestFigures): string {
   const rows = figures.map(({ kind, route, connect, steadyCall, answer }) => [
     kind.client,
     route,
-    `${connect.upstream} + ${connect.dynamodb}`,
-    `${steadyCall.upstream} + ${steadyCall.dynamodb}`,
+    formatCost(connect),
+    formatCost(steadyCall),
     answer,
   ]);
-  return `Requests to the upstream + to DynamoDB.\n${formatTable([header, ...rows], 5)}`;
+  const what =
+    'Requests to the upstream + to DynamoDB, among them one look at the breaker for each second and environment.';
+  return `${what}\n${formatTable([header, ...rows], 5)}`;
 }
 
 export function requestAims(figures: RequestFigures): Aim[] {
@@ -98,8 +100,8 @@ export function requestAims(figures: RequestFigures): Aim[] {
         unit: 'requests',
       },
       {
-        what: `DynamoDB requests a steady call: ${kind.client}, ${route}`,
-        measured: steadyCall.dynamodb,
+        what: `DynamoDB requests a steady call, but looks at the breaker: ${kind.client}, ${route}`,
+        measured: ofEachCall(steadyCall),
         atMost: 1,
         unit: 'requests',
       },

@@ -1,6 +1,7 @@
 /**
  * Measures what the gateway adds, in one run, and prints it beside the aims: latency on each route, calls at once,
- * requests per call, calls between the eras, many upstreams, cold start, size. Exit status 0 whether or not the aims are
+ * requests per call, calls between the eras, calls with a key, upstream sessions, breakers and slots, many upstreams, cold
+ * start, size. Exit status 0 whether or not the aims are
  * met, unless something failed to run, or a call sends more requests because there are many upstreams.
  *
  *   --quick       a rough look in about ten seconds
@@ -13,11 +14,14 @@ import { formatAims } from './aim.ts';
 import { formatBundle } from './bundle-size.ts';
 import { coldStartAims, formatColdStart, measureColdStart } from './cold-start.ts';
 import { formatCrossEra, measureCrossEra } from './cross-era.ts';
+import { formatGuards, measureGuards } from './guards.ts';
+import { formatKeyed, measureKeyed } from './keyed.ts';
 import { formatLatency, latencyAims, measureLatency } from './latency.ts';
 import { fleetAims, formatFleet, measureFleet, requireEqualCosts } from './many-upstreams.ts';
 import { formatParallel, measureParallel } from './parallel.ts';
 import { formatRequests, measureRequests, requestAims } from './requests.ts';
 import { openStage, SHARING, type Stage } from './stage.ts';
+import { formatUpstreamSessions, measureUpstreamSessions } from './upstream-sessions.ts';
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
@@ -34,6 +38,9 @@ const extent = options.quick
       repetitions: 1,
       coldStarts: 1,
       crossEra: { rounds: 2, calls: 10 },
+      keyed: { rounds: 1, calls: 10, joins: 1 },
+      sessions: { rounds: 1, calls: 1 },
+      guards: { rounds: 1, calls: 10 },
       fleet: { lists: 2, rounds: 2, calls: 20 },
     }
   : {
@@ -46,6 +53,9 @@ const extent = options.quick
       repetitions: 3,
       coldStarts: 9,
       crossEra: { rounds: 5, calls: 60 },
+      keyed: { rounds: 5, calls: 20, joins: 1 },
+      sessions: { rounds: 3, calls: 2 },
+      guards: { rounds: 5, calls: 20 },
       fleet: { lists: 7, rounds: 5, calls: 60 },
     };
 
@@ -68,13 +78,19 @@ async function measure(stage: Stage) {
   print('Calls at once', formatParallel(parallel));
   const crossEra = await measureCrossEra(stage, extent.crossEra);
   print('Calls between the eras', formatCrossEra(crossEra));
+  const keyed = await measureKeyed(stage, extent.keyed);
+  print('Calls with a key', formatKeyed(keyed));
+  const sessions = await measureUpstreamSessions(stage, extent.sessions);
+  print('Upstream sessions, new and reused', formatUpstreamSessions(sessions));
+  const guards = await measureGuards(stage, extent.guards);
+  print('Breakers and slots', formatGuards(guards));
   const fleet = await measureFleet(stage, extent.fleet);
   print('Many upstreams', formatFleet(fleet));
   requireEqualCosts(fleet);
   const { coldStart, bundle } = await measureColdStart(stage, extent.coldStarts);
   print('Cold start', formatColdStart(coldStart));
   print('Size of the function', formatBundle(bundle));
-  return { requests, latency, parallel, crossEra, fleet, coldStart, bundle };
+  return { requests, latency, parallel, crossEra, keyed, sessions, guards, fleet, coldStart, bundle };
 }
 
 const machine = describeMachine();

@@ -1,20 +1,29 @@
 /** Everything that takes part in the bench, each in a process of its own. */
 import type { Era } from '../../lib/protocol/era.ts';
 import type { Place } from './mcp-client.ts';
-import type { Counted } from './cost.ts';
+import { costOf, type Cost, type Counted } from './cost.ts';
 import { startProgram, type Program } from './programs/program.ts';
 import { PREFIX } from './workload.ts';
 
 /** What a client can be given in place of the upstream itself. */
 export type Route = 'direct' | 'proxy' | 'core, memory' | 'core, DynamoDB' | 'emulator';
 
-/** Which form of the upstream is meant. */
-export type UpstreamForm = 'both' | 'modern' | 'legacy' | 'shared' | 'sse';
+/** Which form of the upstream is meant; clients that go there directly find the first line only. */
+export type UpstreamForm =
+  | ('both' | 'modern' | 'legacy' | 'sse')
+  /** Of both eras, and what keeps it from being called too often or in vain. */
+  | ('unguarded' | 'breaker' | 'slots' | 'guarded')
+  /** Modern, without anything to ask the table. */
+  | 'alone'
+  /** Legacy, and what a modern client gets there: a new session for each call, or the one that all share. */
+  | ('shared' | 'near-new' | 'near-reused' | 'far-new' | 'far-reused');
 
 export interface Stage extends Counted {
   readonly tableName: string;
   /** Where a client finds the upstream by this route. */
   place(route: Route, form?: UpstreamForm): Place;
+  /** As `costOf`, with the action log of this route, where it can be read. */
+  costBy(route: Route, work: () => Promise<void>): Promise<Cost>;
   close(): Promise<void>;
 }
 
@@ -63,8 +72,10 @@ export async function openStage(): Promise<Stage> {
       if (route === 'direct' || route === 'proxy') return { url: `${origin}/${form}`, prefix: '' };
       return { url: form === 'both' ? `${origin}/mcp` : `${origin}/mcp/${form}`, prefix: `${PREFIX}__` };
     };
-    const counted = [gateways['core, memory'], gateways['core, DynamoDB']];
-    return { upstream, dynamodb, gateways: counted, tableName: TABLE_NAME, place, close };
+    const counted = { upstream, dynamodb, gateways: [gateways['core, memory'], gateways['core, DynamoDB']] };
+    const costBy: Stage['costBy'] = (route, work) =>
+      costOf(counted, work, counted.gateways.includes(gateways[route]) ? gateways[route] : undefined);
+    return { ...counted, tableName: TABLE_NAME, place, costBy, close };
   } catch (error) {
     await close();
     throw error;

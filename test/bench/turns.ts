@@ -1,10 +1,13 @@
 /** Calls that are compared with each other: one at a time, each in turn, so that what disturbs one disturbs the others. */
+import { setTimeout } from 'node:timers/promises';
 import { median, percentile } from './statistics.ts';
 
 export interface TurnOptions {
   readonly rounds: number;
   /** Of each caller in a round. */
   readonly calls: number;
+  /** How long to wait before each call, in milliseconds, for what the one before leaves to be done after its answer. */
+  readonly pauseMs?: number;
 }
 
 /** How long the calls of one caller took, in milliseconds: the p50 of each round, in order. */
@@ -13,7 +16,7 @@ export type Rounds = readonly number[];
 /** In the order of the callers. */
 export async function takeTurns(
   callers: readonly (() => Promise<unknown>)[],
-  { rounds, calls }: TurnOptions,
+  { rounds, calls, pauseMs = 0 }: TurnOptions,
 ): Promise<readonly Rounds[]> {
   const p50s = callers.map((): number[] => []);
   for (let round = 0; round < rounds; round += 1) {
@@ -22,6 +25,7 @@ export async function takeTurns(
       for (let turn = 0; turn < callers.length; turn += 1) {
         // Each call begins with another one, so that no caller always follows the same.
         const index = (call + turn) % callers.length;
+        if (pauseMs > 0) await setTimeout(pauseMs);
         samples[index]!.push(await timeOf(callers[index]!));
       }
     }

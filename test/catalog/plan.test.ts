@@ -81,7 +81,6 @@ describe('the plan', () => {
     ['tools/call', { name: 'time__now' }, 'now'],
     ['prompts/get', { name: 'time__brief' }, 'brief'],
     ['resources/read', { uri: 'time://x' }, 'time://x'],
-    ['resources/subscribe', { uri: 'time://x' }, 'time://x'],
     ['completion/complete', { ref: { type: 'ref/prompt', name: 'time__brief' } }, 'brief'],
     ['completion/complete', { ref: { type: 'ref/resource', uri: 'time://{x}' } }, 'time://{x}'],
   ])('for %s with %j names the target %s', (method, params, targetName) => {
@@ -175,12 +174,20 @@ describe('the plan on several upstreams', () => {
     expect(routeOf('tools/call', { name: 'fs__write' }, 'prefixed')).toBe('unknown-name');
   });
 
-  test.each(['resources/read', 'resources/subscribe', 'resources/unsubscribe'])(
-    'leaves it to the lists who has the URI of %s, whatever it looks like',
+  test('leaves it to the lists who has the URI of resources/read, whatever it looks like', () => {
+    for (const uri of ['time://x', 'time__now', '']) {
+      expect(planOf('resources/read', { uri }, 'many')).toEqual({ ok: true, value: { kind: 'owner', uri } });
+    }
+  });
+
+  test.each(['resources/subscribe', 'resources/unsubscribe'])(
+    'keeps what %s says of a URI, whoever has it',
     (method) => {
-      for (const uri of ['time://x', 'time__now', '']) {
-        expect(planOf(method, { uri }, 'many')).toEqual({ ok: true, value: { kind: 'owner', uri } });
+      for (const name of ['default', 'many']) {
+        const value = { kind: 'subscribe', uri: 'time://x' };
+        expect(planOf(method, { uri: 'time://x' }, name)).toEqual({ ok: true, value });
       }
+      expect(planOf(method, {}, 'many')).toMatchObject({ ok: false, failure: { kind: 'invalid-params' } });
     },
   );
 

@@ -55,5 +55,5 @@ export function announceChanges(server: McpServer, bus: ServerEventBus): void {
     if (kind === 'tools_list_changed') server.sendToolListChanged();
     if (kind === 'prompts_list_changed') server.sendPromptListChanged();
   });
-  server.server.onclose = stop;
+  Object.assign(server.server, { onclose: stop });
 }

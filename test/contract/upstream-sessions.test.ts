@@ -172,6 +172,15 @@ describe.each(legs)('shared upstream sessions in $name', (leg) => {
     }
   });
 
+  test('a session that waits to be ended is kept with since when, doubted or not', async () => {
+    const session = upstreamSession({ leftAt: NOW - 5, doubted: true });
+    const { key } = await kept({ session });
+    expect((await store().read(key))?.session).toEqual(session);
+    await store().setDoubt(key, session.generation, false);
+    const { doubted: _before, ...trusted } = session;
+    expect(await store().removeExpired(key, NOW + 1000)).toMatchObject({ session: trusted });
+  });
+
   test('what is stored does not change with what was given or read', async () => {
     const given = sharedSession({ expiresAt: NOW + 1000 });
     const key = freshKey();

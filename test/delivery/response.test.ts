@@ -5,6 +5,7 @@ import {
   readAccept,
   type Acceptance,
   type Delivery,
+  type EventKeeper,
   type Expected,
 } from '../../lib/delivery/response.ts';
 import { HEARTBEAT } from '../../lib/protocol/sse.ts';
@@ -18,10 +19,10 @@ const EVENTS_ONLY: Acceptance = { json: false, eventStream: true };
 const ONE: Expected = { finals: 1, batch: false };
 
 /** A delivery that is under way. */
-function start(accept: Acceptance = BOTH, expected: Expected = ONE) {
+function start(accept: Acceptance = BOTH, expected: Expected = ONE, keeper?: EventKeeper) {
   const clock = createManualClock();
   const source = createSource();
-  const delivery = deliver(source.replies, expected, accept, clock);
+  const delivery = deliver(source.replies, expected, accept, clock, keeper);
   let delivered = false;
   const note = (): void => void (delivered = true);
   delivery.then(note, note);
@@ -37,6 +38,28 @@ function start(accept: Acceptance = BOTH, expected: Expected = ONE) {
       await turn();
     },
   };
+}
+
+/** Counts the events, and notes what it is told. */
+function createKeeper(primes = true) {
+  const told: string[] = [];
+  let last = 0;
+  const keeper: EventKeeper = {
+    begin() {
+      told.push('begin');
+      return primes ? '0' : undefined;
+    },
+    keep(reply) {
+      told.push(reply.kind);
+      return String((last += 1));
+    },
+    handOver(continuation) {
+      told.push(continuation);
+      return String(last);
+    },
+    end: () => void told.push('end'),
+  };
+  return { keeper, told };
 }
 
 function streamOf({ body }: Delivery): AsyncIterator<string> {
@@ -299,6 +322,83 @@ describe('a batch', () => {
     const { source, delivery } = start(JSON_ONLY, { finals: 2, batch: true });
     for (const reply of [final('a'), interim('x'), final('b')]) source.push(reply);
     expect((await delivery).body).toBe('[{"final":"a"},{"final":"b"}]');
+  });
+});
+
+describe('a stream that is kept', () => {
+  const withId = (id: number, data: object): string => `event: message\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
+
+  test('has an id on every event, and an empty one first', async () => {
+    const { keeper, told } = createKeeper();
+    const { source, delivery } = start(BOTH, ONE, keeper);
+    source.push(interim('a'));
+    source.push(final('b'));
+    expect(await chunksOf(streamOf(await delivery))).toEqual([
+      'id: 0\ndata: \n\n',
+      withId(1, { interim: 'a' }),
+      withId(2, { final: 'b' }),
+    ]);
+    expect(told).toEqual(['begin', 'interim', 'final', 'end']);
+  });
+
+  test('begins with its first message for a client that expects no empty one', async () => {
+    const { keeper } = createKeeper(false);
+    const { source, delivery } = start(BOTH, ONE, keeper);
+    source.push(interim('a'));
+    source.push(final('b'));
+    expect((await chunksOf(streamOf(await delivery)))[0]).toBe(withId(1, { interim: 'a' }));
+  });
+
+  test('begins with an empty event after ten seconds of silence', async () => {
+    const { keeper, told } = createKeeper();
+    const { delivery, advance, source } = start(BOTH, ONE, keeper);
+    await advance(10_000);
+    const stream = streamOf(await delivery);
+    expect((await stream.next()).value).toBe('id: 0\ndata: \n\n');
+    expect((await stream.next()).value).toBe(HEARTBEAT);
+    source.push(final('a'));
+    expect(await chunksOf(stream)).toEqual([withId(1, { final: 'a' })]);
+    expect(told).toEqual(['begin', 'final', 'end']);
+  });
+
+  test('is none when the answer is plain JSON', async () => {
+    const { keeper, told } = createKeeper();
+    const { source, delivery } = start(BOTH, ONE, keeper);
+    source.push(final('a'));
+    expect((await delivery).body).toBe('{"final":"a"}');
+    expect(told).toEqual([]);
+  });
+
+  test('is one for a client that takes events only, unless the answer has a status of its own', async () => {
+    const { keeper, told } = createKeeper();
+    const { source, delivery } = start(EVENTS_ONLY, ONE, keeper);
+    source.push(final('a'));
+    expect(await chunksOf(streamOf(await delivery))).toEqual(['id: 0\ndata: \n\n', withId(1, { final: 'a' })]);
+    const refused = start(EVENTS_ONLY, ONE, keeper);
+    refused.source.push(final('b', 404));
+    expect((await refused.delivery).body).toBe('{"final":"b"}');
+    expect(told).toEqual(['begin', 'final', 'end']);
+  });
+
+  test('ends with the time to come back when its call is handed over', async () => {
+    const { keeper, told } = createKeeper();
+    const { source, delivery } = start(BOTH, ONE, keeper);
+    source.push(interim('a'));
+    source.push({ kind: 'handed-over', continuation: 'what goes on' });
+    const chunks = await chunksOf(streamOf(await delivery));
+    expect(chunks.at(-1)).toBe('retry: 1000\nid: 1\ndata: \n\n');
+    expect(told).toEqual(['begin', 'interim', 'what goes on', 'end']);
+    expect(source.closed).toBe(1);
+  });
+
+  test('has ended for its keeper when its reader goes', async () => {
+    const { keeper, told } = createKeeper();
+    const { source, delivery } = start(BOTH, ONE, keeper);
+    source.push(interim('a'));
+    const stream = streamOf(await delivery);
+    for (let count = 0; count < 2; count += 1) await stream.next();
+    await stream.return?.();
+    expect(told).toEqual(['begin', 'interim', 'end']);
   });
 });
 

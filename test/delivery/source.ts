@@ -56,7 +56,7 @@ export function createSource(): Source {
   };
 }
 
-export function interim(name: string): Reply {
+export function interim(name: string): Extract<Reply, { kind: 'interim' }> {
   return { kind: 'interim', text: JSON.stringify({ interim: name }) };
 }
 

@@ -32,7 +32,7 @@ class AskedClient {
     const stream = await postStream(this.#url, legacyCall(tag, 'ask'), { ...this.#session.headers, ...mark });
     const messages: AnyJson[] = [];
     for await (const event of stream.events) {
-      if (event.kind === 'comment') continue;
+      if (event.kind === 'comment' || event.data === '') continue;
       messages.push(event.message);
       if (event.message?.method === 'elicitation/create') await onQuestion(event.message);
     }

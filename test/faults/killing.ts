@@ -6,7 +6,7 @@ import type { Outcome, Run, RunOptions } from './stage.ts';
 import type { World } from './world.ts';
 
 /** Time for ending a new environment at some twenty points, one after the other. */
-export const KILLING_MS = 60_000;
+export const KILLING_MS = 120_000;
 
 export interface Kind {
   /** How many points it has at least. */

@@ -154,6 +154,9 @@ export interface Records {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** An invocation and ten minutes. */
+const STREAM_MS = (15 + 10) * 60 * 1000;
+
 /** What has to be true of the records of one kind (`docs/storage-schema.md`). */
 interface Kind {
   /** The longest that one lives. */
@@ -206,7 +209,7 @@ async function scan(database: DynamoDBClient): Promise<Item[]> {
 async function inspectItem(item: Item, stores: Stores): Promise<{ kind: string; fault: string | undefined }> {
   const [place = '', owner = ''] = (item['pk']?.S ?? '').split('#');
   const [word = '', about = ''] = (item['sk']?.S ?? '').split('#');
-  const kind = place === 'upstream-session' ? 'shared session' : word;
+  const kind = WORDS_OF[place]?.[word] ?? word;
   const rules = kindsOf(item, owner, about, stores)[kind];
   const lifeMs = Number(item['expiresAt']?.N) - Date.now();
   const ttlMs = Number(item['ttl']?.N) * 1000 - Date.now() - (rules?.graceMs ?? 0);
@@ -230,9 +233,18 @@ function kindsOf(item: Item, owner: string, about: string, stores: Stores): Read
     call: { lifeMs: DAY_MS, graceMs: 0, read: () => stores.idempotency.read(owner, Date.now()) },
     head: { lifeMs: DAY_MS, graceMs: 0, read: () => readLists(owner, item['version']?.S, stores) },
     // It means nothing without its head, which is written after it.
+    stream: { lifeMs: STREAM_MS, graceMs: 0, read: () => stores.streams.read(owner, 0, Date.now()) },
+    events: { lifeMs: STREAM_MS, graceMs: 0, read: () => stores.streams.read(owner, Number(about), Date.now()) },
+    'part of events': { lifeMs: STREAM_MS, graceMs: 0, read: async () => undefined },
     part: { lifeMs: 2 * DAY_MS, graceMs: 0, read: async () => undefined },
   };
 }
+
+/** Kinds whose sort key says too little. */
+const WORDS_OF: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'upstream-session': { session: 'shared session' },
+  stream: { head: 'stream', part: 'part of events' },
+};
 
 /** A head that is in place has the whole of its text. */
 async function readLists(upstream: string, version: string | undefined, { catalog }: Stores): Promise<void> {

@@ -233,6 +233,8 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
 
 async function readToEnd(stream: WireStream): Promise<AnyJson[]> {
   const messages: AnyJson[] = [];
-  for await (const event of stream.events) if (event.kind === 'event') messages.push(event.message);
+  for await (const event of stream.events) {
+    if (event.kind === 'event' && event.data !== '') messages.push(event.message);
+  }
   return messages;
 }

@@ -147,7 +147,7 @@ describe.each(LEGS)('$name', (leg) => {
       expect(messages[0].result).toEqual({
         resultType: 'complete',
         supportedVersions: [...REVISIONS],
-        capabilities: { tools: {}, logging: {} },
+        capabilities: { tools: { listChanged: true }, logging: {} },
         instructions: 'Be kind.',
         ttlMs: 60_000,
         cacheScope: 'private',
@@ -254,7 +254,7 @@ describe.each(LEGS)('$name', (leg) => {
       const peer = await gateway.client.connect(revision, { capabilities: { sampling: {}, roots: {} } });
       expect(peer.initialized).toEqual({
         protocolVersion: revision,
-        capabilities: { tools: {}, logging: {} },
+        capabilities: { tools: { listChanged: true }, logging: {} },
         serverInfo: GATEWAY,
       });
       const answer = await peer.request('tools/call', { name: 'up__ok', arguments: { n: 1 } }, { id: 'c' });

@@ -95,12 +95,13 @@ describe.each(LEGS)('$name', (leg) => {
         answer({ tools: tools(sessionId!.slice(0, 8)) }),
       );
       const peers: Peer[] = [];
-      for (let index = 0; index < 4; index += 1) peers.push(await opened.gateway.client.connect(LEGACY));
       // Sessions of clients with other capabilities are another audience.
-      for (let index = 0; index < 4; index += 1) {
-        peers.push(await opened.gateway.client.connect(LEGACY, { capabilities: { roots: {} } }));
+      for (const capabilities of [{}, { roots: {} }, {}, { roots: {} }, {}, { roots: {} }]) {
+        peers.push(await opened.gateway.client.connect(LEGACY, { capabilities }));
       }
+      /** Another client of each audience comes first each time. */
       const round = async (): Promise<void> => {
+        peers.push(...peers.splice(0, 1));
         for (const peer of peers) {
           await listOf(peer);
           await opened.gateway.settled();

@@ -60,7 +60,7 @@ async function nextMessage(stream: WireStream): Promise<SseEvent> {
 }
 
 const messages = (events: readonly SseEvent[]) =>
-  events.filter(({ data }) => data !== '').map(({ message }) => message);
+  events.filter(({ data }) => data !== '').map(({ message }): unknown => message);
 
 /** A call that has reported once, in the first environment, up to the end of that. */
 async function handedOver({ gateway, upstream, clock }: World, revision: string) {
@@ -230,7 +230,7 @@ describe.each(FUNCTION_LEGS)('$name', (leg) => {
       },
     ]);
     await gateway.settled();
-    expect(upstream.received.map(({ message }) => message?.method)).toContain('notifications/cancelled');
+    expect(upstream.received.map(({ message }): unknown => message?.method)).toContain('notifications/cancelled');
   });
 
   test('a client that takes JSON only has its call ended by an error, too', async () => {

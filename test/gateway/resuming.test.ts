@@ -103,6 +103,8 @@ async function passUntil<T>(clock: ManualClock, happening: Promise<T>, stepMs = 
 
 const withData = (events: readonly SseEvent[]): SseEvent[] => events.filter(({ data }) => data !== '');
 
+const messagesOf = (events: readonly SseEvent[]) => events.map(({ message }): unknown => message);
+
 /** A stream of three reports and an answer, read to its end. */
 async function finishedStream(leg: Leg, revision: string) {
   const world = await openWatched(leg);
@@ -194,7 +196,7 @@ describe.each(LEGS)('$name', (leg) => {
     const { incoming, stream, begun } = await startStream(world, peer);
     incoming.answer({ content: [] });
     const events = [...begun, ...(await eventsOf(stream))];
-    expect(events.map(({ id, data }) => [id, data === ''])).toEqual(Array(2).fill([undefined, false]));
+    expect(events.map(({ id, data }) => id ?? data === '')).toEqual([false, false]);
     await world.gateway.settled();
     expect(world.streams.used).toEqual([]);
   });
@@ -292,14 +294,14 @@ describe.each(LEGS)('$name', (leg) => {
     const second = await nextCall();
     first.log('one');
     const live = await opening;
-    const [log] = [await nextEvent(live)];
+    const log = await nextEvent(live);
     first.answer({ content: [] });
     const answered = await nextEvent(live);
     second.answer({ content: [] });
     const last = await nextEvent(live);
     await gateway.settled();
     expect(new Set([answered.message.id, last.message.id])).toEqual(new Set(['a', 'b']));
-    expect(withData(await eventsOf(await peer.resume(log!.id!)))).toEqual([answered, last]);
+    expect(withData(await eventsOf(await peer.resume(log.id!)))).toEqual([answered, last]);
     expect(withData(await eventsOf(await peer.resume(answered.id!)))).toEqual([last]);
     expect((await peer.resume(last.id!)).status).toBe(405);
   });
@@ -317,10 +319,10 @@ describe.each(LEGS)('$name', (leg) => {
       await world.gateway.settled();
       const resumed = withData(await eventsOf(await peer.resume(begun[0]!.id!)));
       expect(resumed.slice(0, 1000)).toEqual(live.slice(1, 1001));
-      expect(resumed.slice(1000).map(({ message }) => message)).toEqual([notKept('mine')]);
+      expect(messagesOf(resumed.slice(1000))).toEqual([notKept('mine')]);
       // From beyond what is kept as well; and the error is the last that there is to be had.
       const beyond = withData(await eventsOf(await peer.resume(live[1001]!.id!)));
-      expect(beyond.map(({ message }) => message)).toEqual([notKept('mine')]);
+      expect(messagesOf(beyond)).toEqual([notKept('mine')]);
       expect((await peer.resume(beyond[0]!.id!)).status).toBe(405);
     });
 
@@ -336,7 +338,7 @@ describe.each(LEGS)('$name', (leg) => {
       await world.gateway.settled();
       const resumed = withData(await eventsOf(await peer.resume(begun.at(-1)!.id!)));
       expect(resumed.slice(0, 3)).toEqual(live.slice(0, 3));
-      expect(resumed.slice(3).map(({ message }) => message)).toEqual([notKept('mine')]);
+      expect(messagesOf(resumed.slice(3))).toEqual([notKept('mine')]);
     });
   });
 
@@ -370,7 +372,7 @@ describe.each(LEGS)('$name', (leg) => {
       await world.gateway.settled();
       expect(world.gateway.takeDefects()).toEqual([expect.any(StoreError)]);
       const resumed = withData(await eventsOf(await peer.resume(begun[0]!.id!)));
-      expect(resumed.map(({ message }) => message.error?.code)).toEqual([undefined, 1028]);
+      expect(resumed.map(({ message }): unknown => message.error?.code)).toEqual([undefined, 1028]);
     });
 
     test('as a stream is resumed is told so with 503', async () => {
@@ -437,6 +439,33 @@ describe.each(LEGS)('$name', (leg) => {
       expect(clock.scheduled).toBe(0);
     });
 
+    test('that has left something that cannot be read has its streams ended at once', async () => {
+      const { gateway } = await openWatched(leg);
+      const peer = await gateway.client.connect('2025-11-25');
+      for (const continuation of ['', '{}', '{"last":2,"bytes":1,"continuation":"{}"}']) {
+        const stream = await abandoned(gateway, peer.sessionId!, Date.now() + 60_000);
+        const key = streamKey(cryptoIds, { key: cryptoIds.digest(peer.sessionId!) }, stream);
+        await gateway.stores.streams.handOver(key, 'gone', continuation, Date.now() + 60_000);
+        const resumed = withData(await eventsOf(await peer.resume(`${stream}.2`)));
+        expect(messagesOf(resumed)).toMatchObject([{ id: 2, error: { code: 1027 } }]);
+      }
+    });
+
+    test('that has lost some events is told of as what was not kept', async () => {
+      const { gateway } = await openWatched(leg);
+      const peer = await gateway.client.connect('2025-11-25');
+      const stream = await abandoned(gateway, peer.sessionId!, Date.now() + 60_000);
+      const key = streamKey(cryptoIds, { key: cryptoIds.digest(peer.sessionId!) }, stream);
+      const answer = '{"jsonrpc":"2.0","id":2,"result":{}}';
+      await gateway.stores.streams.append(
+        key,
+        { last: 4, events: [answer], answered: [0, 1], cut: false },
+        Date.now() + 60_000,
+      );
+      const resumed = withData(await eventsOf(await peer.resume(`${stream}.1`)));
+      expect(messagesOf(resumed)).toMatchObject([{ id: 'a' }, { id: 2, error: { code: 1028 } }]);
+    });
+
     test('is waited for with heartbeats', async () => {
       const clock = createManualClock();
       const { gateway } = await openWatched(leg, { clock });
@@ -475,10 +504,15 @@ test('a client that lost its connection gets the rest', async () => {
   incoming.progress(2);
   incoming.answer({ content: [] });
   const events = withData(await eventsOf(resumed));
-  expect(events.map(({ message }) => message.params?.progress ?? message.result)).toEqual([2, { content: [] }]);
+  expect(events.map(({ message }): unknown => message.params?.progress ?? message.result)).toEqual([
+    2,
+    { content: [] },
+  ]);
   await world.gateway.settled();
   expect(world.gateway.actions.map(({ method, outcome }) => `${method} ${outcome}`)).toContain('tools/call ok');
-  expect(world.upstream.received.map(({ message }) => message?.method)).not.toContain('notifications/cancelled');
+  expect(world.upstream.received.map(({ message }): unknown => message?.method)).not.toContain(
+    'notifications/cancelled',
+  );
 });
 
 test('whoever resumes shortly before the end of the invocation is sent away to come again', async () => {

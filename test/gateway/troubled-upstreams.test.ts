@@ -240,7 +240,7 @@ describe.each(LEGS)('$name', (leg) => {
       await entered;
       clock.advance(1000);
       const { messages } = await discovering;
-      expect(messages.at(-1)?.result.capabilities).toEqual({ tools: {} });
+      expect(messages.at(-1)?.result.capabilities).toEqual({ tools: { listChanged: true } });
       expect(gateway.notices).toEqual([]);
     });
   });

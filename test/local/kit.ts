@@ -87,7 +87,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   };
 }
 
-async function serve(emulator: Emulator): Promise<string> {
+/** Over HTTP, until the test is over; resolves with the origin. */
+export async function serve(emulator: Emulator): Promise<string> {
   const server = createServer((request, response) => emulator.handle(request, response));
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);

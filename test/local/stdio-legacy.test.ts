@@ -3,7 +3,8 @@ import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { connectV1, connectV2 } from '../support/sdk-clients.ts';
-import { openLegacySession, post, send, type LegacySession, type SseEvent, type WireStream } from '../support/wire.ts';
+import { openLegacySession, openStream, post, send } from '../support/wire.ts';
+import type { LegacySession, SseEvent, WireStream } from '../support/wire.ts';
 import { fixture, hostOne, openLifelines } from './stdio/kit.ts';
 
 const EVERYTHING = fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-everything/dist/index.js'));
@@ -20,6 +21,32 @@ async function nextMessage(stream: WireStream): Promise<any> {
   const next = await stream.events.next();
   return (next.value as SseEvent | undefined)?.message;
 }
+
+describe('the stream beside the calls of a session', () => {
+  const updated = '{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a://1"}}';
+  const logged = '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}';
+  const done = '{"jsonrpc":"2.0","id":ID,"result":{"content":[]}}';
+
+  test('says what changes, and nothing else; the calls then do not', async () => {
+    const { url } = await hostOne(fixture('raw', 'says', await openLifelines()));
+    const session = await openLegacySession(url);
+    const stream = await openStream('GET', url, '', { ...session.headers, accept: 'text/event-stream' });
+    expect([stream.status, stream.headers['content-type']]).toEqual([200, 'text/event-stream']);
+    const { messages } = await call(session, 'x', { words: [updated, logged, done] });
+    expect(messages.map(({ method }) => method as unknown)).toEqual(['notifications/message', undefined]);
+    expect(await nextMessage(stream)).toEqual(JSON.parse(updated));
+    stream.close();
+  });
+
+  test('ends with the session, and a session that has ended has none', async () => {
+    const { url } = await hostOne(fixture('raw', 'says', await openLifelines()));
+    const session = await openLegacySession(url);
+    const stream = await openStream('GET', url, '', { ...session.headers, accept: 'text/event-stream' });
+    await session.terminate();
+    expect((await stream.events.next()).done).toBe(true);
+    expect((await send('GET', url, '', { ...session.headers, accept: 'text/event-stream' })).status).toBe(404);
+  });
+});
 
 describe('a legacy stdio upstream', () => {
   test('serves clients of SDK v1 and v2 in sessions that have a process each', async () => {

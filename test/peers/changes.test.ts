@@ -35,7 +35,7 @@ function createLegacyServer(): McpServer {
   server.server.setRequestHandler('resources/subscribe', () => ({}));
   server.server.setRequestHandler('resources/unsubscribe', () => ({}));
   servers.add(server);
-  server.server.onclose = () => void servers.delete(server);
+  Object.assign(server.server, { onclose: () => servers.delete(server) });
   return server;
 }
 
@@ -65,7 +65,7 @@ const SAY = {
   },
   legacy: {
     updated: () => servers.forEach((server) => void server.server.sendResourceUpdated({ uri: URI })),
-    changed: () => servers.forEach((server) => void server.sendToolListChanged()),
+    changed: () => servers.forEach((server) => server.sendToolListChanged()),
   },
 } as const;
 

@@ -79,7 +79,7 @@ async function connect(revision: Revision): Promise<Speaker> {
       const stream = await postStream(url, request('tools/call'), headers('tools/call', 'up__tool'));
       const said: string[] = [];
       for await (const event of stream.events) {
-        if (event.kind === 'comment') continue;
+        if (event.kind === 'comment' || event.data === '') continue;
         said.push(event.data);
         const isQuestion = event.message.method !== undefined && event.message.id !== undefined;
         if (isQuestion) expect((await post(url, answer(event.data), session)).status).toBe(202);
@@ -92,7 +92,11 @@ async function connect(revision: Revision): Promise<Speaker> {
 /** The messages of a response as they stand in it. */
 function messagesIn({ text, headers }: WireResponse): string[] {
   if (headers['content-type'] === 'application/json') return [text];
-  return text.split('\n').flatMap((line) => (line.startsWith('data: ') ? [line.slice('data: '.length)] : []));
+  return text
+    .split('\n')
+    .flatMap((line) =>
+      line.length > 'data: '.length && line.startsWith('data: ') ? [line.slice('data: '.length)] : [],
+    );
 }
 
 function answerIn(response: WireResponse): string {

@@ -13,6 +13,7 @@ import {
   type Reading,
   type View,
 } from '../../lib/protocol/call.ts';
+import { KEY_IN_META } from '../../lib/protocol/idempotency-key.ts';
 import { memberText } from '../../lib/protocol/json-text.ts';
 import type { Era } from '../../lib/protocol/era.ts';
 import { META } from '../../lib/protocol/modern/envelope.ts';
@@ -175,6 +176,58 @@ describe.each(['legacy', 'modern'] as const)('a %s request on its way to an upst
       }),
       property,
     );
+  });
+});
+
+/** Every way of a call to an upstream, from each era to each. */
+const WAYS: readonly (readonly [from: Era, to: Era, up: (text: string) => string])[] = [
+  ['legacy', 'legacy', (text) => callToLegacy(callOf(text, 'legacy'), 'upstream-id', 'now')],
+  ['modern', 'modern', (text) => callToModern(callOf(text, 'modern'), 'upstream-id', 'now', undefined)],
+  [
+    'legacy',
+    'modern',
+    (text) =>
+      callToModern(callOf(text, 'legacy'), 'upstream-id', 'now', {
+        clientInfo: { name: 'client', version: '1' },
+        clientCapabilities: {},
+        logLevel: undefined,
+      }),
+  ],
+  ['modern', 'legacy', (text) => callToLegacy(callOf(text, 'modern'), 'upstream-id', 'now')],
+];
+
+describe.each(WAYS)('an idempotency key from a %s client to a %s upstream', (_from, _to, up) => {
+  test('stays at the gateway, wherever it was given', () => {
+    const sent = up(
+      requestText('tools/call', {
+        name: 'time__now',
+        idempotencyKey: 'secret-key',
+        _meta: { [KEY_IN_META]: 'secret-key', traceparent: 't' },
+        arguments: {},
+      }),
+    );
+    expect(sent).not.toContain('secret-key');
+    expect(JSON.parse(sent).params).not.toHaveProperty('idempotencyKey');
+    expect(JSON.parse(sent).params._meta).toMatchObject({ traceparent: 't' });
+    expect(JSON.parse(sent).params._meta).not.toHaveProperty([KEY_IN_META]);
+  });
+
+  test('stays there however its name is written, and however often', () => {
+    const params =
+      '{"name":"time__now","idempotencyKey":"secret-1","idempotency\\u004bey":"secret-2",' +
+      '"_meta":{"io.sluice\\/idempotency-key":"secret-3","io.sluice/idempotency-key":"secret-4"}}';
+    expect(up(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`)).not.toContain('secret');
+  });
+
+  test('is taken for nothing else than a key where it is an argument', () => {
+    const args = { idempotencyKey: 'mine', _meta: { [KEY_IN_META]: 'mine' } };
+    const sent = up(requestText('tools/call', { name: 'time__now', arguments: args, idempotencyKey: 'k' }));
+    expect(JSON.parse(sent).params.arguments).toEqual(args);
+  });
+
+  test('is a parameter as any other where no tool is called', () => {
+    const sent = up(requestText('prompts/get', { name: 'time__now', idempotencyKey: 'mine' }));
+    expect(JSON.parse(sent).params).toMatchObject({ idempotencyKey: 'mine' });
   });
 });
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createSseReader, HEARTBEAT, sseEvent } from '../../lib/protocol/sse.ts';
+import { createSseReader, HEARTBEAT, sseEvent, ssePosition, sseReturn } from '../../lib/protocol/sse.ts';
 import { seeded } from '../support/property.ts';
 import { jsonText } from './arbitrary-json.ts';
 
@@ -49,6 +49,35 @@ describe('an event', () => {
 
   test.each(['endpoint', 'ping', 'Message', 'error'])('of type %s is not a message', (type) => {
     expect(read([`event: ${type}\ndata: {}\n\n`])).toEqual({ messages: [], overflows: 0 });
+  });
+
+  test('tells its id together with its message', () => {
+    const seen: unknown[] = [];
+    const reader = createSseReader(
+      {
+        onMessage: (data, id) => void seen.push([data, id]),
+        onPosition: (id) => void seen.push(id),
+        onOverflow: () => void seen.push('overflow'),
+      },
+      100,
+    );
+    reader.feed('id: 1\ndata:\n\nid: 2\ndata: {}\n\ndata: {}\n\nid:\ndata: {}\n\nevent: ping\nid: 3\ndata:\n\n');
+    expect(seen).toEqual(['1', ['{}', '2'], ['{}', undefined], ['{}', undefined]]);
+  });
+
+  test('written with an id is read with it, and so is an id by itself', () => {
+    const seen: unknown[] = [];
+    const reader = createSseReader(
+      {
+        onMessage: (data, id) => void seen.push([data, id]),
+        onPosition: (id) => void seen.push(id),
+        onOverflow: () => {},
+      },
+      100,
+    );
+    reader.feed(ssePosition('a') + sseEvent('{}', 'b') + sseReturn('c', 1000));
+    expect(seen).toEqual(['a', ['{}', 'b'], 'c']);
+    expect(sseReturn('c', 1000)).toBe('retry: 1000\nid: c\ndata: \n\n');
   });
 
   test('with empty data carries an id only', () => {

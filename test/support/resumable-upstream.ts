@@ -28,6 +28,8 @@ export interface ResumableUpstream {
   readonly calls: number;
   /** HTTP methods of the requests that named a last event. */
   readonly resumptions: readonly string[];
+  /** Resolves with the first request that names a last event. */
+  readonly resumed: Promise<void>;
   /** Forgets every session, as a restart does. */
   forget(): void;
   stop(): Promise<void>;
@@ -65,6 +67,7 @@ export async function startResumableUpstream(): Promise<ResumableUpstream> {
   const arrived: RunningCall[] = [];
   const waiting: ((call: RunningCall) => void)[] = [];
   const resumptions: string[] = [];
+  const resumed = Promise.withResolvers<void>();
   let calls = 0;
 
   function arrive(call: RunningCall): void {
@@ -104,7 +107,10 @@ export async function startResumableUpstream(): Promise<ResumableUpstream> {
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const id = request.headers['mcp-session-id'];
-    if (request.headers['last-event-id'] !== undefined) resumptions.push(request.method ?? '');
+    if (request.headers['last-event-id'] !== undefined) {
+      resumptions.push(request.method ?? '');
+      resumed.resolve();
+    }
     const body = await readText(request);
     const session = typeof id === 'string' ? sessions.get(id) : await openSession();
     if (session === undefined) return void response.writeHead(404).end();
@@ -122,6 +128,7 @@ export async function startResumableUpstream(): Promise<ResumableUpstream> {
       return calls;
     },
     resumptions,
+    resumed: resumed.promise,
     nextCall() {
       const call = arrived.shift();
       return call === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(call);

@@ -94,9 +94,9 @@ export function startTelling(upstream: ListingUpstream): Telling {
 
   const wants = ({ sessionId, filter }: Stream, method: string, uri: string | undefined): boolean => {
     if (filter === undefined) return uri === undefined || urisOf(sessionId).has(uri);
-    return uri === undefined
-      ? filter[FILTERS[method] ?? ''] === true
-      : filter.resourceSubscriptions?.includes(uri) === true;
+    if (uri === undefined) return filter[FILTERS[method] ?? ''] === true;
+    const uris: readonly string[] = filter.resourceSubscriptions ?? [];
+    return uris.includes(uri);
   };
   const telling: Telling = {
     get streams() {

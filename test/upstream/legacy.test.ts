@@ -719,6 +719,263 @@ describe('a session that the server has forgotten', () => {
   });
 });
 
+describe('a session in which a call has failed', () => {
+  const silent = (): Answer => eventsAnswer(new MemoryBody());
+
+  /** A server whose session `s1` is attached and doubted. */
+  async function doubtedWorld(fields?: Partial<ClientSession>) {
+    const attached = await attachedWorld({}, fields);
+    await attached.session.clientSessions.setDoubt('key', 'time', upstreamSession('s1').generation, true);
+    return { ...attached, keeper: await attached.session.keeper() };
+  }
+
+  /** Answers pings as given, and calls as ever. */
+  function answerPings(on: World, answer: (message: { id?: unknown }) => Answer | Promise<Answer>): void {
+    const normal = on.server.onCall;
+    on.server.onCall = (message, session) => (message.method === 'ping' ? answer(message) : normal(message, session));
+  }
+
+  describe('is doubted', () => {
+    const half = (): Answer => {
+      const body = new MemoryBody();
+      body.push(eventsText(noteOf('notifications/message', {})));
+      body.end();
+      return eventsAnswer(body);
+    };
+
+    test.each([
+      ['was reset', (): Answer => ({ failure: 'reset', sent: true })],
+      ['answered with nothing', (): Answer => ({ status: 202 })],
+      ['ended its stream without an answer', half],
+      ['answered with status 500', (): Answer => ({ status: 500 })],
+      ['answered with status 503', (): Answer => ({ status: 503 })],
+      ['answered with what is no JSON', (): Answer => ({ ...jsonAnswer({}), body: '<html>' })],
+    ] as const)('when it %s', async (_what, answer) => {
+      const { on, session, keeper } = await attachedWorld();
+      on.server.onCall = answer;
+      await run(on, keeper);
+      expect(await session.attached()).toMatchObject({ id: 's1', doubted: true });
+    });
+
+    test.each([
+      ['in all', {}, 'upstream-timeout'],
+      ['for a sign of life', { limits: { idleMs: 5000 } }, 'upstream-idle'],
+    ] as const)('when the time is over that it had %s', async (_what, options, kind) => {
+      const { on, session, keeper } = await attachedWorld(options);
+      on.server.onCall = silent;
+      const running = run(on, keeper);
+      await turn();
+      on.clock.advance(55_000);
+      expect(await running).toMatchObject([{ kind: 'end', end: { kind } }]);
+      expect(await session.attached()).toMatchObject({ id: 's1', doubted: true });
+    });
+  });
+
+  describe('is not doubted', () => {
+    test.each([
+      ['succeeded', ({ id }): Answer => jsonAnswer(resultOf(id))],
+      ['was refused in words', ({ id }): Answer => jsonAnswer(errorOf(id, -32602, 'no'), {}, 400)],
+      ['was refused by its status', (): Answer => ({ status: 409 })],
+      ['failed in words', ({ id }): Answer => jsonAnswer(errorOf(id, -32603, 'no'))],
+      ['came too often', (): Answer => ({ status: 429 })],
+      ['was not accepted', (): Answer => ({ status: 401 })],
+      ['was redirected', (): Answer => ({ status: 307 })],
+      ['could not be sent', (): Answer => ({ failure: 'unreachable', sent: false })],
+      ['could not be sent in time', (): Answer => ({ failure: 'connect-timeout', sent: false })],
+    ] as readonly (readonly [string, (message: { id?: unknown }) => Answer])[])(
+      'when that %s',
+      async (_what, answer) => {
+        const { on, session, keeper } = await attachedWorld();
+        on.server.onCall = answer;
+        await run(on, keeper);
+        expect(await session.attached()).toEqual(upstreamSession('s1'));
+      },
+    );
+
+    test('when that was called off', async () => {
+      const { on, session, keeper } = await attachedWorld();
+      on.server.onCall = silent;
+      const running = run(on, keeper);
+      await turn();
+      on.deadline.cancel();
+      expect(await running).toMatchObject([{ kind: 'end', end: { kind: 'cancelled' } }]);
+      expect(await session.attached()).toEqual(upstreamSession('s1'));
+    });
+
+    test('when the invocation ends', async () => {
+      const { on, session, keeper } = await attachedWorld({ limits: { endsAt: NOW + 10_000 } });
+      on.server.onCall = silent;
+      const running = run(on, keeper);
+      await turn();
+      on.clock.advance(9000);
+      expect(await running).toMatchObject([{ kind: 'end', end: { kind: 'invocation-ending' } }]);
+      expect(await session.attached()).toEqual(upstreamSession('s1'));
+    });
+
+    test('when it has been replaced meanwhile', async () => {
+      const { on, session, keeper } = await attachedWorld();
+      on.server.onCall = async () => {
+        const { generation } = upstreamSession('s1');
+        await session.clientSessions.attach('key', 'time', upstreamSession('s2'), generation);
+        return { failure: 'reset', sent: true };
+      };
+      await run(on, keeper);
+      expect(await session.attached()).toEqual(upstreamSession('s2'));
+    });
+  });
+
+  test('does not disturb the calls that run beside the one that fails', async () => {
+    const { on, session, keeper } = await attachedWorld();
+    const failed = Promise.withResolvers<void>();
+    let calls = 0;
+    on.server.onCall = async ({ id }) => {
+      calls += 1;
+      if (calls === 1) return { failure: 'reset', sent: true };
+      await failed.promise;
+      return jsonAnswer(resultOf(id));
+    };
+    const failing = run(on, keeper);
+    const siblings = [run(on, keeper), run(on, keeper)];
+    expect(await failing).toMatchObject([{ kind: 'end', end: { kind: 'upstream-reset' } }]);
+    failed.resolve();
+    for (const sibling of siblings) expect(await sibling).toMatchObject([{ kind: 'final' }]);
+    expect([on.story, session.retired]).toEqual([Array(3).fill('tools/call s1'), []]);
+  });
+
+  test('is used again once it has answered a ping, and trusted', async () => {
+    const { on, session, keeper } = await doubtedWorld();
+    expect(await run(on, keeper)).toMatchObject([{ kind: 'final' }]);
+    expect(on.story).toEqual(['ping s1', 'tools/call s1']);
+    expect(await session.attached()).toEqual(upstreamSession('s1'));
+    await run(on, await session.keeper());
+    expect(on.story.slice(2)).toEqual(['tools/call s1']);
+    expect(session.retired).toEqual([]);
+  });
+
+  test('has answered a ping with an error too, which only who knows it gives', async () => {
+    const { on, session, keeper } = await doubtedWorld();
+    answerPings(on, ({ id }) => jsonAnswer(errorOf(id, -32601, 'Method not found')));
+    expect(await run(on, keeper)).toMatchObject([{ kind: 'final' }]);
+    expect(await session.attached()).toEqual(upstreamSession('s1'));
+  });
+
+  test.each([
+    ['with 404', (): Answer => ({ status: 404 })],
+    ['with 400', (): Answer => ({ status: 400 })],
+    ['with 500', (): Answer => ({ status: 500 })],
+    ['with nothing', (): Answer => ({ status: 202 })],
+    ['with what is no JSON', (): Answer => ({ ...jsonAnswer({}), body: 'x' })],
+    ['by breaking the connection', (): Answer => ({ failure: 'reset', sent: true })],
+  ] as const)('is replaced and retired when it answers a ping %s', async (_what, answer) => {
+    const { on, session, keeper } = await doubtedWorld();
+    answerPings(on, answer);
+    expect(await run(on, keeper)).toMatchObject([{ kind: 'final' }]);
+    expect(on.story).toEqual(['ping s1', 'initialize -', 'notifications/initialized s2', 'tools/call s2']);
+    expect(await session.attached()).toMatchObject({ id: 's2' });
+    expect(await session.attached()).not.toHaveProperty('doubted');
+    expect(session.retired).toEqual([{ ...upstreamSession('s1'), doubted: true }]);
+  });
+
+  test('is replaced and retired when it does not answer a ping in its time', async () => {
+    const { on, session, keeper } = await doubtedWorld();
+    answerPings(on, silent);
+    const running = run(on, keeper);
+    await turn();
+    on.clock.advance(2000);
+    expect(await running).toMatchObject([{ kind: 'final' }]);
+    expect(on.story.at(-1)).toBe('tools/call s2');
+    expect(session.retired).toMatchObject([{ id: 's1' }]);
+  });
+
+  test('is not closed when it is replaced: others may still be using it', async () => {
+    const { on, keeper } = await doubtedWorld();
+    answerPings(on, () => ({ status: 500 }));
+    await run(on, keeper);
+    await on.settle();
+    expect([...on.server.sessions]).toEqual(['s1', 's2']);
+  });
+
+  test('gets the log level of the client again when it is replaced', async () => {
+    const { on, keeper } = await doubtedWorld({ logLevel: 'debug' });
+    answerPings(on, () => ({ status: 500 }));
+    await run(on, keeper);
+    expect(on.story).toContain('logging/setLevel s2');
+  });
+
+  test('is retired only once it has been replaced: until then it may prove itself to others', async () => {
+    const { on, session, keeper } = await doubtedWorld();
+    const { onInitialize, onCall } = on.server;
+    answerPings(on, () => ({ failure: 'reset', sent: true }));
+    on.server.onInitialize = () => ({ failure: 'unreachable', sent: false });
+    expect(await run(on, keeper)).toMatchObject([{ kind: 'end', end: { kind: 'upstream-unreachable' } }]);
+    expect(session.retired).toEqual([]);
+    expect(await session.attached()).toMatchObject({ id: 's1', doubted: true });
+    Object.assign(on.server, { onInitialize, onCall });
+    await run(on, await session.keeper());
+    expect(on.story.slice(-2)).toEqual(['ping s1', 'tools/call s1']);
+    expect(await session.attached()).toEqual(upstreamSession('s1'));
+    expect(session.retired).toEqual([]);
+  });
+
+  test('is replaced once by several calls that doubt it at the same time', async () => {
+    const { on, session, keeper } = await doubtedWorld();
+    answerPings(on, () => ({ status: 404 }));
+    const results = await Promise.all(Array.from({ length: 5 }, () => run(on, keeper)));
+    expect(results.map(([last]) => last?.kind)).toEqual(Array(5).fill('final'));
+    await on.settle();
+    const winner = (await session.attached())?.id;
+    expect([...on.server.sessions]).toEqual(['s1', winner]);
+    expect(on.story.filter((line) => line.startsWith('tools/call'))).toEqual(Array(5).fill(`tools/call ${winner}`));
+  });
+
+  test('may lose its replacement, which is replaced again, and is retired once', async () => {
+    const { on, session, keeper } = await doubtedWorld();
+    on.server.onCall = ({ id, method }, of) => {
+      if (method === 'ping') return { status: 500 };
+      if (of !== 's2') return jsonAnswer(resultOf(id));
+      on.server.sessions.delete('s2');
+      return { status: 404 };
+    };
+    expect(await run(on, keeper)).toMatchObject([{ kind: 'final' }]);
+    expect(on.story.filter((line) => line.startsWith('tools/call'))).toEqual(['tools/call s2', 'tools/call s3']);
+    expect(session.retired).toMatchObject([{ id: 's1' }]);
+  });
+
+  test('needs no proof where nothing is doubted', async () => {
+    const { on, keeper } = await attachedWorld();
+    await run(on, keeper);
+    expect(on.story).toEqual(['tools/call s1']);
+  });
+
+  test('is pinged on the account of the call, which has not been sent by that', async () => {
+    const { on, keeper } = await doubtedWorld();
+    answerPings(on, () => ({ failure: 'reset', sent: true }));
+    on.server.onInitialize = () => ({ failure: 'unreachable', sent: false });
+    await run(on, keeper);
+    expect([on.tally.cost.requests, on.tally.sent, on.tally.attempts]).toEqual([2, false, 0]);
+  });
+
+  test.each([
+    ['is called off', (on: World) => on.deadline.cancel(), 'cancelled'],
+    ['is out of time', (on: World) => on.clock.advance(1000), 'upstream-timeout'],
+  ] as const)('does not hold up a call that %s while it is pinged', async (_what, giveUp, kind) => {
+    const attached = await attachedWorld({ limits: { totalMs: 1000 } });
+    const { on, session } = attached;
+    await session.clientSessions.setDoubt('key', 'time', upstreamSession('s1').generation, true);
+    const answer = Promise.withResolvers<Answer>();
+    answerPings(on, () => answer.promise);
+    const running = run(on, await session.keeper());
+    await turn();
+    giveUp(on);
+    expect(await running).toMatchObject([{ kind: 'end', end: { kind } }]);
+    expect(on.tally.sent).toBe(false);
+    expect(session.retired).toEqual([]);
+    answer.resolve(jsonAnswer(resultOf(on.sent()[0]?.id)));
+    await on.settle();
+    expect(await session.attached()).toEqual(upstreamSession('s1'));
+  });
+});
+
 describe('a question of the server', () => {
   const question = (method: string): object => ({ jsonrpc: '2.0', id: 7, method, params: { message: '?' } });
 
@@ -900,11 +1157,54 @@ describe('closing a session', () => {
     expect(on.story).toEqual([]);
   });
 
-  test.each([{ status: 404 }, { status: 405 }, { status: 500, body: 'x' }, { failure: 'reset', sent: true }] as const)(
-    'is done whatever the server answers: %o',
+  test.each([{ status: 200 }, { status: 204 }, { status: 404 }, { status: 405 }, { status: 400, body: 'x' }] as const)(
+    'is done when the server answers %o',
     async (answer) => {
       const on = connect(() => answer);
-      await expect(closeUpstreamSession(on.link, upstreamSession('s1'), on.tools)).resolves.toBeUndefined();
+      await closeUpstreamSession(on.link, upstreamSession('s1'), on.tools);
+      expect(on.left).toEqual([]);
     },
   );
+
+  test.each([
+    { status: 429 },
+    { status: 500, body: 'x' },
+    { status: 503 },
+    { failure: 'reset', sent: true },
+    { failure: 'unreachable', sent: false },
+    { failure: 'connect-timeout', sent: false },
+  ] as const)('is left to the sweep when the server cannot do it now: %o', async (answer) => {
+    const on = connect(() => answer);
+    await closeUpstreamSession(on.link, upstreamSession('s1'), on.tools);
+    expect(on.left).toEqual([upstreamSession('s1')]);
+  });
+
+  test('is left to the sweep when the server does not answer in time', async () => {
+    const on = connect(() => new Promise<Answer>(() => {}));
+    const closing = closeUpstreamSession(on.link, upstreamSession('s1'), on.tools);
+    await turn();
+    on.clock.advance(55_000);
+    await closing;
+    expect(on.left).toEqual([upstreamSession('s1')]);
+  });
+
+  test('is left to nobody where the server issued no id', async () => {
+    const on = connect(() => ({ status: 500 }));
+    await closeUpstreamSession(on.link, upstreamSession(null), on.tools);
+    expect(on.left).toEqual([]);
+  });
+
+  test('that lost a race, and cannot be done, is left to the sweep', async () => {
+    const on = world();
+    const { answer } = on.server;
+    const refusing = connect((request, message) =>
+      request.method === 'DELETE' ? { status: 503 } : answer(request, message),
+    );
+    const session = await sessionWith();
+    const keeper = await session.keeper();
+    await session.clientSessions.terminate('key');
+    await run(refusing, keeper);
+    await refusing.settle();
+    expect(refusing.left).toMatchObject([{ id: 's1' }]);
+  });
 });

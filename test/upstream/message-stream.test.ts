@@ -25,7 +25,16 @@ async function itemsOf(stream: AsyncIterable<StreamItem>): Promise<StreamItem[]>
 
 /** The texts of messages, and the faults, in their order. */
 function summary(items: readonly StreamItem[]): unknown[] {
-  return items.map((item) => (item.kind === 'message' ? item.message.text : item.fault));
+  return items.flatMap((item) => {
+    if (item.kind === 'position') return [];
+    return [item.kind === 'message' ? item.message.text : item.fault];
+  });
+}
+
+/** From where the stream can be resumed after each item. */
+async function positions(text: string): Promise<unknown[]> {
+  const items = await itemsOf(readEventStream(bodyOf([text]), 10_000));
+  return items.map((item) => ('eventId' in item ? item.eventId : undefined));
 }
 
 async function events(pieces: readonly (string | Uint8Array)[], ending?: 'break', maxBytes = 10_000) {
@@ -122,6 +131,26 @@ describe('a stream of events', () => {
 
   test('is its messages, in their order', async () => {
     expect(await events([stream])).toEqual([NOTE, ANSWER]);
+  });
+
+  test('says from where it can be resumed, wherever the upstream says so', async () => {
+    expect(await positions(stream)).toEqual([undefined, '1', undefined]);
+    expect(await positions(`id: a\ndata: ${NOTE}\n\nid: b\ndata: ${ANSWER}\n\n`)).toEqual(['a', 'b']);
+  });
+
+  test('can be resumed after an event only once all of its messages have been read', async () => {
+    expect(await positions(`id: a\ndata: [${NOTE},${ANSWER}]\n\n`)).toEqual([undefined, 'a']);
+  });
+
+  test.each(['with space', '名前', 'x'.repeat(1025)])(
+    'cannot be resumed after an id that no header carries: %j',
+    async (id) => {
+      expect(await positions(`id: ${id}\ndata: ${NOTE}\n\nid: ${id}\ndata:\n\n`)).toEqual([undefined]);
+    },
+  );
+
+  test('cannot be resumed after an event that holds no message', async () => {
+    expect(await positions('id: a\ndata: nonsense\n\n')).toEqual([undefined]);
   });
 
   test('reads the same wherever its pieces end, within a character too', async () => {

@@ -13,6 +13,7 @@ export function encodeUpstreamSession(session: UpstreamSession): AttributeValue 
       protocolVersion: textValue(session.protocolVersion),
       attachedAt: numberValue(session.attachedAt),
       ...(session.doubted && { doubted: flagValue(true) }),
+      ...(session.leftAt !== undefined && { leftAt: numberValue(session.leftAt) }),
     },
   };
 }
@@ -26,6 +27,7 @@ export function decodeUpstreamSession(value: AttributeValue, attribute: string):
     protocolVersion: readText(value.M, 'protocolVersion'),
     attachedAt: readNumber(value.M, 'attachedAt'),
     ...(value.M['doubted'] && readFlag(value.M, 'doubted') && { doubted: true }),
+    ...(value.M['leftAt'] && { leftAt: readNumber(value.M, 'leftAt') }),
   };
 }
 

@@ -14,6 +14,6 @@ export function copyUpstreamSessions(sessions: ClientSession['upstreamSessions']
 }
 
 export function withDoubt(session: UpstreamSession, doubted: boolean): UpstreamSession {
-  const { generation, id, protocolVersion, attachedAt } = session;
-  return { generation, id, protocolVersion, attachedAt, ...(doubted && { doubted }) };
+  const { doubted: _before, ...others } = session;
+  return { ...others, ...(doubted && { doubted }) };
 }

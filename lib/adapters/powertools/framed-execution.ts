@@ -34,6 +34,7 @@ export async function executeFramed(execution: KeyedExecution): Promise<KeyedRes
     await framed(execution.key);
     return layer.taken ?? { kind: 'executed' };
   } catch (error) {
+    if (layer.failure !== undefined) throw layer.failure.error;
     if (error instanceof NothingToKeep) return { kind: 'executed' };
     if (error instanceof IdempotencyAlreadyInProgressError && layer.taken !== undefined) return layer.taken;
     // The frame wraps what the store throws.
@@ -52,6 +53,8 @@ function frameConfig({ claim, now }: KeyedExecution): IdempotencyConfig {
 class RecordLayer extends BasePersistenceLayer {
   /** The record that is in place of one's own. */
   taken: Extract<KeyedResult, { kind: 'exists' }> | undefined;
+  /** What the execution has thrown. */
+  failure: { readonly error: unknown } | undefined;
   readonly #execution: KeyedExecution;
   #begun = false;
   #outcome: KeyedOutcome = { kind: 'unknown' };
@@ -61,10 +64,17 @@ class RecordLayer extends BasePersistenceLayer {
     this.#execution = execution;
   }
 
-  /** What is framed. An exception of its own leaves the outcome unknown. */
+  /**
+   * What is framed. An exception of its own leaves the outcome unknown, and is kept from the frame, which begins anew
+   * after some.
+   */
   async run(): Promise<string> {
     if (!this.#begun) throw new FrameSwitchedOff('A keyed call must not be executed without a record');
-    this.#outcome = await this.#execution.execute();
+    try {
+      this.#outcome = await this.#execution.execute();
+    } catch (error) {
+      this.failure = { error };
+    }
     if (this.#outcome.kind !== 'done') throw new NothingToKeep();
     return this.#outcome.text;
   }

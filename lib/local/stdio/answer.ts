@@ -17,6 +17,12 @@ export class HttpAnswer implements Answerer {
     this.#response = response;
   }
 
+  /** Begins with events although nothing has been said yet. */
+  begin(): void {
+    this.#beginEvents();
+    this.#response.flushHeaders();
+  }
+
   interim(text: string): boolean {
     const response = this.#response;
     if (!isOpen(response)) return false;

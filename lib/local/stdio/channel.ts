@@ -7,6 +7,8 @@
  * to the oldest request under way. Where several clients may share a child they go to a request only if it is the sole
  * one that they can be about, because the oldest might be somebody else's. That a list has changed is no secret, and
  * goes to the oldest request in either case. What has nowhere to go is dropped, and a question declined at once.
+ *
+ * Somebody may listen beside the requests: that a list or a resource has changed is then said there, and only there.
  */
 import { errorText, isObject, JSON_RPC, resultText, type Json } from '../../protocol/message.ts';
 import type { JsonObject, RequestMessage } from '../../protocol/message.ts';
@@ -23,6 +25,13 @@ export interface Answerer {
   final(text: string, isResult: boolean): void;
   /** No answer will come. */
   cut(): void;
+}
+
+/** Somebody who listens beside the requests. */
+export interface Listener {
+  readonly hear: (text: string) => void;
+  /** Nothing more will come. */
+  readonly cut: () => void;
 }
 
 export interface ChannelOptions {
@@ -56,12 +65,15 @@ const LATE_WORDS_MS = 30_000;
 
 const SUBSCRIPTION_ID = 'io.modelcontextprotocol/subscriptionId';
 const LIST_CHANGED = /^notifications\/(?:tools|prompts|resources)\/list_changed$/;
+const ANNOUNCEMENT = /^notifications\/(?:(?:tools|prompts|resources)\/list_changed|resources\/updated)$/;
 
 export class Channel implements ChildListener {
   readonly #child: StdioChild;
   readonly #options: ChannelOptions;
   /** By id, the oldest first. */
   readonly #open = new Map<string, OpenRequest>();
+  /** Those who listen beside the requests. */
+  readonly #listeners = new Set<Listener>();
   #mayBeLateUntil = 0;
 
   constructor(child: StdioChild, options: ChannelOptions) {
@@ -71,7 +83,16 @@ export class Channel implements ChildListener {
   }
 
   get isQuiet(): boolean {
-    return this.#open.size === 0;
+    return this.#open.size === 0 && this.#listeners.size === 0;
+  }
+
+  /** Passes on what changes, until the function that is returned is called. */
+  listen(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    this.#options.onBusy();
+    return () => {
+      if (this.#listeners.delete(listener) && this.isQuiet) this.#options.onQuiet();
+    };
   }
 
   send(request: RequestMessage, answerer: Answerer): SendOutcome {
@@ -121,6 +142,8 @@ export class Channel implements ChildListener {
   gone(): void {
     for (const { answerer } of this.#open.values()) answerer.cut();
     this.#open.clear();
+    for (const { cut } of this.#listeners) cut();
+    this.#listeners.clear();
     this.#options.onGone();
   }
 
@@ -140,6 +163,10 @@ export class Channel implements ChildListener {
 
   #notification(method: string, { params }: JsonObject, text: string): void {
     const fields = isObject(params) ? params : {};
+    if (this.#listeners.size > 0 && ANNOUNCEMENT.test(method)) {
+      for (const { hear } of this.#listeners) hear(text);
+      return;
+    }
     this.#addressee(method, fields)?.answerer.interim(text);
   }
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Era } from '../../protocol/era.ts';
 import { JSON_RPC, type RequestMessage } from '../../protocol/message.ts';
+import { HttpAnswer } from './answer.ts';
 import { Channel, type Answerer } from './channel.ts';
 import type { StdioChild } from './child.ts';
 import { IdleTimer } from './idle-timer.ts';
@@ -55,6 +56,14 @@ export class Conversation {
       case 'refused':
         return refuseBusy(response, message.idText, NOT_READING);
     }
+  }
+
+  /** Passes on what changes, for as long as the response is open. */
+  listen(response: ServerResponse): void {
+    const answer = new HttpAnswer(response);
+    answer.begin();
+    const stop = this.#channel.listen({ hear: (text) => void answer.interim(text), cut: () => answer.cut() });
+    response.once('close', stop);
   }
 
   /** Sends what needs no answer. */

@@ -121,9 +121,13 @@ async function serve(
     request.resume();
     return upstream.delete(sessionId, response);
   }
+  if (request.method === 'GET' && sessionId !== undefined) {
+    request.resume();
+    return upstream.listen(sessionId, response);
+  }
   if (request.method !== 'POST') {
     response.setHeader('allow', 'POST, DELETE');
-    return refuseUnread(request, response, 405, 'Only POST and DELETE are served here');
+    return refuseUnread(request, response, 405, 'Only POST and DELETE are served here, and GET in a session');
   }
   if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? '')) {
     return refuseUnread(request, response, 415, 'Content-Type must be application/json');

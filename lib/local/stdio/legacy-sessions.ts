@@ -73,6 +73,13 @@ export class LegacySessions {
     else session.request(request, new HttpAnswer(response), response);
   }
 
+  /** Opens the stream beside the calls of a session. */
+  listen(id: string, response: ServerResponse): void {
+    const session = this.#sessions.get(id);
+    if (session?.child.isRunning !== true) return refuseUnknownSession(response, undefined);
+    session.listen(response);
+  }
+
   /** The child of the session may take a while to end. */
   delete(id: string | undefined, response: ServerResponse): void {
     const session = id === undefined ? undefined : this.#sessions.get(id);

@@ -53,6 +53,11 @@ export class HostedUpstream {
     refuse(response, 400, request?.idText, JSON_RPC.invalidRequest, reason);
   }
 
+  /** Serves a GET in a session. */
+  listen(sessionId: string, response: ServerResponse): void {
+    this.#sessions.listen(sessionId, response);
+  }
+
   /** Serves a DELETE. */
   delete(sessionId: string | undefined, response: ServerResponse): void {
     this.#sessions.delete(sessionId, response);

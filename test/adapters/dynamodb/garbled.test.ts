@@ -407,24 +407,24 @@ describe('a garbled call with a key', () => {
     });
   });
 
-  test.each<[attribute: string, changes: Record<string, AttributeValue | undefined>]>([
-    ['owner', { owner: undefined }],
-    ['digest', { digest: { N: '1' } }],
-    ['state', { state: undefined }],
-    ['state', { state: { S: secret } }],
-    ['deadlineAt', { deadlineAt: undefined }],
-    ['deadlineAt', { deadlineAt: { S: secret } }],
-    ['expiresAt', { expiresAt: undefined }],
-    ['text', { ...done, text: { S: secret } }],
-    ['text', { ...done, text: { S: '{}' } }],
-    ['text', { ...done, text: { NULL: true } }],
-    ['data', { ...done, data: { S: secret } }],
-    ['data', { ...done, data: { B: Buffer.from(secret) } }],
-    ['data', { ...done, data: { B: packed.subarray(0, -1) } }],
-    ['data', { ...done, data: { B: gzipSync('[1]') } }],
-    ['data', { ...done, data: { B: gzipSync(secret) } }],
-    ['data', { ...done, data: { B: gzipSync(Buffer.alloc(64 * 1024 * 1024 + 1)) } }],
-  ])('with %s as in %j is a StoreError to its reader and to whoever would begin', async (attribute, changes) => {
+  test.each<[attribute: string, what: string, changes: Record<string, AttributeValue | undefined>]>([
+    ['owner', 'missing', { owner: undefined }],
+    ['digest', 'a number', { digest: { N: '1' } }],
+    ['state', 'missing', { state: undefined }],
+    ['state', 'another word', { state: { S: secret } }],
+    ['deadlineAt', 'missing', { deadlineAt: undefined }],
+    ['deadlineAt', 'no number', { deadlineAt: { S: secret } }],
+    ['expiresAt', 'missing', { expiresAt: undefined }],
+    ['text', 'no JSON', { ...done, text: { S: secret } }],
+    ['text', 'an object', { ...done, text: { S: '{}' } }],
+    ['text', 'nothing', { ...done, text: { NULL: true } }],
+    ['data', 'text', { ...done, data: { S: secret } }],
+    ['data', 'not compressed', { ...done, data: { B: Buffer.from(secret) } }],
+    ['data', 'cut off', { ...done, data: { B: packed.subarray(0, -1) } }],
+    ['data', 'a list', { ...done, data: { B: gzipSync('[1]') } }],
+    ['data', 'no JSON', { ...done, data: { B: gzipSync(secret) } }],
+    ['data', 'more than fits in the memory', { ...done, data: { B: gzipSync(Buffer.alloc(64 * 1024 * 1024 + 1)) } }],
+  ])('with %s (%s) is a StoreError to its reader and to whoever would begin', async (attribute, _, changes) => {
     const key = freshKey();
     await put(keyedCallKey(key), call, changes);
     const message = `attribute ${attribute} is missing or is not what it should be`;

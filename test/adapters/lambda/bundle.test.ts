@@ -1,10 +1,16 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { openSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Metafile } from 'esbuild';
 import { describe, expect, test } from 'vitest';
-import { bundleFunction } from '../../../lib/adapters/lambda/bundle.ts';
+import { bundleFunction, type FunctionBundle } from '../../../lib/adapters/lambda/bundle.ts';
+import { HANDLER_EXPORT, VARIABLES } from '../../../lib/adapters/lambda/names.ts';
 import { resolveConfig } from '../../../lib/config/load.ts';
-import { temporaryFolder } from '../../local/kit.ts';
+import { startDynamoDb, TABLE_NAME } from '../../../lib/local/dynamodb.ts';
+import { startEmulator } from '../../../lib/local/emulator/emulator.ts';
+import { cleanUpAfterTest, serve, temporaryFolder } from '../../local/kit.ts';
+import { startVerbatimUpstream, type VerbatimUpstream } from '../../support/verbatim-upstream.ts';
+import { modernRequest, post, type WireResponse } from '../../support/wire.ts';
 
 /** The files that loading the handler reads, without those that are imported later. */
 function readAtOnce({ outputs }: Metafile): string[] {
@@ -18,15 +24,91 @@ function readAtOnce({ outputs }: Metafile): string[] {
   return [...reached];
 }
 
+/** The files that a package has gone into. */
+function filesWith(packages: RegExp, { file, metafile }: FunctionBundle): string[] {
+  return Object.entries(metafile.outputs)
+    .filter(([path, { inputs }]) => path.endsWith('.mjs') && Object.keys(inputs).some((input) => packages.test(input)))
+    .map(([path]) => join(dirname(file), basename(path)));
+}
+
+const POWERTOOLS = /node_modules\/@aws-lambda-powertools\//;
+
+/** The built function in front of an upstream whose one tool answers. */
+async function buildInFrontOf(upstream: VerbatimUpstream): Promise<FunctionBundle> {
+  upstream.on('tools/call', ({ idText, answer }) =>
+    answer(`{"jsonrpc":"2.0","id":${idText},"result":{"resultType":"complete","content":[]}}`),
+  );
+  const resolved = resolveConfig({
+    upstreams: { up: { url: upstream.url, era: 'modern' } },
+    servers: { default: { upstreams: ['up'] } },
+  });
+  if (!resolved.ok) throw new Error('This configuration is valid');
+  return bundleFunction({ outdir: await temporaryFolder(), config: resolved.config });
+}
+
+async function startUpstream(): Promise<VerbatimUpstream> {
+  const upstream = await startVerbatimUpstream();
+  cleanUpAfterTest(() => upstream.close());
+  return upstream;
+}
+
+/** Runs the built function, and calls its tool. */
+async function runBundle({ file }: FunctionBundle): Promise<(key?: string) => Promise<WireResponse>> {
+  const dynamodb = await startDynamoDb();
+  cleanUpAfterTest(() => dynamodb.close());
+  const emulator = await startEmulator({
+    handlerFile: file,
+    handlerExport: HANDLER_EXPORT,
+    variables: {
+      [VARIABLES.table]: TABLE_NAME,
+      [VARIABLES.dynamodbEndpoint]: dynamodb.endpoint,
+      [VARIABLES.logFd]: String(openSync('/dev/null', 'w')),
+    },
+    limit: 1,
+    affinity: false,
+    timeoutMs: 60_000,
+    report: () => undefined,
+  });
+  cleanUpAfterTest(() => emulator.close());
+  const origin = await serve(emulator);
+  const { body, headers } = modernRequest('tools/call', { name: 'up__tool', arguments: {} });
+  return (key) => post(`${origin}/mcp`, body, { ...headers, ...(key !== undefined && { 'idempotency-key': key }) });
+}
+
 describe('the bundle', () => {
-  test('reads little at a cold start: no AWS SDK, no validation', async () => {
+  test('reads little at a cold start: no AWS SDK, no Powertools, no validation', async () => {
     const { metafile } = await bundleFunction({ outdir: await temporaryFolder(), config: {} });
     const files = readAtOnce(metafile);
     const inputs = files.flatMap((file) => Object.keys(metafile.outputs[file]!.inputs));
     expect(inputs).toContain('lib/gateway.ts');
-    expect(inputs.filter((input) => /node_modules\/(@aws-sdk|@smithy|zod)\//.test(input))).toEqual([]);
+    expect(
+      inputs.filter((input) => /node_modules\/(@aws-sdk|@smithy|@aws-lambda-powertools|zod)\//.test(input)),
+    ).toEqual([]);
     const bytes = files.reduce((sum, file) => sum + metafile.outputs[file]!.bytes, 0);
     expect(bytes).toBeLessThan(150_000);
+  });
+
+  test('has Powertools in files that a call without an idempotency key does without', async () => {
+    const upstream = await startUpstream();
+    const bundle = await buildInFrontOf(upstream);
+    const files = filesWith(POWERTOOLS, bundle);
+    expect(files).not.toEqual([]);
+    for (const file of files) await rm(file);
+    const call = await runBundle(bundle);
+    expect((await call()).messages[0].result).toBeDefined();
+    const executed = upstream.heard.length;
+    // A call with a key wants them, and is not executed without.
+    expect((await call('a-key-that-nobody-can-guess')).messages[0].error.code).toBe(-32603);
+    expect(upstream.heard.length).toBe(executed);
+  });
+
+  test('executes a call with an idempotency key once', async () => {
+    const upstream = await startUpstream();
+    const call = await runBundle(await buildInFrontOf(upstream));
+    const answers = [await call('a-key-that-nobody-can-guess'), await call('a-key-that-nobody-can-guess')];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(answers.map(({ text }) => text.includes('"io.sluice/replayed":true'))).toEqual([false, true]);
+    expect(upstream.heard.filter(({ message }) => message.method === 'tools/call')).toHaveLength(1);
   });
 
   test('holds the configuration beside the handler', async () => {

@@ -25,13 +25,15 @@ function openStores({ dynamodb }: GatewayData) {
   return createDynamoStores({ client: createDynamoClient({ endpoint, region: 'us-east-1' }), tableName });
 }
 
-/** An environment that has served before, unless a request asks for one that has not, or for upstreams that are new. */
+/** An environment that has served before, unless a request asks for another, a new one, or upstreams that are new. */
 function openGateway(data: GatewayData, ports: Ports): Gateway {
   const config = gatewayConfig(data);
   const same = createGateway(config, ports);
+  const other = createGateway(config, ports);
   let generation = 0;
   const gateways: Readonly<Record<Finds, () => Gateway>> = {
     memory: () => same,
+    elsewhere: () => other,
     table: () => createGateway(config, ports),
     nothing: () => createGateway(gatewayConfig(data, (generation += 1)), ports),
   };
@@ -54,7 +56,7 @@ function counting(gateway: Gateway, counts: { underway: number }): Gateway {
 await runProgram(async (given) => {
   const data = given as GatewayData;
   const log = createActionLog({ format: 'json', write: createLineWriter(openSync('/dev/null', 'w')) });
-  const counts = { underway: 0 };
+  const counts = { underway: 0, loggedUpstream: 0, loggedDynamodb: 0 };
   const gateway = openGateway(data, {
     clock: systemClock,
     ids: cryptoIds,
@@ -62,8 +64,16 @@ await runProgram(async (given) => {
     transport: createHttpTransport(),
     executeOnce,
     tracer: noopTracer,
-    // Figures with a defect behind them are none.
-    actionLog: { ...log, defect: (_requestId, error) => console.error(error) },
+    actionLog: {
+      ...log,
+      write: (action) => {
+        counts.loggedUpstream += action.upstreamRequests;
+        counts.loggedDynamodb += action.dynamodbRequests;
+        log.write(action);
+      },
+      // Figures with a defect behind them are none.
+      defect: (_requestId, error) => console.error(error),
+    },
   });
   const server = createNodeServer(counting(gateway, counts), {
     allowedHosts: ['127.0.0.1'],

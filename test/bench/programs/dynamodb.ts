@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import dynalite from 'dynalite';
 import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
+import { BREAKER_LOOK } from '../cost.ts';
 import { runProgram } from './program.ts';
 
 interface Data {
@@ -21,7 +22,15 @@ await runProgram(async (data) => {
   const counts: Record<string, number> = {};
   server.on('request', (request: IncomingMessage) => {
     const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
-    counts[operation] = (counts[operation] ?? 0) + 1;
+    const count = (what: string): void => {
+      counts[what] = (counts[what] ?? 0) + 1;
+    };
+    if (operation !== 'GetItem') return count(operation);
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on('end', () => count(body.includes('"sk":{"S":"breaker"}') ? BREAKER_LOOK : operation));
   });
   return { origin: endpoint, counts };
 });

@@ -1,7 +1,8 @@
 /**
  * An MCP server that costs next to nothing: `/modern`, `/legacy` with sessions, `/both`, and `/sse` (HTTP+SSE). Its tools
  * answer at once with a little (`small`) or with 100 KB (`large`), or with a little after 500 ms (`slow`). At `/both/7`
- * and the like it is one of many, with lists of its own.
+ * and the like it is one of many, with lists of its own. With `?roundTripMs=20` each request waits that long, and with
+ * `?initializeMs=300` one that opens a session so much longer.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -45,11 +46,20 @@ function handle(request: IncomingMessage, response: ServerResponse): void {
   request.on('data', (chunk: string) => {
     body += chunk;
   });
-  request.on('end', () => answer(request, response, body));
+  request.on('end', () => {
+    const url = new URL(request.url ?? '', 'http://127.0.0.1');
+    const waitMs = waitOf(url, body);
+    if (waitMs === 0) answer(request, response, url, body);
+    else setTimeout(() => answer(request, response, url, body), waitMs);
+  });
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, body: string): void {
-  const url = new URL(request.url ?? '', 'http://127.0.0.1');
+function waitOf({ searchParams }: URL, body: string): number {
+  const opens = body.includes('"method":"initialize"');
+  return Number(searchParams.get('roundTripMs') ?? 0) + (opens ? Number(searchParams.get('initializeMs') ?? 0) : 0);
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, url: URL, body: string): void {
   const [form = '', number] = url.pathname.slice(1).split('/');
   const reply: Reply = (status, text) => end(response, status, text);
   if (request.method === 'DELETE') {
