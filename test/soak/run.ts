@@ -20,7 +20,8 @@ const { values } = parseArgs({
 });
 
 const seed = values.seed === undefined ? newSeed() : Number(values.seed);
-const report = await soak({ ms: 60_000 * Number(values.minutes), seed, clients: Number(values.clients) });
+const clients = Number(values.clients);
+const report = await soak({ ms: 60_000 * Number(values.minutes), leastVisits: clients, seed, clients });
 const missed = misses(report);
 console.log([formatSoak(report), ...missed.map((miss) => `Missed: ${miss}`)].join('\n'));
 process.exitCode = missed.length === 0 ? 0 : 1;

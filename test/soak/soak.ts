@@ -16,7 +16,10 @@ import { sweepEverything } from './housekeeping.ts';
 import { inspectTable, type TableReport } from './table.ts';
 
 export interface SoakOptions {
+  /** How long it takes. */
   readonly ms: number;
+  /** It goes on until so many visits have been made. */
+  readonly leastVisits: number;
   readonly seed: number;
   readonly clients: number;
 }
@@ -87,8 +90,10 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   };
   const urls = Object.keys(upstreams).map((name) => gateway.url(name));
   const grounds: Grounds = { chance, tally, urls, risk };
+  let visits = 0;
   async function work(): Promise<void> {
-    while (progress() < 1) {
+    while (progress() < 1 || visits < options.leastVisits) {
+      visits += 1;
       await visit(grounds);
       if (chance.below(1000) < LOST) chance.pick(Object.values(upstreams)).forgetOne();
     }
