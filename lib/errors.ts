@@ -28,7 +28,7 @@ export type UpstreamFault =
   | { readonly kind: 'upstream-idle'; readonly limitMs: number }
   | { readonly kind: 'invocation-ending' }
   | { readonly kind: 'upstream-garbled'; readonly reason: string }
-  | { readonly kind: 'upstream-http'; readonly status: number }
+  | { readonly kind: 'upstream-http'; readonly status: number; readonly retryAfter?: string }
   | { readonly kind: 'upstream-throttled'; readonly retryAfter: string | undefined }
   | { readonly kind: 'upstream-redirect' }
   | { readonly kind: 'upstream-too-large'; readonly limitBytes: number }
@@ -246,7 +246,7 @@ function upstreamToWire(failure: UpstreamFailure): WireError {
   }
   const extra: JsonObject = failure.kind === 'upstream-http' ? { status: failure.status } : {};
   const retry: JsonObject =
-    failure.kind === 'upstream-throttled' && failure.retryAfter !== undefined ? { retryAfter: failure.retryAfter } : {};
+    'retryAfter' in failure && failure.retryAfter !== undefined ? { retryAfter: failure.retryAfter } : {};
   const wait: JsonObject = 'retryAfterMs' in failure ? { retryAfterMs: failure.retryAfterMs } : {};
   const message = `Upstream ${failure.site.upstream} ${describeFault(failure)}`;
   return wire(200, SLUICE_CODES[failure.kind], message, { ...site, ...extra, ...retry, ...wait });

@@ -139,6 +139,10 @@ async function receiveLegacy(
     const reason = `Batches are part of revision ${BATCH_VERSION} only`;
     return refuse(visit, { kind: 'invalid-request', reason }, { ...about, session });
   }
+  if (requests.length > 1 && visit.request.headers['idempotency-key'] !== undefined) {
+    const reason = 'Idempotency-Key cannot be for several requests: put a key into the _meta of each';
+    return refuse(visit, { kind: 'invalid-request', reason }, { ...about, session });
+  }
   keepAlive(visit, session);
   const known: LegacyScope = { era: 'legacy', server, caller, session, canAsk: accept.eventStream };
   const ids = requests.map(({ idText }) => idText);

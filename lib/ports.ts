@@ -22,6 +22,8 @@ export interface Clock {
   now(): number;
   /** A clock that never steps back, milliseconds with a fraction; only differences mean anything. */
   elapsed(): number;
+  /** The moment that an HTTP date names (RFC 9110, section 5.6.7), milliseconds since the epoch; NaN for anything else. */
+  readDate(text: string): number;
   /** Calls back once after `ms`, unless the returned function is called first. */
   schedule(ms: number, callback: () => void): () => void;
 }
@@ -341,17 +343,17 @@ export type BeginOutcome = { readonly kind: 'begun' } | { readonly kind: 'exists
  * that the call may be sent again.
  */
 export interface IdempotencyStore {
-  /** Creates the record, unless there is one that has not expired by `now`. */
+  /** Creates the record, unless there is one that has not expired by `now`, or is in progress before its deadline. */
   begin(key: string, claim: IdempotencyClaim, now: number): Promise<BeginOutcome>;
   /** A consistent read; undefined when there is none, or it has expired by `now`. */
   read(key: string, now: number): Promise<IdempotencyRecord | undefined>;
   /** Takes the place of owner `from`, whose outcome is unknown by `now`. False when somebody else was first, or `from` has ended. */
   overtake(key: string, from: string, claim: IdempotencyClaim, now: number): Promise<boolean>;
-  /** Says how the call ended, as far as that can be kept. False when the record has another owner by now. */
+  /** Says how the call ended, as far as that can be kept. False when the record has another owner by now, or is gone. */
   complete(key: string, owner: string, text: string, expiresAt: number): Promise<boolean>;
-  /** False as in `complete`. */
+  /** False as in `complete`. A call that is known to have ended stays so. */
   leaveUnknown(key: string, owner: string, expiresAt: number): Promise<boolean>;
-  /** Forgets a call that cannot have run. False as in `complete`. */
+  /** Forgets a call that cannot have run. False when the record has another owner by now, or the call is done. */
   release(key: string, owner: string): Promise<boolean>;
 }
 
@@ -367,10 +369,19 @@ export interface BreakerState {
 
 /** `upstream` is a digest of everything that decides who answers, as in `UpstreamEraStore`. */
 export interface BreakerStore {
-  /** A consistent read; undefined for an upstream that has not failed since its last success. */
-  read(upstream: string): Promise<BreakerState | undefined>;
-  /** Counts a failure, and opens the breaker until `openUntil` when there are `limit` of them and it is closed. Returns the state after it. */
-  countFailure(upstream: string, limit: number, openUntil: number, expiresAt: number): Promise<BreakerState>;
+  /** A consistent read; undefined for an upstream that has not failed since its last success, or not lately. */
+  read(upstream: string, now: number): Promise<BreakerState | undefined>;
+  /**
+   * Counts a failure, and opens the breaker until `openUntil` when there are `limit` of them and it is closed. Returns
+   * the state after it. The count is forgotten at `expiresAt`, and with it that the breaker is open.
+   */
+  countFailure(
+    upstream: string,
+    limit: number,
+    openUntil: number,
+    expiresAt: number,
+    now: number,
+  ): Promise<BreakerState>;
   /** Lets one through whose turn it is (half-open): true for one only, until `trial.until`. */
   beginTrial(
     upstream: string,
@@ -597,6 +608,8 @@ export type Notice =
     }
   /** A name, with its prefix, is longer than some clients take. */
   | { readonly kind: 'name-too-long'; readonly server: string; readonly upstream: string; readonly name: string }
+  /** An upstream has failed so often in a row that it is left alone; and it has served again. */
+  | { readonly kind: 'breaker-opened' | 'breaker-closed'; readonly upstream: string }
   /** A pinned tool changed: it is hidden and refused until an operator accepts it. */
   | { readonly kind: 'tool-held'; readonly upstream: string; readonly tool: string };
 

@@ -10,6 +10,8 @@ const site: UpstreamSite = {
   mayHaveRun: true,
 };
 
+const keyed = { upstream: 'time', tool: 'time__now' };
+
 interface Expected {
   readonly failure: Failure;
   readonly status: number;
@@ -57,6 +59,11 @@ const TABLE: { readonly [Kind in Failure['kind']]: Expected & { readonly failure
   'upstream-garbled': { failure: { kind: 'upstream-garbled', reason: 'because', site }, status: 200, code: 1008 },
   'upstream-http': { failure: { kind: 'upstream-http', status: 503, site }, status: 200, code: 1009 },
   'upstream-throttled': { failure: { kind: 'upstream-throttled', retryAfter: '7', site }, status: 200, code: 1010 },
+  'upstream-busy': { failure: { kind: 'upstream-busy', retryAfterMs: 500, site }, status: 200, code: 1015 },
+  'breaker-open': { failure: { kind: 'breaker-open', retryAfterMs: 500, site }, status: 200, code: 1016 },
+  'outcome-unknown': { failure: { kind: 'outcome-unknown', ...keyed }, status: 200, code: 1024 },
+  'still-running': { failure: { kind: 'still-running', retryAfterMs: 500, ...keyed }, status: 200, code: 1025 },
+  'result-not-kept': { failure: { kind: 'result-not-kept', ...keyed }, status: 200, code: 1026 },
   'upstream-redirect': { failure: { kind: 'upstream-redirect', site }, status: 200, code: 1011 },
   'upstream-too-large': { failure: { kind: 'upstream-too-large', limitBytes: 20, site }, status: 200, code: 1012 },
   'upstream-unauthorized': { failure: { kind: 'upstream-unauthorized', site }, status: 200, code: 1013 },

@@ -434,8 +434,8 @@ export const upstream = section(
                 .describe('For how long it stays open before one call is let through, in milliseconds.'),
             },
             'an object with any of failures and openMs',
-          ),
-          z.literal(false),
+          ).describe('The breaker.'),
+          z.literal(false).describe('No breaker.'),
         ],
         { error: 'an object with any of failures and openMs, or false' },
       )
@@ -560,7 +560,7 @@ export const configFile = section(
     listen: z
       .union(
         [
-          choice(['off', 'poll']),
+          choice(['off', 'poll']).describe('No stream, or one that ends at once.'),
           section(
             {
               holdSeconds: wholeNumber(LONGEST_HOLD_SECONDS, 'seconds').describe(
@@ -568,7 +568,7 @@ export const configFile = section(
               ),
             },
             'an object with holdSeconds',
-          ),
+          ).describe('A stream that is held open.'),
         ],
         { error: '"off", "poll" or an object with holdSeconds' },
       )

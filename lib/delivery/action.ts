@@ -27,6 +27,7 @@ export interface ActionEnd {
   readonly outcome: Outcome;
   readonly errorKind: string | null;
   readonly status: number;
+  readonly replayed?: true;
 }
 
 /** Hashes in the log tell callers and sessions apart, and are too short to stand for them elsewhere. */
@@ -95,6 +96,7 @@ export class ActionRecorder {
       upstreamRequests: share.requests,
       dynamodbRequests: this.#stores.requests,
       attempt: share.attempts,
+      replayed: end.replayed ?? false,
     };
     this.#ports.actionLog.write(action);
   }

@@ -5,6 +5,7 @@ import type { EraTools } from '../upstream/eras.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { closeUpstreamSession } from '../upstream/legacy.ts';
 import { post, type ConnectionTools, type UpstreamLink } from '../upstream/streamable-http.ts';
+import { leaveToSweep } from './retired-sessions.ts';
 import type { Work } from './work.ts';
 
 /** How long work that outlives its answer may take upstream. */
@@ -12,6 +13,9 @@ const AFTERWORD_MS = 2000;
 
 /** The client has had its last word by then, so this much of the invocation is enough to end it, in milliseconds. */
 const AFTERWORD_LEAVE_MS = 100;
+
+/** An upstream that could not end a session is asked again after this, in milliseconds. */
+const TRY_AGAIN_MS = 60_000;
 
 export function connectionTools(work: Work, deadline: Deadline, tally: UpstreamTally): ConnectionTools {
   return {
@@ -23,6 +27,7 @@ export function connectionTools(work: Work, deadline: Deadline, tally: UpstreamT
     tally,
     post,
     defer: (afterword) => work.defer(() => asAfterword(work, afterword)),
+    leave: (upstream, session) => work.defer(() => leaveToSweep(work, upstream, session, TRY_AGAIN_MS)),
   };
 }
 

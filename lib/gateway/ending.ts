@@ -2,10 +2,13 @@
 import { toWire, type Failure, type UpstreamFault, type UpstreamSite } from '../errors.ts';
 import { StoreError, type Outcome } from '../ports.ts';
 import { responseToClient, type Call, type HandedOver, type Reply } from '../protocol/call.ts';
+import { editObject } from '../protocol/json-text.ts';
+import { editIfObject } from '../protocol/translation/edits.ts';
 import { isLegacyVersion, LATEST_LEGACY, type Era } from '../protocol/era.ts';
 import { asksTheClient, listWords, missingCapabilityWords, readResultType } from '../protocol/translation/questions.ts';
 import { errorText, JSON_RPC, parseJson, readMessage, type ResponseMessage } from '../protocol/message.ts';
-import { mayHaveRun, type CallEnd, type UpstreamTally } from '../upstream/fault.ts';
+import { mayHaveRun } from '../policies/repeat.ts';
+import type { CallEnd, UpstreamTally } from '../upstream/fault.ts';
 import type { Errand } from './errand.ts';
 import type { Work } from './work.ts';
 
@@ -13,6 +16,8 @@ import type { Work } from './work.ts';
 export type Ending = Extract<Reply, { kind: 'final' }> & {
   readonly outcome: Outcome;
   readonly errorKind: string | null;
+  /** It is the answer to an earlier call under the same idempotency key. */
+  readonly replayed?: true;
 };
 
 export type RelayReply = Extract<Reply, { kind: 'interim' }> | HandedOver | Ending;
@@ -50,6 +55,18 @@ export function endingOfResponse(response: ResponseMessage, upstreamEra: Era, er
   // To the legacy era a field of that name means nothing.
   const asks = resultType === 'input_required' && (upstreamEra === 'modern' || retold);
   return { kind: 'final', text, status: 200, outcome: asks ? 'input-required' : 'ok', errorKind: null };
+}
+
+const REPLAYED_KEY = 'io.sluice/replayed';
+
+/** Says of an answer that it was given before; an error has no place to say it in. */
+export function replayed(ending: Ending): Ending {
+  const marked = (meta: string): string =>
+    editIfObject(meta, { [REPLAYED_KEY]: () => 'true' }, { [REPLAYED_KEY]: 'true' });
+  const text = editObject(ending.text, {
+    result: (result) => editObject(result, { _meta: marked }, { _meta: marked('{}') }),
+  });
+  return { ...ending, text, replayed: true };
 }
 
 function bodyOf(text: string): ResponseMessage['body'] | undefined {
@@ -131,9 +148,10 @@ function siteOf(
   end: CallEnd,
   upstream: string,
   tool: string | null,
-  { phase, sent }: UpstreamTally,
+  { phase, sent, ranBefore }: UpstreamTally,
 ): UpstreamSite {
-  return { upstream, tool, phase, elapsedMs: Math.round(work.elapsedMs), mayHaveRun: mayHaveRun(end, sent) };
+  const elapsedMs = Math.round(work.elapsedMs);
+  return { upstream, tool, phase, elapsedMs, mayHaveRun: ranBefore || mayHaveRun({ kind: end.kind, sent }) };
 }
 
 /** A failure as the final reply to the request of this id. */

@@ -13,10 +13,11 @@ import { LIST_METHODS, listsChangedBy, type ListMember } from '../protocol/metho
 import { META } from '../protocol/modern/envelope.ts';
 import type { CallEnd, UpstreamTally } from '../upstream/fault.ts';
 import type { SessionKeeper } from '../upstream/legacy.ts';
+import { callAdmitted } from './admission.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { failureOfEnd, unexpectedFailure } from './ending.ts';
 import { noteChange } from './keeping.ts';
-import { callUpstream, type Line, type UpstreamRequest } from './upstream-call.ts';
+import type { Line, UpstreamRequest } from './upstream-call.ts';
 import { forSeveralCalls } from './upstream-sessions.ts';
 import type { Work } from './work.ts';
 
@@ -102,7 +103,7 @@ function ended({ work, upstream, connection }: Line, end: CallEnd): Fetched {
 }
 
 async function lastEvent(line: Line, member: ListMember, request: UpstreamRequest) {
-  for await (const event of callUpstream(line, request)) {
+  for await (const event of callAdmitted(line, request)) {
     if (event.kind === 'interim') noteAnnouncement(line, event.message, member);
     else if (event.kind !== 'opened') return event;
   }
@@ -128,7 +129,7 @@ export interface Introduction {
 
 /** `server/discover` of a modern upstream; what a legacy one says when a session is opened. */
 async function readIntroduction(line: Line): Promise<Fetched> {
-  for await (const event of callUpstream(line, discoverRequest(line))) {
+  for await (const event of callAdmitted(line, discoverRequest(line))) {
     switch (event.kind) {
       case 'interim':
         noteAnnouncement(line, event.message);

@@ -14,6 +14,7 @@ import { isObject, parseJson, resultText, type JsonObject, type RequestMessage }
 import { META } from '../protocol/modern/envelope.ts';
 import { MAX_HELLO_CHARS, newClientSession } from '../sessions/client-session.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
+import { UNKEPT } from '../upstream/legacy.ts';
 import type { Asker } from './asker.ts';
 import { listsOf, type Listed } from './catalogs.ts';
 import { closeLater } from './connection-tools.ts';
@@ -96,6 +97,7 @@ function newSessionAsker(caller: Caller, session: ClientSession, opened: OpenedS
         opened.set(upstream, own);
         return { kind: 'attached' };
       },
+      ...UNKEPT,
       logLevel: undefined,
       latestLogLevel: async () => undefined,
       levelOfCall: undefined,

@@ -11,15 +11,19 @@ import { NAMED_BY } from '../protocol/modern/envelope.ts';
 import { saysToolIsUnknown } from '../protocol/unknown-tool.ts';
 import type { ModernSelf } from '../protocol/translation/request.ts';
 import { noteUnknownTool } from './catalogs.ts';
+import { callAdmitted } from './admission.ts';
+import { withRetries } from './attempts.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { allowHandOver, handOverOf } from './continuation.ts';
-import { endingOfFailure, endingOfResponse, failureOf, unexpectedFailure } from './ending.ts';
+import { toolConfigOf } from './effects.ts';
+import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailure } from './ending.ts';
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
 import { noteChange } from './keeping.ts';
+import { executeKeyed, keyOf } from './keyed-call.ts';
 import { withMirroredParams } from './mirrored-params.ts';
 import { holdOf } from './pinning.ts';
-import { callUpstream, type CallEvent, type CallFailure, type Line, type UpstreamRequest } from './upstream-call.ts';
+import type { CallEvent, CallFailure, Line, UpstreamRequest } from './upstream-call.ts';
 import { keeperFor } from './upstream-sessions.ts';
 import type { Visit } from './visit.ts';
 
@@ -33,7 +37,6 @@ export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
   const stopWatching = watchClient(errand, deadline);
   const progressToken = progressTokenText(call.request);
   const logLevel = wantedLogLevel(errand.scope);
-  allowHandOver(errand);
   try {
     for await (const event of guardedEvents(errand, deadline)) {
       if (event.kind === 'opened') continue;
@@ -60,10 +63,9 @@ export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
 }
 
 /** The tool's own limits come before those of its upstream. */
-function underToolLimits({ call, upstream, targetName }: Errand): ServerUpstream {
-  const { config } = upstream;
-  const named = call.rule.target === 'tool' && targetName !== undefined && Object.hasOwn(config.tools, targetName);
-  return named ? { ...upstream, config: { ...config, ...config.tools[targetName] } } : upstream;
+function underToolLimits(errand: Errand): ServerUpstream {
+  const { config } = errand.upstream;
+  return { ...errand.upstream, config: { ...config, ...toolConfigOf(errand) } };
 }
 
 /** The total begins when the request arrived, not when the upstream is called. */
@@ -128,7 +130,15 @@ async function* guardedEvents(errand: Errand, deadline: Deadline): AsyncGenerato
       yield { kind: 'failure', failure: held };
       return;
     }
-    yield* withMirroredParams(errand, (paramHeaders) => callUpstream(line, toUpstreamRequest(errand, paramHeaders)));
+    const attempt = (paramHeaders: Readonly<Record<string, string>>) =>
+      callAdmitted(line, toUpstreamRequest(errand, paramHeaders));
+    const execute = () => withRetries(errand, deadline, () => withMirroredParams(errand, attempt));
+    const keyed = await visit.within(deadline, keyOf(errand));
+    if (keyed.ok && keyed.value === undefined) allowHandOver(errand);
+    if (!keyed.ok) yield { kind: 'failure', failure: keyed.failure };
+    else if (keyed.value === undefined) yield* execute();
+    // Its record belongs to this invocation, and so it ends here.
+    else yield* executeKeyed(errand, keyed.value, deadline, execute);
   } catch (error) {
     const expiry = deadline.expiry();
     yield expiry === undefined
@@ -166,7 +176,9 @@ function endingOf(event: Exclude<RelayEvent, { kind: 'interim' | 'opened' }>, er
       if (call.target?.what === 'tool' && targetName !== undefined && saysToolIsUnknown(event.response)) {
         noteUnknownTool(visit, scope, upstream, targetName);
       }
-      return endingOfResponse(event.response, event.era, errand);
+      return event.replayed === true
+        ? replayed(endingOfResponse(event.response, event.era, errand))
+        : endingOfResponse(event.response, event.era, errand);
     case 'end':
       return endingOfFailure(failureOf(event.end, errand), errand.call.request.idText);
     case 'failure':

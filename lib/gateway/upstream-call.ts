@@ -11,7 +11,7 @@ import { forget, hasUnlearned, lacksLegacy, learn, legacyTransport, modernVersio
 import type { EraTools } from '../upstream/eras.ts';
 import type { UpstreamEvent } from '../upstream/exchange.ts';
 import { openSseChannel } from '../upstream/http-sse.ts';
-import { callLegacy, endOfRefusal, type LegacyBody, type SessionKeeper } from '../upstream/legacy.ts';
+import { callLegacy, endOfRefusal, UNKEPT, type LegacyBody, type SessionKeeper } from '../upstream/legacy.ts';
 import type { SessionOpened, SessionRefused } from '../upstream/legacy.ts';
 import { callModern, type ModernRequest } from '../upstream/modern.ts';
 import type { ConnectionTools } from '../upstream/streamable-http.ts';
@@ -36,8 +36,8 @@ export interface Line {
   readonly eras: EraTools;
 }
 
-/** What a call brings forth, and the era in which it was said. */
-export type CallEvent = (UpstreamEvent | SessionOpened) & { readonly era: Era };
+/** What a call brings forth, and the era in which it was said; `replayed` when that was to an earlier call. */
+export type CallEvent = (UpstreamEvent | SessionOpened) & { readonly era: Era; readonly replayed?: true };
 
 export interface CallFailure {
   readonly kind: 'failure';
@@ -198,6 +198,7 @@ async function* overSse(
     identity: { ...keeper.identity, clientCapabilities: {} },
     current: async () => undefined,
     attach: learningAttach(line, 'sse', async () => ({ kind: 'attached' })),
+    ...UNKEPT,
     latestLogLevel: async () => keeper.logLevel,
     endsWithCall: false,
     canAsk: false,

@@ -13,9 +13,10 @@ import type { JsonObject } from '../protocol/message.ts';
 import type { Envelope } from '../protocol/modern/envelope.ts';
 import { isImplementation } from '../protocol/translation/request.ts';
 import { upstreamKey } from '../upstream/eras.ts';
-import { attachedSession, type SessionKeeper } from '../upstream/legacy.ts';
+import { attachedSession, UNKEPT, type SessionKeeper } from '../upstream/legacy.ts';
 import { closeLater } from './connection-tools.ts';
 import type { LegacyScope, Scope } from './errand.ts';
+import { retire } from './retired-sessions.ts';
 import type { Work } from './work.ts';
 
 /** A shared upstream session that nobody uses ends after a day. */
@@ -40,11 +41,27 @@ function clientSessionKeeper(
       if (outcome.kind !== 'gone') work.attached.set(upstream.name, outcome.kind === 'lost' ? outcome.winner : opened);
       return outcome;
     },
+    ...judgements(work, upstream, ({ generation }, doubted) =>
+      clientSessions.setDoubt(session.key, upstream.name, generation, doubted),
+    ),
     logLevel: session.logLevel,
     latestLogLevel: async () => (await work.within(deadline, clientSessions.read(session.key)))?.logLevel,
     levelOfCall: undefined,
     endsWithCall: false,
     canAsk,
+  };
+}
+
+/** What becomes of a kept session that is doubted; nobody waits for it to be written down. */
+function judgements(
+  work: Work,
+  upstream: ServerUpstream,
+  setDoubt: (session: UpstreamSession, doubted: boolean) => Promise<void>,
+): Pick<SessionKeeper, 'doubt' | 'trust' | 'retire'> {
+  return {
+    doubt: (session) => work.defer(() => setDoubt(session, true)),
+    trust: (session) => work.defer(() => setDoubt(session, false)),
+    retire: (session) => work.defer(() => retire(work, upstream, session)),
   };
 }
 
@@ -107,6 +124,7 @@ export function freshKeeper({ logLevel, ...client }: SessionlessClient): Session
     identity: { ...client, protocolVersion: LATEST_LEGACY },
     current: async () => undefined,
     attach: async () => ({ kind: 'attached' }),
+    ...UNKEPT,
     logLevel,
     latestLogLevel: async () => logLevel,
     levelOfCall: undefined,
@@ -154,6 +172,7 @@ function sharedKeeper(
       if (expired !== undefined) closeLater(work, upstream, expired);
       return { kind: 'attached' };
     },
+    ...judgements(work, upstream, ({ generation }, doubted) => upstreamSessions.setDoubt(key, generation, doubted)),
     logLevel,
     latestLogLevel: async () => logLevel,
     levelOfCall: logLevel,

@@ -2,6 +2,7 @@
 import { virtualServers, type ServerUpstream, type VirtualServer } from '../catalog/plan.ts';
 import { newCatalogCache, type CatalogCache } from '../catalog/listing.ts';
 import type { GatewayConfig } from '../config/schema.ts';
+import type { BreakerCache } from '../policies/breaker.ts';
 import { DeadlineExpired, type Deadline } from '../policies/deadline.ts';
 import type { Invocation, Ports, Stores, StoreTally, UpstreamSession } from '../ports.ts';
 import type { JsonObject } from '../protocol/message.ts';
@@ -16,6 +17,7 @@ export interface Shared {
   readonly servers: ReadonlyMap<string, VirtualServer>;
   readonly eraCache: EraCache;
   readonly catalogCache: CatalogCache;
+  readonly breakerCache: BreakerCache;
   /** Who the gateway says it is, when it speaks for itself. */
   readonly identity: JsonObject;
 }
@@ -27,6 +29,7 @@ export function newShared(config: GatewayConfig, ports: Ports): Shared {
     servers: virtualServers(config),
     eraCache: new Map(),
     catalogCache: newCatalogCache(),
+    breakerCache: new Map(),
     identity: SERVER_INFO,
   };
 }

@@ -4,6 +4,7 @@ import { createDynamoStores } from '../adapters/dynamodb/stores.ts';
 import { systemClock } from '../adapters/node/clock.ts';
 import { createHttpTransport } from '../adapters/node/http-transport.ts';
 import { cryptoIds } from '../adapters/node/ids.ts';
+import { executeOnce } from '../adapters/powertools/execute-once.ts';
 import { noopTracer } from '../adapters/xray/tracer.ts';
 import type { ActionLog, Ports, UpstreamTransport } from '../ports.ts';
 
@@ -26,5 +27,5 @@ export function createLocalPorts(
   actionLog: ActionLog,
   transport: UpstreamTransport = createHttpTransport(),
 ): Ports {
-  return { clock: systemClock, ids: cryptoIds, openStores, transport, tracer: noopTracer, actionLog };
+  return { clock: systemClock, ids: cryptoIds, openStores, transport, executeOnce, tracer: noopTracer, actionLog };
 }

@@ -25,6 +25,8 @@ export interface DeadlineLimits {
 export interface Deadline {
   /** Aborts on expiry; every connection of the call hangs on it. */
   readonly signal: AbortSignal;
+  /** When it expires at the latest, milliseconds since the epoch. */
+  readonly endsAt: number;
   /** Undefined while the call may go on. */
   expiry(): Expiry | undefined;
   /** The upstream gave a sign of life. */
@@ -74,6 +76,7 @@ export function startDeadline(clock: Clock, limits: DeadlineLimits): Deadline {
 
   return {
     signal: controller.signal,
+    endsAt: clock.now() + Math.max(0, Math.min(totalMs, invocationMs)),
     expiry: () => expiry,
     active,
     cancel: (reason) => expire({ kind: 'cancelled', reason }),

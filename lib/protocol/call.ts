@@ -4,12 +4,14 @@
  */
 import { announcedClientCapabilities } from './capabilities.ts';
 import type { Era, LegacyVersion } from './era.ts';
+import { KEY_IN_META, KEY_IN_PARAMS } from './idempotency-key.ts';
 import { editObject, memberText, type MemberEdit } from './json-text.ts';
 import { isObject, isShallowObject, parseJson } from './message.ts';
 import type { Json, JsonObject, NotificationMessage, RequestMessage, ResponseMessage } from './message.ts';
 import type { ListMember, MethodRule, TargetField } from './methods.ts';
 import { META } from './modern/envelope.ts';
 import { isShown, toUpstreamName } from './names.ts';
+import { remove } from './translation/edits.ts';
 import { errorToLegacy, errorToModern } from './translation/error.ts';
 import { requestToLegacy, requestToModern, type ModernSelf, type RelayEdits } from './translation/request.ts';
 import { resultToLegacy, resultToModern } from './translation/result.ts';
@@ -108,13 +110,16 @@ function editMeta(text: string, edits: RelayEdits['meta']): string {
   return isObject(parseJson(text)) ? editObject(text, edits) : text;
 }
 
+/** An idempotency key is for the gateway. */
+const WITHOUT_KEY: Readonly<Record<string, MemberEdit>> = { [KEY_IN_PARAMS]: remove };
+
 /** Progress is reported under the upstream request's id, so that no two calls can share a token. */
 function relayEdits(call: Call, upstreamId: string, targetName: string | undefined): RelayEdits {
   const id = JSON.stringify(upstreamId);
   return {
     message: { id: () => id },
-    params: targetEdits(call, targetName),
-    meta: { progressToken: () => id, [META.clientCapabilities]: announcedInMeta },
+    params: { ...targetEdits(call, targetName), ...(call.rule.target === 'tool' ? WITHOUT_KEY : {}) },
+    meta: { progressToken: () => id, [META.clientCapabilities]: announcedInMeta, [KEY_IN_META]: remove },
   };
 }
 

@@ -69,7 +69,7 @@ export function isShallowObject(value: Json | undefined): value is JsonObject {
   return isObject(value) && !isDeeperThan(value, MAX_SHALLOW_LEVELS);
 }
 
-function isDeeperThan(value: Json | undefined, levels: number): boolean {
+export function isDeeperThan(value: Json | undefined, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1));
 }

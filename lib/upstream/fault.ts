@@ -1,4 +1,4 @@
-/** What an upstream's behaviour means: which fault it is, and whether the call may have run. */
+/** What an upstream's behaviour means: which fault it is. */
 import type { UpstreamFault, UpstreamPhase } from '../errors.ts';
 import type { Clock, TransportFailure, UpstreamSession } from '../ports.ts';
 
@@ -41,6 +41,8 @@ export interface UpstreamTally {
   sent: boolean;
   /** How many times the call was sent. */
   attempts: number;
+  /** Whether an attempt before this one may have run. */
+  ranBefore: boolean;
   /** The upstream that the call itself was sent to, by name. */
   upstream?: string;
   readonly cost: UpstreamCost;
@@ -65,21 +67,7 @@ export function handOverPosition(end: CallEnd, { mayHandOver, position }: Upstre
 
 /** A tally of its own for what is not the call itself, such as a probe, may count towards the call's `cost`. */
 export function newTally(cost: UpstreamCost = { requests: 0, waitedMs: 0, waiting: 0, since: 0 }): UpstreamTally {
-  return { phase: 'era', sent: false, attempts: 0, cost };
-}
-
-const NEVER_RAN: ReadonlySet<CallEnd['kind']> = new Set([
-  'upstream-unreachable',
-  'upstream-connect-timeout',
-  'upstream-throttled',
-  'upstream-session-lost',
-  'upstream-busy',
-  'breaker-open',
-]);
-
-/** False only when the upstream cannot have run the call. */
-export function mayHaveRun(end: CallEnd, sent: boolean): boolean {
-  return sent && !NEVER_RAN.has(end.kind);
+  return { phase: 'era', sent: false, attempts: 0, ranBefore: false, cost };
 }
 
 export function faultOfTransport(failure: TransportFailure, connectTimeoutMs: number): UpstreamFault {
@@ -97,7 +85,9 @@ export function faultOfTransport(failure: TransportFailure, connectTimeoutMs: nu
 
 /** The fault that a status stands for by itself; undefined for those whose body has the last word. */
 export function faultOfStatus(status: number, retryAfter: string | undefined): UpstreamFault | undefined {
-  if (status >= 500 || status < 200) return { kind: 'upstream-http', status };
+  if (status >= 500 || status < 200) {
+    return { kind: 'upstream-http', status, ...(retryAfter !== undefined && { retryAfter }) };
+  }
   if (status === 429) return { kind: 'upstream-throttled', retryAfter };
   if (status === 401 || status === 403) return { kind: 'upstream-unauthorized' };
   if (status >= 300 && status < 400) return { kind: 'upstream-redirect' };

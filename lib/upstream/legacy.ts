@@ -30,6 +30,12 @@ export interface SessionKeeper {
   readonly current: () => Promise<UpstreamSession | undefined>;
   /** Puts a session in place; the one of generation `replaces` is known to be lost. */
   readonly attach: (session: UpstreamSession, replaces: string | undefined) => Promise<Attachment>;
+  /** Remembers that a call in the session failed in a way that may be the session's fault. */
+  readonly doubt: (session: UpstreamSession) => void;
+  /** A session that was doubted has proved itself. */
+  readonly trust: (session: UpstreamSession) => void;
+  /** A session that was doubted has not proved itself: others may still use it, and nobody will again. */
+  readonly retire: (session: UpstreamSession) => void;
   /** The level that the upstream is told when a session is opened. */
   readonly logLevel: string | undefined;
   /** The level by the time the session is in place: it may have been set meanwhile. */
@@ -41,6 +47,13 @@ export interface SessionKeeper {
   /** Whether the upstream's questions can reach the client. */
   readonly canAsk: boolean;
 }
+
+/** Of a session that nobody keeps: nothing is remembered of it. */
+export const UNKEPT: Pick<SessionKeeper, 'doubt' | 'trust' | 'retire'> = {
+  doubt: () => {},
+  trust: () => {},
+  retire: () => {},
+};
 
 export type Attachment =
   | { readonly kind: 'attached' }
@@ -121,8 +134,9 @@ export async function openUpstreamSession(
 
 /**
  * Calls an upstream in the session that the keeper has for it. One that is missing is opened first; one that the
- * upstream no longer knows (404) is replaced once, and the call sent again, since it was not executed. Questions that
- * the client cannot be asked are declined here. Without a body nothing is sent but what the session needs.
+ * upstream no longer knows (404) is replaced once, and the call sent again, since it was not executed. One in which a
+ * call has failed is used again only once it has answered a ping. Questions that the client cannot be asked are declined
+ * here. Without a body nothing is sent but what the session needs.
  */
 export async function* callLegacy(
   link: UpstreamLink,
@@ -133,9 +147,10 @@ export async function* callLegacy(
 ): AsyncGenerator<UpstreamEvent | SessionOpened | SessionRefused | SessionGone, void> {
   let session = await keeper.current();
   let inPlace = session !== undefined;
+  let sound = session?.doubted !== true || (await proves(session, link, keeper, ids, tools));
   try {
     for (let reopened = false; ; reopened = true) {
-      if (session === undefined || reopened) {
+      if (session === undefined || !sound || reopened) {
         const attached = await attachSession(link, keeper, session?.generation, ids, tools);
         inPlace = attached.kind === 'attached';
         if (attached.kind !== 'attached') {
@@ -143,6 +158,7 @@ export async function* callLegacy(
           return;
         }
         session = attached.session;
+        sound = true;
         if (attached.hello !== undefined) yield { kind: 'opened', hello: attached.hello };
         else if (keeper.levelOfCall !== undefined) {
           await replayLogLevel(link, session, keeper.levelOfCall, ids, tools);
@@ -159,7 +175,8 @@ export async function* callLegacy(
       const request = { id, body: body(id), headers: sessionHeaders(session), onPosition };
       let refusal: Refusal | undefined;
       try {
-        refusal = yield* askable(exchange(link, request, tools), link, session, keeper.canAsk, tools);
+        const events = doubting(exchange(link, request, tools), session, keeper);
+        refusal = yield* askable(events, link, session, keeper.canAsk, tools);
       } finally {
         // Here, because whoever listens stops listening at the last word.
         const expiry = tools.limits.expiry();
@@ -182,6 +199,75 @@ export async function* callLegacy(
       tools.defer((later) => closeUpstreamSession(link, ended, later));
     }
   }
+}
+
+/**
+ * Ends that may be the session's fault: the upstream went on without it, or has lost part of it. That the upstream could
+ * not be reached at all says nothing of its sessions.
+ */
+const DOUBTFUL: ReadonlySet<CallEnd['kind']> = new Set([
+  'upstream-reset',
+  'upstream-closed',
+  'upstream-timeout',
+  'upstream-idle',
+  'upstream-garbled',
+]);
+
+function isDoubtful(end: CallEnd): boolean {
+  return DOUBTFUL.has(end.kind) || (end.kind === 'upstream-http' && end.status >= 500);
+}
+
+/** Passes everything on, and notes an end that casts doubt on the session. */
+async function* doubting(
+  events: AsyncGenerator<UpstreamEvent, Refusal | undefined>,
+  session: UpstreamSession,
+  keeper: SessionKeeper,
+): AsyncGenerator<UpstreamEvent, Refusal | undefined> {
+  try {
+    for (;;) {
+      const next = await events.next();
+      if (next.done === true) return next.value;
+      if (next.value.kind === 'end' && isDoubtful(next.value.end)) keeper.doubt(session);
+      yield next.value;
+    }
+  } finally {
+    await events.return(undefined);
+  }
+}
+
+/** Whether a doubted session answers a ping, under limits of the ping's own; one that does is trusted again. */
+async function proves(
+  session: UpstreamSession,
+  link: UpstreamLink,
+  keeper: SessionKeeper,
+  ids: Ids,
+  tools: ConnectionTools,
+): Promise<boolean> {
+  const answered = Promise.withResolvers<boolean>();
+  tools.defer(async (later) => {
+    try {
+      answered.resolve(await answersPing(link, session, ids, { ...later, post: tools.post }));
+    } finally {
+      answered.resolve(false);
+    }
+  });
+  const sound = await answered.promise;
+  if (sound) keeper.trust(session);
+  else keeper.retire(session);
+  return sound;
+}
+
+/** Any answer is one, an error too: it comes from a server that knows the session. */
+async function answersPing(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  ids: Ids,
+  tools: ConnectionTools,
+): Promise<boolean> {
+  const id = ids.random();
+  const request = { id, body: requestText(id, 'ping', {}), headers: sessionHeaders(session) };
+  for await (const event of exchange(link, request, tools)) if (event.kind === 'final') return true;
+  return false;
 }
 
 export function attachedSession(client: ClientSession, link: UpstreamLink): UpstreamSession | undefined {
@@ -219,7 +305,9 @@ export async function closeUpstreamSession(
   session: UpstreamSession,
   tools: ConnectionTools,
 ): Promise<void> {
-  if (session.id !== null) await deleteSession(link, sessionHeaders(session), tools);
+  if (session.id === null) return;
+  const ended = await deleteSession(link, sessionHeaders(session), tools);
+  if (!ended) tools.leave(link, session);
 }
 
 /** A server may ping before it answers `initialize` (2025-11-25, basic/lifecycle), and ask nothing else. */

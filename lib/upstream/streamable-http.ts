@@ -3,7 +3,8 @@
  * them (headers, sessions, the meaning of a refusal) is in `modern.ts` and `legacy.ts`.
  */
 import type { UpstreamConfig } from '../config/schema.ts';
-import type { Clock, Tracer, UpstreamHttpRequest, UpstreamHttpResponse, UpstreamTransport } from '../ports.ts';
+import type { Clock, Tracer, UpstreamHttpRequest, UpstreamHttpResponse } from '../ports.ts';
+import type { UpstreamSession, UpstreamTransport } from '../ports.ts';
 import type { View } from '../protocol/call.ts';
 import { parseJson, readMessage } from '../protocol/message.ts';
 import type { JsonRpcError, ResponseMessage } from '../protocol/message.ts';
@@ -38,6 +39,8 @@ export interface ConnectionTools {
   readonly post: Post;
   /** Runs work that the answer does not wait for, under limits of its own; the invocation stays open for it. */
   readonly defer: (work: (tools: ConnectionTools) => Promise<unknown>) => void;
+  /** Remembers an upstream session that could not be ended, so that somebody ends it later. */
+  readonly leave: (link: UpstreamLink, session: UpstreamSession) => void;
 }
 
 export interface UpstreamStream {
@@ -133,15 +136,17 @@ async function sendAndRead<Accepted extends { readonly kind: string }>(
     : { kind: 'fault', fault: expiry, phase: 'response' };
 }
 
-/** Ends an upstream session. Whatever the upstream answers, the gateway is done with it. */
+/** Ends an upstream session. False when the upstream could not be told, or could not do it now. */
 export async function deleteSession(
   link: UpstreamLink,
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
-): Promise<void> {
+): Promise<boolean> {
   tools.tally.cost.requests += 1;
   const response = await tools.transport.send(toHttpRequest(link, 'DELETE', '', headers, tools.limits.signal));
-  if (response.kind === 'response') await drain(response);
+  if (response.kind === 'failure') return false;
+  await drain(response);
+  return response.status < 500 && response.status !== 429;
 }
 
 /** Reads a stream to its end in the background, so that the connection can be used again; not for long, though. */

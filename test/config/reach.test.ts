@@ -74,7 +74,9 @@ describe("a tool's limits", () => {
     expect(problemsOf(file({ tools: { report: { args: [], headers: {} } } }))).toEqual(
       ['args', 'headers'].map((key) => ({
         path: `upstreams.time.tools.report.${key}`,
-        expected: 'no such key (known here: timeoutMs, idleTimeoutMs, connectTimeoutMs)',
+        expected:
+          'no such key (known here: timeoutMs, idleTimeoutMs, connectTimeoutMs, retries, readOnly, idempotent, ' +
+          'idempotency, idempotencyTtlSeconds)',
       })),
     );
   });
@@ -93,6 +95,8 @@ describe('a command', () => {
       connectTimeoutMs: 3_000,
       listTtlMs: 60_000,
       pin: false,
+      retries: 2,
+      breaker: { failures: 5, openMs: 10_000 },
       tools: {},
     });
   });

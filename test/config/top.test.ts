@@ -9,6 +9,7 @@ describe('the top of the file', () => {
       origins: [],
       limits: { requestBytes: 6_291_456, upstreamMessageBytes: 20_971_520 },
       refresh: 'every-minute',
+      listen: 'poll',
     });
   });
 
@@ -39,7 +40,7 @@ describe('the top of the file', () => {
     const file: unknown = JSON.parse(
       `{"__proto__": {"auth": {}}, ${JSON.stringify(withTop({ upstream: 1 })).slice(1)}`,
     );
-    const expected = 'no such key (known here: $schema, upstreams, servers, auth, origins, limits, refresh)';
+    const expected = 'no such key (known here: $schema, upstreams, servers, auth, origins, limits, refresh, listen)';
     expect(problemsOf(file)).toEqual([
       { path: '__proto__', expected },
       { path: 'upstream', expected },
@@ -95,6 +96,25 @@ describe('refresh', () => {
 
   it.each(['hourly', false, 60, null])('may not be %j', (refresh) => {
     expect(problemsOf(withTop({ refresh }))).toMatchObject([{ path: 'refresh', expected: '"every-minute" or "off"' }]);
+  });
+});
+
+describe('listen', () => {
+  it.each(['off', 'poll', { holdSeconds: 1 }, { holdSeconds: 840 }])('may be %j', (listen) => {
+    expect(configOf(withTop({ listen })).listen).toEqual(listen);
+  });
+
+  it.each([
+    ['hold'],
+    [true],
+    [60],
+    [null],
+    [{}],
+    [{ holdSeconds: 0 }],
+    [{ holdSeconds: 841 }],
+    [{ holdSeconds: 1, x: 1 }],
+  ])('may not be %j', (listen) => {
+    expect(pathsOf(withTop({ listen }))).toHaveLength(1);
   });
 });
 

@@ -15,6 +15,8 @@ describe('an upstream', () => {
       connectTimeoutMs: 3_000,
       listTtlMs: 60_000,
       pin: false,
+      retries: 2,
+      breaker: { failures: 5, openMs: 10_000 },
       tools: {},
     });
   });
@@ -36,6 +38,9 @@ describe('an upstream', () => {
       connectTimeoutMs: 1_000,
       listTtlMs: 5_000,
       pin: true,
+      retries: 0,
+      breaker: { failures: 1, openMs: 900_000 },
+      maxConcurrent: 7,
       tools: { slow_report: { timeoutMs: 120_000, idleTimeoutMs: 60_000 }, quick: {} },
     };
     expect(time(fields)).toEqual(fields);
@@ -66,13 +71,66 @@ describe('an upstream', () => {
     expect(pathsOf(withUpstream({ isolation: 'session' }))).toEqual(['upstreams.time.isolation']);
   });
 
+  it.each([0, 10])('may be called again %i times', (retries) => {
+    expect(time({ retries })!.retries).toBe(retries);
+  });
+
+  it.each([-1, 11, 1.5, '2'])('may not be called again %j times', (retries) => {
+    expect(problemsOf(withUpstream({ retries }))).toMatchObject([
+      { path: 'upstreams.time.retries', expected: 'a whole number of repetitions from 0 to 10' },
+    ]);
+  });
+
+  it('may have a breaker of which every part has a default, or none', () => {
+    expect(time({ breaker: { failures: 3 } })!.breaker).toEqual({ failures: 3, openMs: 10_000 });
+    expect(time({ breaker: {} })!.breaker).toEqual({ failures: 5, openMs: 10_000 });
+    expect(time({ breaker: false })!.breaker).toBe(false);
+  });
+
+  it.each([[true], [5], [null], [{ failures: 0 }], [{ openMs: 0 }], [{ seconds: 5 }]])(
+    'may not have the breaker %j',
+    (breaker) => {
+      expect(pathsOf(withUpstream({ breaker }))).toHaveLength(1);
+    },
+  );
+
+  it.each([1, 100])('may be limited to %i calls at once', (maxConcurrent) => {
+    expect(time({ maxConcurrent })!.maxConcurrent).toBe(maxConcurrent);
+  });
+
+  it.each([0, 101, '5', null])('may not be limited to %j calls at once', (maxConcurrent) => {
+    expect(problemsOf(withUpstream({ maxConcurrent }))).toMatchObject([
+      { path: 'upstreams.time.maxConcurrent', expected: 'a whole number of calls from 1 to 100' },
+    ]);
+  });
+
+  it('may say for each tool what may happen twice', () => {
+    const tools = {
+      pay: { idempotency: 'required', idempotencyTtlSeconds: 604_800, readOnly: false, idempotent: false, retries: 0 },
+      look: { idempotency: 'off', readOnly: true },
+    };
+    expect(time({ tools })!.tools).toEqual(tools);
+  });
+
+  it.each([
+    ['idempotency', 'never'],
+    ['idempotency', true],
+    ['idempotencyTtlSeconds', 0],
+    ['idempotencyTtlSeconds', 604_801],
+    ['readOnly', 'yes'],
+    ['idempotent', 1],
+  ])('may not say %s: %j of a tool', (key, value) => {
+    expect(pathsOf(withUpstream({ tools: { pay: { [key]: value } } }))).toEqual([`upstreams.time.tools.pay.${key}`]);
+  });
+
   it('may have no unknown key, and the problem names the known ones', () => {
     expect(problemsOf(withUpstream({ timeout: 5 }))).toEqual([
       {
         path: 'upstreams.time.timeout',
         expected:
           'no such key (known here: url, transport, command, args, env, cwd, idleMs, maxProcesses, prefix, era, ' +
-          'isolation, headers, timeoutMs, idleTimeoutMs, connectTimeoutMs, listTtlMs, pin, tools)',
+          'isolation, headers, timeoutMs, idleTimeoutMs, connectTimeoutMs, listTtlMs, pin, retries, breaker, ' +
+          'maxConcurrent, tools)',
       },
     ]);
   });

@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type {
   CatalogKey,
   ClientSession,
+  IdempotencyClaim,
   NewCatalogHead,
   PinRecord,
   SharedUpstreamSession,
@@ -64,6 +65,16 @@ export function newHead(changes: Partial<NewCatalogHead> = {}): NewCatalogHead {
 
 export function pinRecord(changes: Partial<PinRecord> = {}): PinRecord {
   return { version: randomUUID(), text: '{"tools":[]}', ...changes };
+}
+
+export function callClaim(changes: Partial<IdempotencyClaim> = {}): IdempotencyClaim {
+  return {
+    owner: randomUUID(),
+    digest: 'digest',
+    deadlineAt: 1_780_000_060_000,
+    expiresAt: 1_780_086_400_000,
+    ...changes,
+  };
 }
 
 /** JSON text of this many characters that cannot be compressed by more than a quarter. */

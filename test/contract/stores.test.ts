@@ -234,6 +234,48 @@ describe.each(legs)('stores in $name', (leg) => {
       expect(await sessions().read(key)).toBeUndefined();
     });
 
+    test('an upstream session is doubted until it is not, beside everything else', async () => {
+      const attachment = upstreamSession();
+      const other = upstreamSession();
+      const session = await created({ upstreamSessions: { time: attachment, test: other } });
+      await sessions().setDoubt(session.key, 'time', attachment.generation, true);
+      expect(await sessions().read(session.key)).toEqual({
+        ...session,
+        upstreamSessions: { time: { ...attachment, doubted: true }, test: other },
+      });
+      await sessions().setDoubt(session.key, 'time', attachment.generation, false);
+      expect(await sessions().read(session.key)).toEqual(session);
+    });
+
+    test('doubt that is set or cleared twice is the same', async () => {
+      const attachment = upstreamSession();
+      const { key } = await created({ upstreamSessions: { time: attachment } });
+      await sessions().setDoubt(key, 'time', attachment.generation, false);
+      expect((await sessions().read(key))?.upstreamSessions['time']).toStrictEqual(attachment);
+      await sessions().setDoubt(key, 'time', attachment.generation, true);
+      await sessions().setDoubt(key, 'time', attachment.generation, true);
+      expect((await sessions().read(key))?.upstreamSessions['time']).toStrictEqual({ ...attachment, doubted: true });
+    });
+
+    test('a replacement is not doubted for what it replaced', async () => {
+      const dead = upstreamSession();
+      const { key } = await created({ upstreamSessions: { time: dead } });
+      await sessions().setDoubt(key, 'time', dead.generation, true);
+      const next = upstreamSession();
+      await sessions().attach(key, 'time', next, dead.generation);
+      await sessions().setDoubt(key, 'time', dead.generation, true);
+      expect((await sessions().read(key))?.upstreamSessions['time']).toStrictEqual(next);
+    });
+
+    test('doubt brings nothing back, and makes nothing of what is not attached', async () => {
+      const { key } = await created();
+      await sessions().setDoubt(key, 'time', 'whatever', true);
+      expect((await sessions().read(key))?.upstreamSessions).toEqual({});
+      await sessions().terminate(key);
+      await sessions().setDoubt(key, 'time', 'whatever', true);
+      expect(await sessions().read(key)).toBeUndefined();
+    });
+
     test('a touch moves the expiry', async () => {
       const session = await created({ lastSeenAt: 1000, expiresAt: 5000 });
       expect(await sessions().touch(session.key, 2000, 6000)).toBe(true);
@@ -414,6 +456,7 @@ describe.each(legs)('stores in $name', (leg) => {
       () => clientSessions.read(session.key),
       () => clientSessions.attach(session.key, 'time', attachment, undefined),
       () => clientSessions.attach(session.key, 'time', upstreamSession(), attachment.generation),
+      () => clientSessions.setDoubt(session.key, 'time', attachment.generation, true),
       () => clientSessions.setLogLevel(session.key, 'debug'),
       () => clientSessions.touch(session.key, 2, session.expiresAt + 1),
       () => clientSessions.terminate(session.key),

@@ -8,7 +8,7 @@ import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import type { JsonObject } from '../../lib/protocol/message.ts';
 import type { CatalogHead, CatalogKey, CatalogStore, Stores, StoreTally } from '../../lib/ports.ts';
 import { databaseLegs } from './legs.ts';
-import { clientSession, freshKey } from './samples.ts';
+import { clientSession, freshKey, randomJson } from './samples.ts';
 
 type Operation = readonly [name: string, run: (stores: Stores, prefix: string) => Promise<unknown>];
 
@@ -26,12 +26,9 @@ const key = fc.constantFrom('a', 'a#b', '__proto__');
 const request = fc.constantFrom('b', 'a#b', 'session');
 const upstream = fc.constantFrom('time', '__proto__', 'constructor', '');
 const generation = fc.constantFrom('g1', 'g2', 'g3');
-const attachment = fc.record({
-  generation,
-  id: fc.option(anyText),
-  protocolVersion: anyText,
-  attachedAt: time,
-});
+const attachment = fc
+  .record({ generation, id: fc.option(anyText), protocolVersion: anyText, attachedAt: time, doubted: fc.boolean() })
+  .map(({ doubted, ...session }) => ({ ...session, ...(doubted && { doubted }) }));
 const versions = fc.record(
   { modern: fc.array(anyText, { maxLength: 2 }), legacy: fc.array(anyText, { maxLength: 2 }) },
   { requiredKeys: [] },
@@ -150,6 +147,9 @@ const sweeping: readonly fc.Arbitrary<Operation>[] = [
     .tuple(key, shared, replaces, time)
     .map(([k, s, g, now]): Operation => ['keep', (at, p) => at.upstreamSessions.keep(p + k, s, g, now)]),
   fc
+    .tuple(key, generation, fc.boolean())
+    .map(([k, g, doubted]): Operation => ['doubtShared', (at, p) => at.upstreamSessions.setDoubt(p + k, g, doubted)]),
+  fc
     .tuple(key, time)
     .map(([k, now]): Operation => ['removeExpired', (at, p) => at.upstreamSessions.removeExpired(p + k, now)]),
   fc
@@ -169,6 +169,9 @@ const onSessions: fc.Arbitrary<Operation> = fc.oneof(
   fc
     .tuple(key, upstream, attachment, fc.option(generation, { nil: undefined }))
     .map(([k, u, a, g]): Operation => ['attach', (at, p) => at.clientSessions.attach(p + k, u, a, g)]),
+  fc
+    .tuple(key, upstream, generation, fc.boolean())
+    .map(([k, u, g, doubted]): Operation => ['doubt', (at, p) => at.clientSessions.setDoubt(p + k, u, g, doubted)]),
   fc
     .tuple(key, anyText)
     .map(([k, level]): Operation => ['setLogLevel', (at, p) => at.clientSessions.setLogLevel(p + k, level)]),
@@ -196,6 +199,60 @@ const onSessions: fc.Arbitrary<Operation> = fc.oneof(
     ]),
 );
 
+const longText = randomJson(600_000);
+const owner = fc.constantFrom('o1', 'o2', 'o3');
+const claim = fc.record({ owner, digest: fc.constantFrom('d1', 'd2'), deadlineAt: time, expiresAt: time });
+/** Kept as it is, compressed, and not at all. */
+const outcomeText = fc.constantFrom('', '{"a":"\ud800"}', 'x'.repeat(5000), longText);
+
+const onCalls: fc.Arbitrary<Operation> = fc.oneof(
+  fc.tuple(key, claim, time).map(([k, c, now]): Operation => ['begin', (at, p) => at.idempotency.begin(p + k, c, now)]),
+  fc.tuple(key, time).map(([k, now]): Operation => ['readCall', (at, p) => at.idempotency.read(p + k, now)]),
+  fc
+    .tuple(key, owner, claim, time)
+    .map(([k, from, c, now]): Operation => ['overtake', (at, p) => at.idempotency.overtake(p + k, from, c, now)]),
+  fc
+    .tuple(key, owner, outcomeText, time)
+    .map(([k, o, text, end]): Operation => ['complete', (at, p) => at.idempotency.complete(p + k, o, text, end)]),
+  fc
+    .tuple(key, owner, time)
+    .map(([k, o, end]): Operation => ['leaveUnknown', (at, p) => at.idempotency.leaveUnknown(p + k, o, end)]),
+  fc.tuple(key, owner).map(([k, o]): Operation => ['release', (at, p) => at.idempotency.release(p + k, o)]),
+);
+
+const token = fc.constantFrom('t1', 't2', 't3', 't4', '__proto__');
+
+const onUpstreams: fc.Arbitrary<Operation> = fc.oneof(
+  fc.tuple(upstream, time).map(([u, now]): Operation => ['readBreaker', (at, p) => at.breakers.read(p + u, now)]),
+  fc
+    .tuple(upstream, fc.integer({ min: 1, max: 3 }), time, time, time)
+    .map(([u, limit, openUntil, end, now]): Operation => [
+      'countFailure',
+      (at, p) => at.breakers.countFailure(p + u, limit, openUntil, end, now),
+    ]),
+  fc
+    .tuple(upstream, token, time, time)
+    .map(([u, t, until, now]): Operation => [
+      'beginTrial',
+      (at, p) => at.breakers.beginTrial(p + u, { token: t, until }, now),
+    ]),
+  fc
+    .tuple(upstream, token, time, time)
+    .map(([u, t, openUntil, end]): Operation => [
+      'failTrial',
+      (at, p) => at.breakers.failTrial(p + u, t, openUntil, end),
+    ]),
+  fc.tuple(upstream, token).map(([u, t]): Operation => ['giveUpTrial', (at, p) => at.breakers.giveUpTrial(p + u, t)]),
+  fc.tuple(upstream, token).map(([u, t]): Operation => ['passTrial', (at, p) => at.breakers.passTrial(p + u, t)]),
+  fc
+    .tuple(upstream, fc.integer({ min: 1, max: 3 }))
+    .map(([u, failures]): Operation => ['forgetFailures', (at, p) => at.breakers.forgetFailures(p + u, failures)]),
+  fc
+    .tuple(upstream, token, fc.integer({ min: 1, max: 3 }), time, time)
+    .map(([u, t, most, until, now]): Operation => ['claim', (at, p) => at.slots.claim(p + u, t, most, until, now)]),
+  fc.tuple(upstream, token).map(([u, t]): Operation => ['releaseSlot', (at, p) => at.slots.release(p + u, t)]),
+);
+
 const seed = Number(process.env['SLUICE_TEST_SEED'] ?? Date.now() % 2 ** 31);
 console.info(`test/contract/twins.test.ts: SLUICE_TEST_SEED=${seed}`);
 
@@ -211,6 +268,8 @@ describe.each(databaseLegs)('$name', (leg) => {
   test.each([
     ['sessions, mailbox and eras', onSessions],
     ['lists and pins', onLists],
+    ['keyed calls', onCalls],
+    ['breakers and slots', onUpstreams],
   ])('answers any sequence of operations on %s as the memory does', async (_, operation) => {
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 50 }), async (operations) => {

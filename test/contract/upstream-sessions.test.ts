@@ -117,6 +117,30 @@ describe.each(legs)('shared upstream sessions in $name', (leg) => {
     await expectOneWinner(key, offers, outcomes);
   });
 
+  test('one is doubted until it is not', async () => {
+    const { key, shared } = await kept();
+    const { generation } = shared.session;
+    await store().setDoubt(key, generation, true);
+    expect(await store().read(key)).toStrictEqual({ ...shared, session: { ...shared.session, doubted: true } });
+    await store().setDoubt(key, generation, false);
+    expect(await store().read(key)).toStrictEqual(shared);
+  });
+
+  test('a replacement is not doubted for what it replaced', async () => {
+    const { key, shared } = await kept();
+    await store().setDoubt(key, shared.session.generation, true);
+    const next = sharedSession({ expiresAt: NOW + 9000 });
+    await store().keep(key, next, shared.session.generation, NOW);
+    await store().setDoubt(key, shared.session.generation, true);
+    expect(await store().read(key)).toStrictEqual(next);
+  });
+
+  test('doubt makes nothing of what is not kept', async () => {
+    const key = freshKey();
+    await store().setDoubt(key, 'whatever', true);
+    expect(await store().read(key)).toBeUndefined();
+  });
+
   test('only one that has expired is removed, and returned as it was', async () => {
     const { key, shared } = await kept();
     expect(await store().removeExpired(key, NOW + 999)).toBeUndefined();
@@ -177,6 +201,7 @@ describe.each(legs)('shared upstream sessions in $name', (leg) => {
     const operations: readonly (() => Promise<unknown>)[] = [
       () => upstreamSessions.keep(key, shared, undefined, NOW),
       () => upstreamSessions.keep(key, sharedSession(), shared.session.generation, NOW),
+      () => upstreamSessions.setDoubt(key, 'another', true),
       () => upstreamSessions.read(key),
       () => upstreamSessions.expiringBetween(NOW, NOW + 1, 10),
       () => upstreamSessions.removeExpired(key, NOW - 1),

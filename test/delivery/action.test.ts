@@ -3,6 +3,7 @@ import { ActionRecorder, type ActionSubject, type UpstreamShare } from '../../li
 import type { Action, Ports } from '../../lib/ports.ts';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
+import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { createMemoryTransport } from '../support/memory-transport.ts';
@@ -29,6 +30,7 @@ function record(subject: Partial<ActionSubject> = {}) {
     ids: cryptoIds,
     openStores: createMemoryStores(),
     transport: createMemoryTransport(() => ({ failure: 'unreachable', sent: false })),
+    executeOnce,
     tracer: noopTracer,
     actionLog: { write: (action) => void lines.push(action), defect: () => {}, notice: () => {} },
   };
@@ -77,6 +79,7 @@ test('a line tells everything about an action', () => {
       upstreamRequests: 2,
       dynamodbRequests: 3,
       attempt: 1,
+      replayed: false,
     },
   ]);
 });

@@ -71,8 +71,18 @@ describe('the path', () => {
 });
 
 describe('the method', () => {
-  test.each(['GET', 'PUT', 'PATCH', 'HEAD', 'TRACE', 'post', ''])('%j is not one that is served', (method) => {
-    expect(open({ method })).toEqual(refused({ kind: 'method-not-allowed', allow: 'POST, DELETE' }));
+  test.each(['PUT', 'PATCH', 'HEAD', 'TRACE', 'post', ''])('%j is not one that is served', (method) => {
+    expect(open({ method })).toEqual(refused({ kind: 'method-not-allowed', allow: 'GET, POST, DELETE' }));
+  });
+
+  test('GET opens a stream beside the calls, for a client that takes events', () => {
+    expect(open({ method: 'GET', headers: { accept: 'text/event-stream' } })).toMatchObject({
+      ok: true,
+      value: { kind: 'listen' },
+    });
+    expect(open({ method: 'GET', headers: { accept: 'application/json' } })).toEqual(
+      refused({ kind: 'not-acceptable' }),
+    );
   });
 
   test('of an unknown path does not matter', () => {

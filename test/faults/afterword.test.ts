@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
+import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { resolveConfig } from '../../lib/config/load.ts';
 import { createGateway } from '../../lib/gateway.ts';
@@ -73,6 +74,7 @@ async function giveUp(upstream: SlowUpstream) {
     ids: cryptoIds,
     openStores: createMemoryStores(),
     transport: upstream,
+    executeOnce,
     tracer: noopTracer,
     actionLog: {
       write: () => undefined,

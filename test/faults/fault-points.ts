@@ -89,6 +89,9 @@ function pointedStores(stores: Stores): Stores {
     upstreamSessions: pointedStore('upstreamSessions', stores.upstreamSessions),
     catalog: pointedStore('catalog', stores.catalog),
     pins: pointedStore('pins', stores.pins),
+    idempotency: pointedStore('idempotency', stores.idempotency),
+    breakers: pointedStore('breakers', stores.breakers),
+    slots: pointedStore('slots', stores.slots),
     streams: pointedStore('streams', stores.streams),
   };
 }

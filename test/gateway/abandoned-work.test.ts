@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
+import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { resolveConfig } from '../../lib/config/load.ts';
 import { createGateway } from '../../lib/gateway.ts';
@@ -28,6 +29,7 @@ test('a store that outlasts the call holds the invocation open until it answers'
       return { ...stores, upstreamEras: { ...stores.upstreamEras, read: () => reading.promise } };
     },
     transport: { send: async () => ({ kind: 'failure', cause: 'aborted', sent: false }) },
+    executeOnce,
     tracer: noopTracer,
     actionLog: {
       write: () => undefined,

@@ -33,6 +33,9 @@ function createTrouble() {
       upstreamSessions: guard('upstreamSessions', stores.upstreamSessions),
       catalog: guard('catalog', stores.catalog),
       pins: guard('pins', stores.pins),
+      idempotency: guard('idempotency', stores.idempotency),
+      breakers: guard('breakers', stores.breakers),
+      slots: guard('slots', stores.slots),
       streams: guard('streams', stores.streams),
     }),
     /** `operation` is the store and its method. */

@@ -166,7 +166,7 @@ describe.each(LEGS)('$name', (leg) => {
   describe.each(ERAS)('a %s upstream', (era, revision) => {
     test.each(faults)('that %s', async (_what, fault, expected) => {
       const file = { limits: { upstreamMessageBytes: 100_000 } };
-      const { gateway, upstream } = await openFaulty(era, { leg, file });
+      const { gateway, upstream } = await openFaulty(era, { leg, file, upstream: { retries: 0 } });
       upstream.on('bad', fault);
       const peer = await gateway.client.connect(revision);
       expect((await peer.call('up__ok')).result).toBeDefined();
@@ -211,7 +211,7 @@ describe.each(LEGS)('$name', (leg) => {
     });
 
     test('that is down, until it is back', async () => {
-      const { gateway, upstream } = await openFaulty(era, { leg });
+      const { gateway, upstream } = await openFaulty(era, { leg, upstream: { retries: 0 } });
       const peer = await gateway.client.connect(revision);
       for (const environment of gateway.environments) {
         expect((await peer.through(environment).call('up__ok')).result).toBeDefined();

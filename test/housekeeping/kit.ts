@@ -7,6 +7,7 @@ import { createDynamoStores } from '../../lib/adapters/dynamodb/stores.ts';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { createHttpTransport } from '../../lib/adapters/node/http-transport.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
+import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { resolveConfig } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
@@ -64,6 +65,7 @@ export async function openHouse<const Name extends string>(
     ids: cryptoIds,
     openStores,
     transport: createHttpTransport(),
+    executeOnce,
     tracer: noopTracer,
     actionLog: {
       notice: (_requestId, notice) => void notices.push(notice),

@@ -12,6 +12,7 @@ import { systemClock } from '../../lib/adapters/node/clock.ts';
 import { createHttpTransport } from '../../lib/adapters/node/http-transport.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { createNodeServer } from '../../lib/adapters/node/server.ts';
+import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { resolveConfig } from '../../lib/config/load.ts';
 import { createGateway } from '../../lib/gateway.ts';
@@ -161,6 +162,7 @@ function serveCore({ actions, defects }: { readonly actions: Action[]; readonly 
     ids: cryptoIds,
     openStores: createMemoryStores(),
     transport: createHttpTransport(),
+    executeOnce,
     tracer: noopTracer,
     actionLog: {
       write: (action) => void actions.push(action),

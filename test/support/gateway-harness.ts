@@ -21,6 +21,7 @@ import { systemClock } from '../../lib/adapters/node/clock.ts';
 import { createHttpTransport } from '../../lib/adapters/node/http-transport.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { createNodeServer } from '../../lib/adapters/node/server.ts';
+import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { resolveConfig } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
@@ -158,6 +159,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
         ids: cryptoIds,
         openStores: (tally) => wrap(openStores(tally)),
         transport: options.transport ?? createHttpTransport(),
+        executeOnce,
         tracer: noopTracer,
         actionLog,
       });

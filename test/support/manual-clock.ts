@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/ports.ts';
+import { turn } from './turn.ts';
 
 export interface ManualClock extends Clock {
   /** Lets `ms` pass: what falls due runs in the order of its time, including what is scheduled meanwhile. */
@@ -23,6 +24,7 @@ export function createManualClock(start: number = Date.UTC(2026, 0, 1)): ManualC
   return {
     now: () => start + Math.floor(elapsed),
     elapsed: () => elapsed,
+    readDate: (text) => Date.parse(text),
     schedule: (ms, callback) => {
       const timer = { due: elapsed + Math.max(0, ms), callback };
       waiting.add(timer);
@@ -41,4 +43,15 @@ export function createManualClock(start: number = Date.UTC(2026, 0, 1)): ManualC
       return waiting.size;
     },
   };
+}
+
+/** Lets time pass, `stepMs` with each turn, until the promise has settled. */
+export async function passingTime<T>(clock: ManualClock, stepMs: number, promise: Promise<T>): Promise<T> {
+  const state = { settled: false };
+  const done = promise.finally(() => {
+    state.settled = true;
+  });
+  done.catch(() => undefined);
+  for (; !state.settled; clock.advance(stepMs)) await turn();
+  return done;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { exchange, type OutgoingRequest, type UpstreamEvent } from '../../lib/upstream/exchange.ts';
-import { mayHaveRun, type CallEnd } from '../../lib/upstream/fault.ts';
+import { mayHaveRun } from '../../lib/policies/repeat.ts';
+import type { CallEnd } from '../../lib/upstream/fault.ts';
 import type { Answer } from '../support/memory-transport.ts';
 import { MemoryBody } from '../support/memory-transport.ts';
 import { turn } from '../support/turn.ts';
@@ -362,7 +363,7 @@ describe('a fault', () => {
 
   test.each(FAULTS)('$what tells whether the call may have run, and how far it came', async (row) => {
     const { tally } = await outcomeOf(row.answer());
-    const may = row.end.kind !== 'cancelled' && mayHaveRun(row.end, tally.sent);
+    const may = row.end.kind !== 'cancelled' && mayHaveRun({ kind: row.end.kind, sent: tally.sent });
     expect([may, tally.phase]).toEqual([row.mayHaveRun, row.phase]);
   });
 

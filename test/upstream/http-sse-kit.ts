@@ -133,6 +133,7 @@ export function reach(url: string, options: ReachOptions = {}): Reach {
     tally,
     post: postHttp,
     defer: (work: (tools: ConnectionTools) => Promise<unknown>) => void running.add(runLater(work)),
+    leave: () => {},
   });
   const runLater = async (work: (tools: ConnectionTools) => Promise<unknown>): Promise<void> => {
     const later = startDeadline(clock, { totalMs: 2000, idleMs: undefined, endsAt: Infinity });

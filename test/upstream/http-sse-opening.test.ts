@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { mayHaveRun } from '../../lib/upstream/fault.ts';
+import { mayHaveRun } from '../../lib/policies/repeat.ts';
 import { openSseChannel } from '../../lib/upstream/http-sse.ts';
 import { closedPort } from '../node/servers.ts';
 import {
@@ -170,8 +170,8 @@ describe('a session that cannot be opened is', () => {
     [403, { kind: 'upstream-unauthorized' }],
     [429, { kind: 'upstream-throttled', retryAfter: '7' }],
     [302, { kind: 'upstream-redirect' }],
-    [500, { kind: 'upstream-http', status: 500 }],
-    [503, { kind: 'upstream-http', status: 503 }],
+    [500, { kind: 'upstream-http', status: 500, retryAfter: '7' }],
+    [503, { kind: 'upstream-http', status: 503, retryAfter: '7' }],
   ])('status %i', async (status, end) => {
     const headers = { 'retry-after': '7', location: '/elsewhere' };
     const { opening, server } = await openingOf((response) => void response.writeHead(status, headers).end());
@@ -183,7 +183,7 @@ describe('a session that cannot be opened is', () => {
     const { link, tools, tally } = reach(`http://127.0.0.1:${await closedPort()}/sse`);
     const opening = await openSseChannel(link, tools);
     expect(opening).toEqual({ kind: 'end', end: { kind: 'upstream-unreachable' } });
-    expect(opening.kind === 'end' && mayHaveRun(opening.end, tally.sent)).toBe(false);
+    expect(opening.kind === 'end' && mayHaveRun({ kind: opening.end.kind, sent: tally.sent })).toBe(false);
   });
 
   test('a connection that breaks before the endpoint', async () => {

@@ -272,7 +272,7 @@ describe('a POST', () => {
     [401, { kind: 'upstream-unauthorized' }],
     [429, { kind: 'upstream-throttled', retryAfter: '7' }],
     [307, { kind: 'upstream-redirect' }],
-    [500, { kind: 'upstream-http', status: 500 }],
+    [500, { kind: 'upstream-http', status: 500, retryAfter: '7' }],
   ])('that is answered with status %i is a fault', async (status, fault) => {
     const { server, session } = await opened();
     const headers = { 'retry-after': '7', location: '/elsewhere' };

@@ -5,7 +5,7 @@
 import { onTestFinished } from 'vitest';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { startDeadline, type Deadline, type DeadlineLimits } from '../../lib/policies/deadline.ts';
-import type { UpstreamHttpRequest } from '../../lib/ports.ts';
+import type { UpstreamHttpRequest, UpstreamSession } from '../../lib/ports.ts';
 import { newTally, type UpstreamTally } from '../../lib/upstream/fault.ts';
 import { post, type ConnectionTools, type UpstreamLink } from '../../lib/upstream/streamable-http.ts';
 import { configOf } from '../config/sample.ts';
@@ -28,6 +28,8 @@ export interface Connection {
   readonly transport: MemoryTransport;
   readonly clock: ManualClock;
   readonly deadline: Deadline;
+  /** Sessions that could not be ended. */
+  readonly left: readonly UpstreamSession[];
   /** The messages that were sent, in their order; an empty one for a request without a body. */
   sent(): readonly SentMessage[];
   /** Resolves once all work is done that no answer waits for. */
@@ -59,6 +61,7 @@ export function connect(answer: Answerer, options: ConnectionOptions = {}): Conn
   const transport = createMemoryTransport((request) => answer(request, messageIn(request)));
   const deadline = startDeadline(clock, { totalMs: 55_000, idleMs: undefined, endsAt: Infinity, ...limits });
   const running = new Set<Promise<unknown>>();
+  const left: UpstreamSession[] = [];
   const toolsWith = (limits: Deadline, tally: UpstreamTally): ConnectionTools => ({
     transport,
     tracer: noopTracer,
@@ -68,6 +71,7 @@ export function connect(answer: Answerer, options: ConnectionOptions = {}): Conn
     tally,
     post,
     defer: (work) => void running.add(runLater(work)),
+    leave: (_link, session) => void left.push(session),
   });
   const runLater = async (work: (tools: ConnectionTools) => Promise<unknown>): Promise<void> => {
     const later = startDeadline(clock, { totalMs: 2000, idleMs: undefined, endsAt: Infinity });
@@ -95,6 +99,7 @@ export function connect(answer: Answerer, options: ConnectionOptions = {}): Conn
     transport,
     clock,
     deadline,
+    left,
     sent: () => transport.requests.map(messageIn),
     settle,
   };

@@ -4,7 +4,7 @@ import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import type { ClientSession, UpstreamSession } from '../../lib/ports.ts';
 import { callToLegacy } from '../../lib/protocol/call.ts';
 import { newClientSession } from '../../lib/sessions/client-session.ts';
-import { mayHaveRun } from '../../lib/upstream/fault.ts';
+import { mayHaveRun } from '../../lib/policies/repeat.ts';
 import {
   attachedSession,
   callLegacy,
@@ -12,6 +12,7 @@ import {
   openUpstreamSession,
   tellUpstream,
   type SessionKeeper,
+  UNKEPT,
 } from '../../lib/upstream/legacy.ts';
 import { callOf, requestText } from '../protocol/samples.ts';
 import { MemoryBody, type Answer } from '../support/memory-transport.ts';
@@ -207,6 +208,7 @@ async function sessionWith(attached: Record<string, UpstreamSession> = {}, field
     NOW,
   );
   await clientSessions.create({ ...fresh, ...fields });
+  const retired: UpstreamSession[] = [];
   const keeper = async (): Promise<SessionKeeper> => {
     const client = await clientSessions.read('key');
     if (client === undefined) throw new Error('The session is gone');
@@ -214,6 +216,9 @@ async function sessionWith(attached: Record<string, UpstreamSession> = {}, field
       identity: client,
       current: async () => attachedSession(client, linkOf()),
       attach: (session, replaces) => clientSessions.attach('key', 'time', session, replaces),
+      doubt: ({ generation }) => void clientSessions.setDoubt('key', 'time', generation, true),
+      trust: ({ generation }) => void clientSessions.setDoubt('key', 'time', generation, false),
+      retire: (session) => void retired.push(session),
       logLevel: client.logLevel,
       latestLogLevel: async () => (await clientSessions.read('key'))?.logLevel,
       levelOfCall: undefined,
@@ -221,7 +226,12 @@ async function sessionWith(attached: Record<string, UpstreamSession> = {}, field
       canAsk: true,
     };
   };
-  return { clientSessions, keeper, attached: async () => (await clientSessions.read('key'))?.upstreamSessions['time'] };
+  return {
+    clientSessions,
+    retired,
+    keeper,
+    attached: async () => (await clientSessions.read('key'))?.upstreamSessions['time'],
+  };
 }
 
 const upstreamSession = (id: string | null): UpstreamSession => ({
@@ -327,7 +337,10 @@ describe('a call in a session that is attached', () => {
     const events = await run(on, keeper);
     expect(events).toMatchObject([{ kind: 'end', end: { kind } }]);
     const [event] = events;
-    const may = event?.kind === 'end' && event.end.kind !== 'cancelled' && mayHaveRun(event.end, on.tally.sent);
+    const may =
+      event?.kind === 'end' &&
+      event.end.kind !== 'cancelled' &&
+      mayHaveRun({ kind: event.end.kind, sent: on.tally.sent });
     expect([on.tally.attempts, may]).toEqual([1, mayRun]);
   });
 });
@@ -503,6 +516,7 @@ describe('a session that ends with its call', () => {
     identity: CLIENT,
     current: async () => undefined,
     attach: async () => ({ kind: 'attached' }),
+    ...UNKEPT,
     logLevel: undefined,
     latestLogLevel: async () => undefined,
     levelOfCall: undefined,
@@ -675,7 +689,7 @@ describe('a session that the server has forgotten', () => {
     on.server.onCall = () => ({ status: 404 });
     expect(await run(on, keeper)).toEqual([{ kind: 'end', end: { kind: 'upstream-session-lost' } }]);
     expect(on.story).toEqual(['tools/call s1', 'initialize -', 'notifications/initialized s2', 'tools/call s2']);
-    expect(mayHaveRun({ kind: 'upstream-session-lost' }, on.tally.sent)).toBe(false);
+    expect(mayHaveRun({ kind: 'upstream-session-lost', sent: on.tally.sent })).toBe(false);
   });
 
   test('is replaced by what another environment has put in its place', async () => {

@@ -13,7 +13,7 @@ import {
 import { expiringKeys, removeExpired } from './expiring.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
 import { clientSessionKey, CONDITIONS, sweptExpiryAttributes, upstreamEntry, upstreamOfEntry } from './table.ts';
-import { decodeUpstreamSession, encodeUpstreamSession } from './upstream-session.ts';
+import { decodeUpstreamSession, doubting, encodeUpstreamSession } from './upstream-session.ts';
 
 export function createClientSessionStore(records: Records): ClientSessionStore {
   return {
@@ -49,6 +49,16 @@ export function createClientSessionStore(records: Records): ClientSessionStore {
         // As in `create`: what is in place may be this very attachment, sent twice by the SDK.
         if (attached.generation === session.generation) return { kind: 'attached' };
         return { kind: 'lost', winner: attached };
+      }),
+
+    setDoubt: (key, upstream, generation, doubted) =>
+      storeOperation('clientSessions.setDoubt', async () => {
+        const condition: Expression = {
+          text: CONDITIONS.stillAttached,
+          names: { '#upstream': upstreamEntry(upstream) },
+          values: { ':generation': textValue(generation) },
+        };
+        await records.update(clientSessionKey(key), doubting('#upstreamSessions.#upstream', doubted), condition);
       }),
 
     setLogLevel: (key, level) =>

@@ -8,10 +8,16 @@ import { PARTITION_KEY, type RecordKey, SORT_KEY } from './table.ts';
 
 export type { Expression } from './expression.ts';
 
-export type Written =
-  | { readonly kind: 'written' }
-  /** The condition did not hold. `found` gives the record that is in place, undefined when there is none. */
-  | { readonly kind: 'refused'; readonly found: () => Promise<Item | undefined> };
+export type Written = { readonly kind: 'written' } | Refused;
+
+/** As `Written`; `item` is the record as it is now. */
+export type Updated = { readonly kind: 'written'; readonly item: Item } | Refused;
+
+/** The condition did not hold. `found` gives the record that is in place, undefined when there is none. */
+interface Refused {
+  readonly kind: 'refused';
+  readonly found: () => Promise<Item | undefined>;
+}
 
 /** The table, for one HTTP request: every request sent to it is counted on that request's tally. */
 export interface Records {
@@ -22,6 +28,8 @@ export interface Records {
   query(question: Question): Promise<readonly Item[]>;
   put(item: Item & RecordKey, condition?: Expression): Promise<Written>;
   update(key: RecordKey, update: Expression, condition?: Expression): Promise<Written>;
+  /** As `update`, for whoever needs to know what became of the record. */
+  updateAndGet(key: RecordKey, update: Expression, condition?: Expression): Promise<Updated>;
   /** The record that was removed; undefined for everyone but the one who removed it, and if the condition refused. */
   remove(key: RecordKey, condition?: Expression): Promise<Item | undefined>;
 }
@@ -59,11 +67,13 @@ export function openRecords(client: () => Promise<DynamoClient>, tableName: stri
   };
 
   /** Sends a conditional write; a condition that does not hold is one of its two results and no failure. */
-  const write = async (key: RecordKey, send: (dynamo: DynamoClient) => Promise<object>): Promise<Written> => {
+  const write = async <T extends object>(
+    key: RecordKey,
+    send: (dynamo: DynamoClient) => Promise<T>,
+  ): Promise<{ readonly kind: 'written'; readonly answer: T } | Refused> => {
     const dynamo = await client();
     try {
-      await counted(tally, send(dynamo));
-      return { kind: 'written' };
+      return { kind: 'written', answer: await counted(tally, send(dynamo)) };
     } catch (error) {
       if (!isRefusal(error)) throw error;
       const { Item: inPlace } = error;
@@ -71,6 +81,14 @@ export function openRecords(client: () => Promise<DynamoClient>, tableName: stri
       return { kind: 'refused', found: async () => inPlace ?? (await get(key, 'consistent')) };
     }
   };
+
+  const updateInput = (key: RecordKey, update: Expression, condition: Expression | undefined) => ({
+    ...table,
+    Key: key,
+    UpdateExpression: update.text,
+    ...conditional(condition),
+    ...attributesOf(update, condition),
+  });
 
   const query: Records['query'] = async ({ index, limit = Infinity, ...condition }) => {
     const dynamo = await client();
@@ -108,16 +126,13 @@ export function openRecords(client: () => Promise<DynamoClient>, tableName: stri
       write(keyOf(item), (dynamo) =>
         dynamo.putItem({ ...table, Item: item, ...conditional(condition), ...attributesOf(condition) }),
       ),
-    update: (key, update, condition) =>
-      write(key, (dynamo) =>
-        dynamo.updateItem({
-          ...table,
-          Key: key,
-          UpdateExpression: update.text,
-          ...conditional(condition),
-          ...attributesOf(update, condition),
-        }),
-      ),
+    update: (key, update, condition) => write(key, (dynamo) => dynamo.updateItem(updateInput(key, update, condition))),
+    updateAndGet: async (key, update, condition) => {
+      const written = await write(key, (dynamo) =>
+        dynamo.updateItem({ ...updateInput(key, update, condition), ReturnValues: 'ALL_NEW' }),
+      );
+      return written.kind === 'refused' ? written : { kind: 'written', item: written.answer.Attributes ?? {} };
+    },
     remove: async (key, condition) => {
       const dynamo = await client();
       const input = { ...table, Key: key, ...conditional(condition), ...attributesOf(condition) };

@@ -1,10 +1,13 @@
 import type { Stores, StoreTally } from '../../ports.ts';
 import type { DynamoClient } from './client.ts';
+import { createBreakerStore } from './breakers.ts';
 import { createCatalogStore } from './catalog.ts';
 import { createClientSessionStore } from './client-sessions.ts';
+import { createIdempotencyStore } from './idempotency.ts';
 import { createMailboxStore } from './mailbox.ts';
 import { createPinStore } from './pins.ts';
 import { openRecords } from './records.ts';
+import { createSlotStore } from './slots.ts';
 import { createStreamStore } from './streams.ts';
 import { createUpstreamEraStore } from './upstream-eras.ts';
 import { createUpstreamSessionStore } from './upstream-sessions.ts';
@@ -26,6 +29,9 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
       upstreamSessions: createUpstreamSessionStore(records),
       catalog: createCatalogStore(records),
       pins: createPinStore(records),
+      idempotency: createIdempotencyStore(records),
+      breakers: createBreakerStore(records),
+      slots: createSlotStore(records),
       streams: createStreamStore(records),
     };
   };

@@ -70,6 +70,21 @@ export function upstreamErasKey(upstream: string): RecordKey {
   return recordKey(`upstream#${upstream}`, 'eras');
 }
 
+/** How an upstream has done lately. */
+export function breakerKey(upstream: string): RecordKey {
+  return recordKey(`upstream#${upstream}`, 'breaker');
+}
+
+/** Who may call an upstream at the same time. */
+export function slotsKey(upstream: string): RecordKey {
+  return recordKey(`upstream#${upstream}`, 'slots');
+}
+
+/** A call that carries an idempotency key. */
+export function keyedCallKey(key: string): RecordKey {
+  return recordKey(`idempotency#${key}`, 'call');
+}
+
 /** A session on an upstream that belongs to no client session. */
 export function sharedUpstreamSessionKey(key: string): RecordKey {
   return recordKey(`upstream-session#${key}`, 'session');
@@ -173,6 +188,14 @@ export function upstreamOfEntry(entry: string): string | undefined {
   return entry.startsWith('upstream#') ? entry.slice('upstream#'.length) : undefined;
 }
 
+/** The key of a lease within the map `leases`; the word in front as in `upstreamEntry`. */
+export function leaseEntry(token: string): string {
+  return `lease#${token}`;
+}
+
+/** What the attribute `state` of a keyed call holds. */
+export const CALL_STATES = { inProgress: 'in-progress', done: 'done', unknown: 'unknown' } as const;
+
 /**
  * The expiry, twice: in milliseconds for those who check it, and as DynamoDB's time to live. The second is rounded up,
  * so that nothing is deleted before it expires.
@@ -207,6 +230,14 @@ export function partsExpiry(headExpiresAt: number): number {
   return headExpiresAt + DAY_MS;
 }
 
+/**
+ * How long the leases on an upstream are kept: a day longer than the one that was claimed last. A lease lasts as long as
+ * a call at most, so all others have ended by then.
+ */
+export function leasesExpiry(until: number): number {
+  return until + DAY_MS;
+}
+
 /** Every attribute that an expression names is named through one of these, since several are reserved words. */
 export const NAMES = {
   '#pk': PARTITION_KEY,
@@ -217,6 +248,10 @@ export const NAMES = {
   '#asked': 'asked',
   '#changes': 'changes',
   '#continuation': 'continuation',
+  '#data': 'data',
+  '#deadlineAt': 'deadlineAt',
+  '#doubted': 'doubted',
+  '#failures': 'failures',
   '#fetchedAt': 'fetchedAt',
   '#freshUntil': 'freshUntil',
   '#generation': 'generation',
@@ -224,10 +259,17 @@ export const NAMES = {
   '#holder': 'holder',
   '#lastSeenAt': 'lastSeenAt',
   '#learnedAt': 'learnedAt',
+  '#leases': 'leases',
   '#logLevel': 'logLevel',
+  '#openUntil': 'openUntil',
+  '#owner': 'owner',
   '#partsExpireAt': 'partsExpireAt',
   '#session': 'session',
   '#shared': 'shared',
+  '#state': 'state',
+  '#text': 'text',
+  '#trialToken': 'trialToken',
+  '#trialUntil': 'trialUntil',
   '#upstreamSessions': 'upstreamSessions',
   '#version': 'version',
   '#wantedAt': 'wantedAt',
@@ -243,7 +285,7 @@ export const KEY_CONDITIONS = {
 } as const;
 
 /**
- * The conditions. `#upstream` is the entry of one upstream; values that begin with a colon are given by the operation.
+ * The conditions. `#upstream` is the entry of one upstream, `#lease` that of one lease; values that begin with a colon are given by the operation.
  */
 export const CONDITIONS = {
   /** Creation against creation: of several that use the same key, the first one keeps it. */
@@ -266,6 +308,9 @@ export const CONDITIONS = {
     'attribute_exists(#pk) AND (attribute_not_exists(#upstreamSessions.#upstream)' +
     ' OR #upstreamSessions.#upstream.#generation = :replaces)',
 
+  /** Doubt against replacement: a session that replaced the doubted one is not doubted for it. */
+  stillAttached: '#upstreamSessions.#upstream.#generation = :generation',
+
   /** Touch against touch: the one with the latest expiry stays, whatever the order of arrival. */
   expiryAdvances: 'attribute_exists(#pk) AND #expiresAt < :expiresAt',
 
@@ -283,6 +328,9 @@ export const CONDITIONS = {
 
   /** As `nothingNewerAttached`, likewise. */
   nothingNewerKept: 'attribute_not_exists(#pk) OR #expiresAt <= :now OR #session.#generation = :replaces',
+
+  /** As `stillAttached`, for a session that no client session holds. */
+  stillKept: '#session.#generation = :generation',
 
   /**
    * List against list: of two answers of an upstream the one that was asked for later stays, whatever the order of
@@ -311,4 +359,43 @@ export const CONDITIONS = {
 
   /** Take-over against take-over: of several that find a stream left to them, the first one goes on with it. */
   streamIsLeft: '#holder = :from AND attribute_exists(#continuation)',
+
+  /**
+   * Call against call: of several with one key the first one is executed, the others learn how it is doing. A record
+   * that has expired is as good as none, unless its owner may still be at work: nobody takes the place of that.
+   */
+  keyUnclaimed: 'attribute_not_exists(#pk) OR (#expiresAt <= :now AND (#state <> :inProgress OR #deadlineAt <= :now))',
+
+  /**
+   * Overtaking against overtaking: only the one that still finds the owner that it has read takes its place. Overtaking
+   * against the end of the call: an outcome that is known is not lost, and nobody is overtaken before its deadline.
+   */
+  outcomeUnknown: '#owner = :from AND (#state = :unknown OR (#state = :inProgress AND #deadlineAt <= :now))',
+
+  /**
+   * The fence. The end of a call against overtaking: an owner that was overtaken changes nothing any more. Against its
+   * own other ends: what is done stays done.
+   */
+  stillOwned: '#owner = :owner AND #state <> :done',
+
+  /** Failure against expiry: what was counted before a long silence counts no more. */
+  countGoesOn: 'attribute_not_exists(#pk) OR #expiresAt > :now',
+
+  /** Opening against opening: of all the failures that reach the limit, one opens the breaker. Against success: none. */
+  breakerIsDue: 'attribute_not_exists(#openUntil) AND #failures >= :limit',
+
+  /** Trial against trial: one is let through at a time, and only while the breaker is known to be open. */
+  trialIsDue: '#openUntil <= :now AND #expiresAt > :now AND (attribute_not_exists(#trialToken) OR #trialUntil <= :now)',
+
+  /** The end of a trial against the next one: who was overtaken changes nothing any more. */
+  trialIsOwn: '#trialToken = :token',
+
+  /** Success against failure: only what was counted before the success is forgotten, and never an open breaker. */
+  failuresUnchanged: 'attribute_not_exists(#openUntil) AND #failures = :failures',
+
+  /** Claim against claim: there is one lease for each slot at most. A claim that is repeated has its lease already. */
+  slotIsFree: 'attribute_exists(#leases.#lease) OR size(#leases) < :most',
+
+  /** Release against expiry: a lease that others have removed is not missed. */
+  slotIsOwn: 'attribute_exists(#leases.#lease)',
 } as const;

@@ -1,17 +1,15 @@
 /** Texts of any length: compressed, and cut into parts that each fit in a record. */
+import { compress, decompress, MAX_TEXT_BYTES } from '../gzip.ts';
 import { GarbledRecord } from './item.ts';
 
 /** A part, in bytes. DynamoDB takes 400 KB in a record, keys included. */
 const PART_BYTES = 300_000;
 
-/** The longest text, in bytes of UTF-8, and what is kept of it: a record that says more than this is not believed. */
-const MAX_BYTES = 64 * 1024 * 1024;
-
 class TextTooLong extends Error {
   override readonly name = 'TextTooLong';
 
   constructor(bytes: number) {
-    super(`${bytes} bytes are more than the ${MAX_BYTES} that a text may have`);
+    super(`${bytes} bytes are more than the ${MAX_TEXT_BYTES} that a text may have`);
   }
 }
 
@@ -23,8 +21,8 @@ export interface PackedText {
 
 export async function packText(text: string): Promise<PackedText> {
   const plain = Buffer.from(text);
-  const packed = plain.length > MAX_BYTES ? plain : await compress(plain);
-  if (packed.length > MAX_BYTES) throw new TextTooLong(packed.length);
+  const packed = plain.length > MAX_TEXT_BYTES ? plain : await compress(plain);
+  if (packed.length > MAX_TEXT_BYTES) throw new TextTooLong(packed.length);
   const count = partCount(packed.length);
   const parts = Array.from({ length: count }, (_, part) => packed.subarray(part * PART_BYTES, (part + 1) * PART_BYTES));
   return { bytes: packed.length, parts };
@@ -37,7 +35,7 @@ export function partCount(bytes: number): number {
 
 /** Whether a text can have this size as it is kept. */
 export function isPackedSize(bytes: number): boolean {
-  return Number.isInteger(bytes) && bytes > 0 && bytes <= MAX_BYTES;
+  return Number.isInteger(bytes) && bytes > 0 && bytes <= MAX_TEXT_BYTES;
 }
 
 /** The text of its parts, of which there are as many as `bytes` asks for. Throws `GarbledRecord` when they hold none. */
@@ -49,18 +47,4 @@ export async function unpackText(parts: readonly Uint8Array[], bytes: number): P
   } catch {
     throw new GarbledRecord('data');
   }
-}
-
-function compress(plain: Buffer): Promise<Buffer> {
-  const { gzip } = process.getBuiltinModule('node:zlib');
-  return new Promise((resolve, reject) => {
-    gzip(plain, (error, packed) => (error ? reject(error) : resolve(packed)));
-  });
-}
-
-function decompress(packed: Buffer): Promise<Buffer> {
-  const { gunzip } = process.getBuiltinModule('node:zlib');
-  return new Promise((resolve, reject) => {
-    gunzip(packed, { maxOutputLength: MAX_BYTES }, (error, plain) => (error ? reject(error) : resolve(plain)));
-  });
 }

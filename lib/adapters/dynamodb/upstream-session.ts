@@ -2,7 +2,8 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 
 import type { UpstreamSession } from '../../ports.ts';
-import { GarbledRecord, numberValue, readNumber, readText, textValue } from './item.ts';
+import type { Expression } from './expression.ts';
+import { flagValue, GarbledRecord, numberValue, readFlag, readNumber, readText, textValue } from './item.ts';
 
 export function encodeUpstreamSession(session: UpstreamSession): AttributeValue {
   return {
@@ -11,6 +12,7 @@ export function encodeUpstreamSession(session: UpstreamSession): AttributeValue 
       ...(session.id !== null && { id: textValue(session.id) }),
       protocolVersion: textValue(session.protocolVersion),
       attachedAt: numberValue(session.attachedAt),
+      ...(session.doubted && { doubted: flagValue(true) }),
     },
   };
 }
@@ -23,5 +25,12 @@ export function decodeUpstreamSession(value: AttributeValue, attribute: string):
     id: value.M['id'] ? readText(value.M, 'id') : null,
     protocolVersion: readText(value.M, 'protocolVersion'),
     attachedAt: readNumber(value.M, 'attachedAt'),
+    ...(value.M['doubted'] && readFlag(value.M, 'doubted') && { doubted: true }),
   };
+}
+
+/** Sets the mark of the upstream session at `path`, or removes it. */
+export function doubting(path: string, doubted: boolean): Expression {
+  if (!doubted) return { text: `REMOVE ${path}.#doubted` };
+  return { text: `SET ${path}.#doubted = :doubted`, values: { ':doubted': flagValue(true) } };
 }

@@ -2,8 +2,9 @@ import type { KeepOutcome, SharedUpstreamSession, UpstreamSessionStore } from '.
 import { expiringKeys, removeExpired } from './expiring.ts';
 import { GarbledRecord, type Item, numberValue, readNumber, readText, textValue } from './item.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
+import { untilSettled } from './settled.ts';
 import { CONDITIONS, sharedUpstreamSessionKey, sweptExpiryAttributes } from './table.ts';
-import { decodeUpstreamSession, encodeUpstreamSession } from './upstream-session.ts';
+import { decodeUpstreamSession, doubting, encodeUpstreamSession } from './upstream-session.ts';
 
 export function createUpstreamSessionStore(records: Records): UpstreamSessionStore {
   return {
@@ -19,6 +20,12 @@ export function createUpstreamSessionStore(records: Records): UpstreamSessionSto
         return keep(records, item, shared, keepable(replaces, now));
       }),
 
+    setDoubt: (key, generation, doubted) =>
+      storeOperation('upstreamSessions.setDoubt', async () => {
+        const condition = { text: CONDITIONS.stillKept, values: { ':generation': textValue(generation) } };
+        await records.update(sharedUpstreamSessionKey(key), doubting('#session', doubted), condition);
+      }),
+
     removeExpired: (key, now) =>
       storeOperation('upstreamSessions.removeExpired', async () => {
         const item = await removeExpired(records, sharedUpstreamSessionKey(key), now);
@@ -32,29 +39,21 @@ export function createUpstreamSessionStore(records: Records): UpstreamSessionSto
   };
 }
 
-/** A record that refuses and is then gone was removed in between, which leaves the place free: tried this often. */
-const TRIES = 5;
-
-async function keep(
+function keep(
   records: Records,
   item: Parameters<Records['put']>[0],
   { session }: SharedUpstreamSession,
   condition: Expression,
 ): Promise<KeepOutcome> {
-  for (let tries = 0; tries < TRIES; tries += 1) {
+  return untilSettled(async () => {
     const written = await records.put(item, condition);
     if (written.kind === 'written') return { kind: 'kept' };
     const inPlace = await written.found();
-    if (inPlace === undefined) continue;
+    if (inPlace === undefined) return undefined;
     const winner = decodeSession(inPlace);
     // What is in place may be this very session, sent twice by the SDK.
     return winner.generation === session.generation ? { kind: 'kept' } : { kind: 'lost', winner };
-  }
-  throw new NeverInPlace('A record refused the session and was gone, again and again');
-}
-
-class NeverInPlace extends Error {
-  override readonly name = 'NeverInPlace';
+  });
 }
 
 function keepable(replaces: string | undefined, now: number): Expression {

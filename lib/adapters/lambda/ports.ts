@@ -6,6 +6,7 @@ import { createLineWriter } from '../logging/line-writer.ts';
 import { systemClock } from '../node/clock.ts';
 import { createHttpTransport } from '../node/http-transport.ts';
 import { cryptoIds } from '../node/ids.ts';
+import { executeOnce } from '../powertools/execute-once.ts';
 import { noopTracer } from '../xray/tracer.ts';
 import { VARIABLES } from './names.ts';
 
@@ -19,6 +20,7 @@ export function createFunctionPorts(variables: NodeJS.ProcessEnv): Ports {
     ids: cryptoIds,
     openStores: createDynamoStores({ client, tableName }),
     transport: createHttpTransport({}),
+    executeOnce,
     tracer: noopTracer,
     actionLog: createActionLog({
       format: actionLogFormat(variables[VARIABLES.log]),

@@ -39,6 +39,7 @@ function details(action: Action): string {
     `gateway ${action.gatewayMs.toFixed(1)}`,
     `upstream ${action.upstreamMs.toFixed(1)}`,
     `requests ${action.upstreamRequests}+${action.dynamodbRequests}`,
+    action.replayed ? 'replayed' : null,
     action.attempt > 1 ? `attempt ${action.attempt}` : null,
     action.era,
     action.cold ? `${action.environment} (cold)` : action.environment,

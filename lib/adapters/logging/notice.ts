@@ -14,7 +14,7 @@ const MOST_NAMES = 20;
 
 /** Whether the notice tells of something that somebody should look at. Lists change all the time. */
 export function isTrouble({ kind }: Notice): boolean {
-  return kind !== 'list-changed';
+  return kind !== 'list-changed' && kind !== 'breaker-closed';
 }
 
 export function describeNotice(requestId: string, { kind, ...details }: Notice): NoticeLine {

@@ -1,5 +1,5 @@
 import type { ClientSession, ClientSessionStore } from '../../ports.ts';
-import { copyJson, copyUpstreamSessions } from './copies.ts';
+import { copyJson, copyUpstreamSessions, withDoubt } from './copies.ts';
 import { expiringIn, takeExpired } from './expiring.ts';
 import type { Request } from './request.ts';
 
@@ -31,6 +31,16 @@ export function clientSessionsIn(sessions: Map<string, ClientSession>, request: 
         upstreamSessions[upstream] = { ...upstreamSession };
         sessions.set(key, { ...session, upstreamSessions });
         return { kind: 'attached' };
+      }),
+
+    setDoubt: (key, upstream, generation, doubted) =>
+      request(() => {
+        const session = sessions.get(key);
+        const attached = session?.upstreamSessions[upstream];
+        if (session === undefined || attached?.generation !== generation) return;
+        const upstreamSessions = copyUpstreamSessions(session.upstreamSessions);
+        upstreamSessions[upstream] = withDoubt(attached, doubted);
+        sessions.set(key, { ...session, upstreamSessions });
       }),
 
     setLogLevel: (key, logLevel) =>

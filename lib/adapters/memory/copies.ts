@@ -12,3 +12,8 @@ export function copyUpstreamSessions(sessions: ClientSession['upstreamSessions']
   for (const [upstream, session] of Object.entries(sessions)) copy[upstream] = { ...session };
   return copy;
 }
+
+export function withDoubt(session: UpstreamSession, doubted: boolean): UpstreamSession {
+  const { generation, id, protocolVersion, attachedAt } = session;
+  return { generation, id, protocolVersion, attachedAt, ...(doubted && { doubted }) };
+}

@@ -7,11 +7,14 @@ import type {
   StoreTally,
   UpstreamEras,
 } from '../../ports.ts';
+import { breakersIn, type KeptBreaker } from './breakers.ts';
 import { catalogIn, type CatalogState } from './catalog.ts';
 import { clientSessionsIn } from './client-sessions.ts';
+import { idempotencyIn, type KeptCall } from './idempotency.ts';
 import { mailboxIn } from './mailbox.ts';
 import { pinsIn } from './pins.ts';
 import { countingOn } from './request.ts';
+import { type Leases, slotsIn } from './slots.ts';
 import { streamsIn, type StreamsState } from './streams.ts';
 import { upstreamErasIn } from './upstream-eras.ts';
 import { upstreamSessionsIn } from './upstream-sessions.ts';
@@ -28,6 +31,9 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
   const sharedSessions = new Map<string, SharedUpstreamSession>();
   const catalog: CatalogState = { lists: new Map(), changes: new Map() };
   const pins = new Map<string, PinRecord>();
+  const calls = new Map<string, KeptCall>();
+  const breakers = new Map<string, KeptBreaker>();
+  const slots = new Map<string, Leases>();
   const streams: StreamsState = { heads: new Map(), batches: new Map() };
   return (tally) => {
     const request = countingOn(tally);
@@ -38,6 +44,9 @@ export function createMemoryStores(): (tally: StoreTally) => Stores {
       upstreamSessions: upstreamSessionsIn(sharedSessions, request),
       catalog: catalogIn(catalog, request),
       pins: pinsIn(pins, request),
+      idempotency: idempotencyIn(calls, request),
+      breakers: breakersIn(breakers, request),
+      slots: slotsIn(slots, request),
       streams: streamsIn(streams, request),
     };
   };

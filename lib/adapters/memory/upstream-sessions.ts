@@ -1,4 +1,5 @@
 import type { SharedUpstreamSession, UpstreamSessionStore } from '../../ports.ts';
+import { withDoubt } from './copies.ts';
 import { expiringIn, takeExpired } from './expiring.ts';
 import type { Request } from './request.ts';
 
@@ -22,6 +23,13 @@ export function upstreamSessionsIn(
         }
         sessions.set(key, copyShared(shared));
         return { kind: 'kept' };
+      }),
+
+    setDoubt: (key, generation, doubted) =>
+      request(() => {
+        const kept = sessions.get(key);
+        if (kept?.session.generation !== generation) return;
+        sessions.set(key, { ...kept, session: withDoubt(kept.session, doubted) });
       }),
 
     removeExpired: (key, now) => request(() => takeExpired(sessions, key, now)),

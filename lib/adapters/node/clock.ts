@@ -7,6 +7,7 @@ const LONGEST_DELAY_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
+  readDate: (text) => Date.parse(text),
   schedule: (ms, callback) => {
     const timer = setTimeout(callback, Math.min(ms, LONGEST_DELAY_MS));
     return () => clearTimeout(timer);

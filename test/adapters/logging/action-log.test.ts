@@ -34,6 +34,7 @@ const ACTION: Action = {
   upstreamRequests: 1,
   dynamodbRequests: 0,
   attempt: 1,
+  replayed: false,
 };
 
 function open(format: ActionLogFormat, colour = false) {

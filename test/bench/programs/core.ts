@@ -11,6 +11,7 @@ import { systemClock } from '../../../lib/adapters/node/clock.ts';
 import { createHttpTransport } from '../../../lib/adapters/node/http-transport.ts';
 import { cryptoIds } from '../../../lib/adapters/node/ids.ts';
 import { createNodeServer } from '../../../lib/adapters/node/server.ts';
+import { executeOnce } from '../../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../../lib/adapters/xray/tracer.ts';
 import { createGateway, type Gateway } from '../../../lib/gateway.ts';
 import type { Ports } from '../../../lib/ports.ts';
@@ -59,6 +60,7 @@ await runProgram(async (given) => {
     ids: cryptoIds,
     openStores: openStores(data),
     transport: createHttpTransport(),
+    executeOnce,
     tracer: noopTracer,
     // Figures with a defect behind them are none.
     actionLog: { ...log, defect: (_requestId, error) => console.error(error) },

@@ -1,0 +1,7 @@
+import type { ExecuteOnce } from '../../ports.ts';
+
+/** Powertools is loaded by the first call that carries a key, and by no other. */
+export const executeOnce: ExecuteOnce = async (execution) => {
+  const { executeFramed } = await import('./framed-execution.ts');
+  return executeFramed(execution);
+};
