@@ -22,9 +22,9 @@ export interface Continuation {
 }
 
 /** Only the calls of tools are worth it: everything else can be asked once more. */
-export function allowHandOver({ scope, call, tally, endsHere }: Errand): void {
+export function allowHandOver({ scope, call, tally }: Errand): void {
   if (scope.era !== 'legacy' || scope.mayHandOver === undefined) return;
-  if (call.target?.what === 'tool' && endsHere !== true) tally.mayHandOver = scope.mayHandOver;
+  if (call.target?.what === 'tool') tally.mayHandOver = scope.mayHandOver;
 }
 
 /** Undefined when the call has come to its end. */

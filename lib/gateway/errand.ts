@@ -38,6 +38,4 @@ export interface Errand {
   readonly targetName: string | undefined;
   /** Filled in as the call goes on. */
   readonly tally: UpstreamTally;
-  /** The call ends together with its invocation, whatever the client could do. */
-  readonly endsHere?: true;
 }

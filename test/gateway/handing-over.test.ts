@@ -233,6 +233,20 @@ describe.each(FUNCTION_LEGS)('$name', (leg) => {
     expect(upstream.received.map(({ message }): unknown => message?.method)).toContain('notifications/cancelled');
   });
 
+  test('a call with an idempotency key has its end in its own invocation', async () => {
+    const { gateway, upstream, clock } = await openResumable(leg);
+    const [first, , third] = gateway.environments;
+    const peer = (await third!.connect('2025-11-25')).through(first!);
+    const headers = { 'idempotency-key': 'once' };
+    const opening = peer.stream('tools/call', { name: 'up__steps' }, { id: 'mine', progressToken: 't', headers });
+    const call = await upstream.nextCall();
+    await call.progress(1);
+    const events = messages(await passUntil(clock, opening.then(eventsOf)));
+    expect(events.at(-1)).toMatchObject({ id: 'mine', error: { code: 1007, data: { mayHaveRun: true } } });
+    await gateway.settled();
+    expect(call.signal.aborted).toBe(true);
+  });
+
   test('a client that takes JSON only has its call ended by an error, too', async () => {
     const { gateway, upstream, clock } = await openResumable(leg);
     const [first, , third] = gateway.environments;
