@@ -7,7 +7,8 @@ import type { ServerUpstream } from '../catalog/plan.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import { filterParams, type ListenFilter } from '../protocol/announcements.ts';
 import type { Era } from '../protocol/era.ts';
-import { JSON_RPC, requestText, type NotificationMessage } from '../protocol/message.ts';
+import { JSON_RPC, requestText } from '../protocol/message.ts';
+import type { NotificationMessage, RequestMessage } from '../protocol/message.ts';
 import { listsChangedBy } from '../protocol/methods.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { listenInSession, type SessionKeeper } from '../upstream/legacy.ts';
@@ -29,6 +30,9 @@ const REST_MS = 250;
 /** More resources than these cannot change at an upstream between two looks. */
 const MAX_UPDATED = 1000;
 
+/** So many questions may wait for the next look. */
+const MAX_QUESTIONS = 20;
+
 /** What to listen for at an upstream, and in which session. */
 export interface Ear {
   readonly upstream: ServerUpstream;
@@ -46,11 +50,19 @@ export interface HearingSession {
   readonly close: () => void;
 }
 
+/** What an upstream asks the client beside its calls. */
+export interface HeardQuestion {
+  readonly upstream: string;
+  readonly message: RequestMessage;
+}
+
 /** A resource has changed, says an upstream. */
 export interface HeardUpdate {
   readonly upstream: string;
   readonly uri: string;
 }
+
+type Take = (message: NotificationMessage | RequestMessage) => void;
 
 /** How an attempt to listen went. */
 type Heard = 'unserved' | 'lost' | 'over';
@@ -71,6 +83,7 @@ export class Hearing {
   readonly #streams = new Map<string, Stream>();
   /** URIs of resources, by upstream. */
   readonly #updated = new Map<string, Set<string>>();
+  readonly #questions: HeardQuestion[] = [];
   readonly #opening = new Set<Stream>();
   /** Their upstreams have nothing of the kind. */
   readonly #unserved = new Set<Stream>();
@@ -141,6 +154,11 @@ export class Hearing {
     const taken = [...this.#updated].flatMap(([upstream, uris]) => [...uris].map((uri) => ({ upstream, uri })));
     this.#updated.clear();
     return taken;
+  }
+
+  /** What is to be asked of whoever listens. */
+  takeQuestions(): readonly HeardQuestion[] {
+    return this.#questions.splice(0);
   }
 
   /** Resolves when every stream that was begun has been opened, or has failed, or when `ms` have passed. */
@@ -231,7 +249,8 @@ export class Hearing {
       let hasSpoken = false;
       const heard = await this.#hearOnce(ear, stream, (message) => {
         hasSpoken = true;
-        this.#take(ear, message);
+        if (message.kind === 'notification') this.#take(ear, message);
+        else this.#ask(ear, message);
       });
       if (heard === 'unserved') this.#unserved.add(stream);
       this.#opened(stream);
@@ -242,7 +261,7 @@ export class Hearing {
     }
   }
 
-  async #hearOnce(ear: Ear, stream: Stream, take: (message: NotificationMessage) => void): Promise<Heard> {
+  async #hearOnce(ear: Ear, stream: Stream, take: Take): Promise<Heard> {
     const work = this.#work;
     const { upstream, preferred, filter } = ear;
     const { deadline, tally } = stream;
@@ -258,6 +277,14 @@ export class Hearing {
     } finally {
       session.close();
     }
+  }
+
+  #ask({ upstream }: Ear, message: RequestMessage): void {
+    // Who asks more than anyone would answer is not heard.
+    if (this.#questions.length === MAX_QUESTIONS) return;
+    this.#questions.push({ upstream: upstream.name, message });
+    this.#hasHeard = true;
+    this.#wake();
   }
 
   #take({ upstream, filter }: Ear, message: NotificationMessage): void {
@@ -285,7 +312,7 @@ async function listenOnLine(
   filter: ListenFilter,
   subscribes: boolean,
   onOpen: () => void,
-  take: (message: NotificationMessage) => void,
+  take: Take,
 ): Promise<Heard> {
   for await (const event of callUpstream(line, listenRequest(line.work, filter))) {
     switch (event.kind) {
@@ -311,9 +338,9 @@ async function listenOnLine(
   // The stream of an HTTP+SSE server ended with the session that was opened on it.
   if (session === undefined) return 'unserved';
   if (subscribes) for (const uri of filter.uris) await subscribeInSession(line, uri);
-  for await (const event of listenInSession(line.upstream, session, line.connection)) {
+  for await (const event of listenInSession(line.upstream, session, line.keeper.canAsk, line.connection)) {
     if (event.kind === 'open') onOpen();
-    else if (event.kind === 'notification') take(event.message);
+    else if (event.kind !== 'end') take(event.message);
     else if (event.why === 'lost') return await replaceSession(line);
     else return event.why;
   }
@@ -326,14 +353,19 @@ export async function subscribeInSession(line: Line, uri: string): Promise<void>
     ...nothingModern(line.work),
     legacy: (id: string) => requestText(id, 'resources/subscribe', { uri }),
   };
-  for await (const event of callUpstream({ ...line, preferred: 'legacy' }, request)) if (event.kind === 'final') return;
+  for await (const event of callUpstream(unasked(line), request)) if (event.kind === 'final') return;
 }
 
 /** A call has its session replaced when the upstream does not know it. */
 async function replaceSession(line: Line): Promise<Heard> {
   const request = { ...nothingModern(line.work), legacy: (id: string) => requestText(id, 'ping', {}) };
-  for await (const event of callUpstream({ ...line, preferred: 'legacy' }, request)) if (event.kind === 'final') break;
+  for await (const event of callUpstream(unasked(line), request)) if (event.kind === 'final') break;
   return 'lost';
+}
+
+/** In the session that is in place; what is asked by the way is nobody's to answer. */
+function unasked(line: Line): Line {
+  return { ...line, preferred: 'legacy', keeper: { ...line.keeper, canAsk: false } };
 }
 
 /** An upstream that turns out to speak the modern era after all is only asked what it is. */

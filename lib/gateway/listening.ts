@@ -11,6 +11,7 @@ import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import { StoreError, type ClientSession, type ListCounts, type Listening, type Subscription } from '../ports.ts';
 import { listChangedText, MAX_SUBSCRIPTIONS, updatedText, type ListenFilter } from '../protocol/announcements.ts';
 import { tellsOf } from '../protocol/capabilities.ts';
+import { questionToClient } from '../protocol/legacy/server-requests.ts';
 import { ANNOUNCED_LISTS } from '../protocol/methods.ts';
 import { HEARTBEAT, retryField, sseEvent } from '../protocol/sse.ts';
 import { SESSION_TTL_MS } from '../sessions/client-session.ts';
@@ -111,9 +112,15 @@ class Listener {
       .filter(({ upstream, uri }) => subscriptions.some((one) => one.uri === uri && one.upstream === upstream));
     const uris = new Set([...updates, ...heard].map(({ uri }) => uri));
     const lists = changedSince(told, this.#counts);
-    return [...lists.map((list) => listChangedText(list)), ...[...uris].map((uri) => updatedText(uri))].map((text) =>
-      sseEvent(text),
-    );
+    // The answer goes by its id, to whatever environment it is posted.
+    const questions = this.#hearing
+      .takeQuestions()
+      .map(({ upstream, message }) => questionToClient(message.text, { upstream, idText: message.idText }));
+    return [
+      ...questions,
+      ...lists.map((list) => listChangedText(list)),
+      ...[...uris].map((uri) => updatedText(uri)),
+    ].map((text) => sseEvent(text));
   }
 
   /** Writes nothing when nothing was told, except that the client has begun to listen. */
@@ -255,7 +262,7 @@ class Listener {
     // A session that was opened by listening is the one that is listened in.
     if (!this.#visit.attached.has(name)) this.#sessions.set(name, this.#attached(upstream)?.generation ?? '');
     const session = (deadline: Deadline) => ({
-      keeper: { ...keeperFor(this.#visit, this.#scope, upstream, deadline), canAsk: false },
+      keeper: keeperFor(this.#visit, this.#scope, upstream, deadline),
       subscribes: false,
       close: () => {},
     });

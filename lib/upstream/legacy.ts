@@ -384,16 +384,15 @@ function declineQuestion(
 export type StreamEvent =
   | { readonly kind: 'open' }
   | { readonly kind: 'notification'; readonly message: NotificationMessage }
+  | { readonly kind: 'question'; readonly message: RequestMessage }
   /** `unserved`: the upstream has no such stream. `lost`: it does not know the session. */
   | { readonly kind: 'end'; readonly why: 'unserved' | 'lost' | 'over' };
 
-/**
- * Listens to what an upstream says beside the calls of a session. Nobody is there to answer its questions, so they are
- * declined.
- */
+/** Listens to what an upstream says beside the calls of a session; questions that nobody can be asked are declined. */
 export async function* listenInSession(
   link: UpstreamLink,
   session: UpstreamSession,
+  canAsk: boolean,
   tools: ConnectionTools,
 ): AsyncGenerator<StreamEvent, void> {
   const outcome = await get(link, sessionHeaders(session), tools);
@@ -408,7 +407,12 @@ export async function* listenInSession(
       if (item.kind === 'position') continue;
       const { message } = item;
       if (message.kind === 'notification') yield { kind: 'notification', message };
-      else if (message.kind === 'request') declineQuestion(link, session, message, tools);
+      else if (message.kind === 'request') {
+        // Whoever listens is there.
+        const isForClient = canAsk && message.method !== 'ping' && isServerRequest(message.method);
+        if (isForClient) yield { kind: 'question', message };
+        else declineQuestion(link, session, message, tools);
+      }
     }
     yield { kind: 'end', why: 'over' };
   } finally {
