@@ -52,7 +52,9 @@ export function keepList(work: Work, place: Place, list: NewList): void {
   const isRecent = isSame && before.changes >= changes && fetchedAt - before.fetchedAt < RENEW_AFTER_MS;
   if (isRecent && ttlMs === 0) return;
   const isFound = before !== undefined && !isSame && before.changes >= changes && !isOfEachSession(place);
-  if (isFound && ttlMs === 0 && fetchedAt - before.fetchedAt < FOUND_AFTER_MS) return;
+  const isTooSoon = isFound && ttlMs === 0 && fetchedAt - before.fetchedAt < FOUND_AFTER_MS;
+  // Pins are compared with what was found last.
+  if (isTooSoon && !upstream.config.pin) return;
   const head: NewCatalogHead = {
     version: isSame ? before.version : versionOf(text, ids),
     changes,
@@ -65,7 +67,7 @@ export function keepList(work: Work, place: Place, list: NewList): void {
   // Before it is replaced: what was there may not be readable for long.
   if (before !== undefined && !isSame) work.defer(() => tellChange(work, place, before, text));
   work.defer(async () => {
-    const counted = isFound ? await countFound(work, place) : changes;
+    const counted = isFound && !isTooSoon ? await countFound(work, place) : changes;
     await writeList(work, place, { ...head, changes: counted }, text, isSame ? before : undefined);
   });
 }

@@ -197,7 +197,8 @@ export class TaggedClient {
       parser.feed(decoder.decode(chunk, { stream: true }));
       for (const data of ready.splice(0)) {
         this.#hear(data);
-        yield JSON.parse(data);
+        // An empty event only says where the stream can be resumed.
+        if (data !== '') yield JSON.parse(data);
       }
     }
   }

@@ -57,6 +57,8 @@ describe('the local gateway', () => {
     const session = await openLegacySession(gateway.url());
     const params = { name: 'wait', arguments: { word: 'x' }, _meta: { progressToken: 'mine' } };
     const stream = await session.stream('tools/call', params, 'x');
+    // The first event only says where the stream can be resumed.
+    await stream.events.next();
     const { value } = await stream.events.next();
     expect(value).toMatchObject({ message: { params: { progressToken: 'mine', message: 'x' } } });
     expect((await session.notify('notifications/cancelled', { requestId: 'x' })).status).toBe(202);

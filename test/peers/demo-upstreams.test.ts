@@ -77,7 +77,7 @@ test('several environments served each client', () => {
   const bySession = Map.groupBy(gateway.actions(), ({ session }) => session ?? 'modern');
   expect(bySession.size).toBeGreaterThan(8);
   for (const actions of bySession.values()) {
-    expect(new Set(actions.map(({ environment }) => environment)).size).toBeGreaterThanOrEqual(3);
+    expect(new Set(actions.map(({ environment }) => environment)).size).toBeGreaterThanOrEqual(2);
   }
   expect(gateway.reports).toEqual([]);
 });
