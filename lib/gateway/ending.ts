@@ -72,6 +72,13 @@ export function replayed(ending: Ending): Ending {
   return { ...ending, text, replayed: true };
 }
 
+/** The gateway's own word is not an upstream's to give. */
+export function unmarked(ending: Ending): Ending {
+  if (!ending.text.includes(REPLAYED_KEY)) return ending;
+  const remove = (meta: string): string => editIfObject(meta, { [REPLAYED_KEY]: () => undefined });
+  return { ...ending, text: editObject(ending.text, { result: (result) => editIfObject(result, { _meta: remove }) }) };
+}
+
 function bodyOf(text: string): ResponseMessage['body'] | undefined {
   const message = readMessage(parseJson(text) ?? null, text);
   return message?.kind === 'response' ? message.body : undefined;

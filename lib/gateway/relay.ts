@@ -14,7 +14,7 @@ import { callAdmitted } from './admission.ts';
 import { withRetries } from './attempts.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { NOTHING_SAID, toolConfigOf } from './effects.ts';
-import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailure } from './ending.ts';
+import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailure, unmarked } from './ending.ts';
 import { allowHandOver, handOverOf } from './continuation.ts';
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
@@ -187,9 +187,7 @@ function endingOf(event: Exclude<RelayEvent, { kind: 'interim' | 'opened' }>, er
       if (call.target?.what === 'tool' && targetName !== undefined && saysToolIsUnknown(event.response)) {
         visit.defer(async () => (await import('./catalogs.ts')).noteUnknownTool(visit, scope, upstream, targetName));
       }
-      return event.replayed === true
-        ? replayed(endingOfResponse(event.response, event.era, errand))
-        : endingOfResponse(event.response, event.era, errand);
+      return (event.replayed === true ? replayed : unmarked)(endingOfResponse(event.response, event.era, errand));
     case 'end':
       return endingOfFailure(failureOf(event.end, errand), errand.call.request.idText);
     case 'failure':

@@ -230,7 +230,8 @@ function kindsOf(item: Item, owner: string, about: string, stores: Stores): Read
     breaker: { lifeMs: DAY_MS, graceMs: 0, read: () => stores.breakers.read(owner, Date.now()) },
     // Nothing reads it but a claim, which changes it.
     slots: { lifeMs: 2 * DAY_MS, graceMs: 0, read: async () => undefined },
-    call: { lifeMs: DAY_MS, graceMs: 0, read: () => stores.idempotency.read(owner, Date.now()) },
+    // One that is in progress is forgotten a day after its deadline.
+    call: { lifeMs: DAY_MS + 15 * 60 * 1000, graceMs: 0, read: () => stores.idempotency.read(owner, Date.now()) },
     head: { lifeMs: DAY_MS, graceMs: 0, read: () => readLists(owner, item['version']?.S, stores) },
     // It means nothing without its head, which is written after it.
     stream: { lifeMs: STREAM_MS, graceMs: 0, read: () => stores.streams.read(owner, 0, Date.now()) },

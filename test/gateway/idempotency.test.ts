@@ -66,6 +66,14 @@ describe.each(LEGS)('$name', (leg) => {
       expect(gateway.actions.slice(-2)).toMatchObject([{ replayed: false }, { replayed: true, upstreamRequests: 0 }]);
     });
 
+    test('is told of no replay by the upstream itself', async () => {
+      const { pay, upstream } = await open(leg, pair);
+      upstream.onCall(({ answer }) => answer({ content: [], _meta: { [REPLAYED]: true, own: 1 } }));
+      expect((await pay()).result._meta).toMatchObject({ own: 1 });
+      expect((await pay({}, { key: randomUUID() })).result._meta[REPLAYED]).toBeUndefined();
+      expect((await pay()).result._meta[REPLAYED]).toBe(true);
+    });
+
     test('waits for the first call when its own arrives while that one runs', async () => {
       const claims = new Turnstile();
       const { pay, executions, upstream } = await open(leg, pair, {
