@@ -3,7 +3,7 @@ import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import type { UpstreamEras, UpstreamSession } from '../ports.ts';
 import type { EraTools } from '../upstream/eras.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
-import { closeUpstreamSession } from '../upstream/legacy.ts';
+import { closeUpstreamSession } from '../upstream/session.ts';
 import { post, type ConnectionTools, type UpstreamLink } from '../upstream/streamable-http.ts';
 import { leaveToSweep } from './retired-sessions.ts';
 import type { Work } from './work.ts';

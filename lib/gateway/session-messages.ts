@@ -11,7 +11,8 @@ import { answerToUpstream, fromClientQuestionId } from '../protocol/legacy/serve
 import type { NotificationMessage, ResponseMessage } from '../protocol/message.ts';
 import { notificationRule } from '../protocol/methods.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
-import { attachedSession, tellUpstream } from '../upstream/legacy.ts';
+import { attachedSession } from '../upstream/legacy.ts';
+import { tellUpstream } from '../upstream/session.ts';
 import { closeLater, connectionTools } from './connection-tools.ts';
 import { upstreamFailure } from './ending.ts';
 import { cancellationKey } from './relay.ts';

@@ -5,7 +5,7 @@
  */
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { ClientSession, UpstreamSession } from '../ports.ts';
-import { closeUpstreamSession } from '../upstream/legacy.ts';
+import { closeUpstreamSession } from '../upstream/session.ts';
 import { asAfterword } from './connection-tools.ts';
 import type { Work } from './work.ts';
 

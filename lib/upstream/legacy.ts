@@ -1,14 +1,22 @@
 /** Calls to a legacy upstream, each in an upstream session: the client session's own, a shared one, or a fresh one. */
-import type { UpstreamFault } from '../errors.ts';
 import type { ClientSession, Ids, UpstreamSession } from '../ports.ts';
 import { isLegacyVersion, OLDEST_UPSTREAM_VERSION } from '../protocol/era.ts';
 import { initializedText, initializeText, readServerHello, type ServerHello } from '../protocol/legacy/handshake.ts';
-import { errorText, JSON_RPC, notificationText, requestText, resultText } from '../protocol/message.ts';
-import type { JsonObject, JsonRpcError, NotificationMessage, RequestMessage } from '../protocol/message.ts';
+import { notificationText, requestText } from '../protocol/message.ts';
+import type { JsonObject, JsonRpcError } from '../protocol/message.ts';
 import { isServerRequest } from '../protocol/methods.ts';
+import { doubting, proves } from './doubt.ts';
 import { exchange, lastOf, readStream, type Refusal, type UpstreamEvent } from './exchange.ts';
 import { handOverPosition, newTally, type CallEnd } from './fault.ts';
-import { deleteSession, get, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
+import {
+  closeUpstreamSession,
+  declineQuestion,
+  endOfRefusal,
+  sessionHeaders,
+  speaksOfSession,
+  tellUpstream,
+} from './session.ts';
+import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
 
 /** What an upstream is told about the client it serves. */
 export interface ClientIdentity {
@@ -204,124 +212,8 @@ export async function* callLegacy(
   }
 }
 
-/**
- * Ends that may be the session's fault: the upstream went on without it, or has lost part of it. That the upstream could
- * not be reached at all says nothing of its sessions.
- */
-const DOUBTFUL: ReadonlySet<CallEnd['kind']> = new Set([
-  'upstream-reset',
-  'upstream-closed',
-  'upstream-timeout',
-  'upstream-idle',
-  'upstream-garbled',
-]);
-
-function isDoubtful(end: CallEnd): boolean {
-  return DOUBTFUL.has(end.kind) || (end.kind === 'upstream-http' && end.status >= 500);
-}
-
-/** Passes everything on, and notes an end that casts doubt on the session. */
-async function* doubting(
-  events: AsyncGenerator<UpstreamEvent, Refusal | undefined>,
-  session: UpstreamSession,
-  keeper: SessionKeeper,
-): AsyncGenerator<UpstreamEvent, Refusal | undefined> {
-  try {
-    for (;;) {
-      const next = await events.next();
-      if (next.done === true) return next.value;
-      if (next.value.kind === 'end' && isDoubtful(next.value.end)) keeper.doubt(session);
-      yield next.value;
-    }
-  } finally {
-    await events.return(undefined);
-  }
-}
-
-/**
- * Whether a doubted session answers a ping, under limits of the ping's own; one that does is trusted again. A call that
- * ends meanwhile does not wait for that.
- */
-async function proves(
-  session: UpstreamSession,
-  link: UpstreamLink,
-  keeper: SessionKeeper,
-  ids: Ids,
-  tools: ConnectionTools,
-): Promise<boolean> {
-  const answered = Promise.withResolvers<boolean>();
-  const { signal } = tools.limits;
-  const giveUp = (): void => answered.resolve(true);
-  tools.defer(async (later) => {
-    const probe = { ...later, post: tools.post, tally: newTally(tools.tally.cost) };
-    try {
-      const sound = await answersPing(link, session, ids, probe);
-      if (sound) keeper.trust(session);
-      answered.resolve(sound);
-    } finally {
-      answered.resolve(false);
-    }
-  });
-  signal.addEventListener('abort', giveUp, { once: true });
-  if (signal.aborted) giveUp();
-  try {
-    return await answered.promise;
-  } finally {
-    signal.removeEventListener('abort', giveUp);
-  }
-}
-
-/** Any answer is one, an error too: it comes from a server that knows the session. */
-async function answersPing(
-  link: UpstreamLink,
-  session: UpstreamSession,
-  ids: Ids,
-  tools: ConnectionTools,
-): Promise<boolean> {
-  const id = ids.random();
-  const request = { id, body: requestText(id, 'ping', {}), headers: sessionHeaders(session) };
-  for await (const event of exchange(link, request, tools)) if (event.kind === 'final') return true;
-  return false;
-}
-
 export function attachedSession(client: ClientSession, link: UpstreamLink): UpstreamSession | undefined {
   return Object.hasOwn(client.upstreamSessions, link.name) ? client.upstreamSessions[link.name] : undefined;
-}
-
-/** Sends what needs no answer (a notification, an answer to a question) into an upstream session. */
-export async function tellUpstream(
-  link: UpstreamLink,
-  session: UpstreamSession,
-  messageText: string,
-  tools: ConnectionTools,
-): Promise<{ readonly kind: 'told' } | { readonly kind: 'end'; readonly end: CallEnd }> {
-  tools.tally.phase = 'request';
-  const outcome = await tools.post(link, messageText, sessionHeaders(session), tools);
-  switch (outcome.kind) {
-    case 'fault':
-      return { kind: 'end', end: outcome.fault };
-    case 'refused':
-      return {
-        kind: 'end',
-        end: outcome.status === 404 && session.id !== null ? { kind: 'upstream-session-lost' } : endOfRefusal(outcome),
-      };
-    case 'stream':
-      outcome.close();
-      return { kind: 'told' };
-    case 'accepted':
-      return { kind: 'told' };
-  }
-}
-
-/** Ends an upstream session that nobody needs any more. */
-export async function closeUpstreamSession(
-  link: UpstreamLink,
-  session: UpstreamSession,
-  tools: ConnectionTools,
-): Promise<void> {
-  if (session.id === null) return;
-  const ended = await deleteSession(link, sessionHeaders(session), tools);
-  if (!ended) tools.leave(link, session);
 }
 
 /** A server may ping before it answers `initialize` (2025-11-25, basic/lifecycle), and ask nothing else. */
@@ -360,68 +252,6 @@ export async function* askable<Outcome>(
   } finally {
     await events.return(undefined as Outcome);
   }
-}
-
-/**
- * Answers a question that the client cannot be asked, so that the upstream does not wait for it. A ping only asks whether
- * anybody is there (2025-11-25, basic/utilities/ping).
- */
-function declineQuestion(
-  link: UpstreamLink,
-  session: UpstreamSession,
-  question: RequestMessage,
-  tools: ConnectionTools,
-): void {
-  const message = 'The client cannot be asked this';
-  const answer =
-    question.method === 'ping'
-      ? resultText(question.idText, {})
-      : errorText(question.idText, { code: JSON_RPC.methodNotFound, message });
-  tools.defer((later) => tellUpstream(link, session, answer, { ...later, post: tools.post }));
-}
-
-/** What a stream beside the calls brings forth. Exactly one `end` comes last. */
-export type StreamEvent =
-  | { readonly kind: 'open' }
-  | { readonly kind: 'notification'; readonly message: NotificationMessage }
-  | { readonly kind: 'question'; readonly message: RequestMessage }
-  /** `unserved`: the upstream has no such stream. `lost`: it does not know the session. */
-  | { readonly kind: 'end'; readonly why: 'unserved' | 'lost' | 'over' };
-
-/** Listens to what an upstream says beside the calls of a session; questions that nobody can be asked are declined. */
-export async function* listenInSession(
-  link: UpstreamLink,
-  session: UpstreamSession,
-  canAsk: boolean,
-  tools: ConnectionTools,
-): AsyncGenerator<StreamEvent, void> {
-  const outcome = await get(link, sessionHeaders(session), tools);
-  if (outcome.kind !== 'stream') {
-    yield { kind: 'end', why: outcome.kind === 'refused' ? whyRefused(outcome, session) : 'over' };
-    return;
-  }
-  try {
-    yield { kind: 'open' };
-    for await (const item of outcome.items) {
-      if (item.kind === 'fault') break;
-      if (item.kind === 'position') continue;
-      const { message } = item;
-      if (message.kind === 'notification') yield { kind: 'notification', message };
-      else if (message.kind === 'request') {
-        // Whoever listens is there.
-        const isForClient = canAsk && message.method !== 'ping' && isServerRequest(message.method);
-        if (isForClient) yield { kind: 'question', message };
-        else declineQuestion(link, session, message, tools);
-      }
-    }
-    yield { kind: 'end', why: 'over' };
-  } finally {
-    outcome.close();
-  }
-}
-
-function whyRefused(refusal: Refusal, session: UpstreamSession): 'unserved' | 'lost' {
-  return session.id !== null && speaksOfSession(refusal) ? 'lost' : 'unserved';
 }
 
 type AttachedOutcome =
@@ -495,14 +325,7 @@ export function tellCancelled(
   tools.defer((later) => tellUpstream(link, session, text, { ...later, post: tools.post }));
 }
 
-export function sessionHeaders(session: UpstreamSession): Record<string, string> {
-  return {
-    'mcp-protocol-version': session.protocolVersion,
-    ...(session.id === null ? {} : { 'mcp-session-id': session.id }),
-  };
-}
-
-/**
+export /**
  * 404 says that the upstream does not know the session, and so has not executed the call (2025-11-25, basic/transports).
  * Many servers answer 400 and name the session instead. That may as well be a tool's own word, so the session itself is
  * asked: only if a ping is turned away in the same manner was it the session.
@@ -520,20 +343,6 @@ async function isSessionLost(
   const ping = await tools.post(link, requestText(ids.random(), 'ping', {}), sessionHeaders(session), probe);
   if (ping.kind === 'stream') ping.close();
   return ping.kind === 'refused' && speaksOfSession(ping);
-}
-
-function speaksOfSession({ status, error }: Refusal): boolean {
-  return status === 404 || (status === 400 && /session/i.test(error?.message ?? ''));
-}
-
-/** A refusal with words of its own is passed on; one without is known by its status. */
-export function endOfRefusal(refusal: {
-  readonly error: JsonRpcError | undefined;
-  readonly status: number;
-}): UpstreamFault {
-  return refusal.error === undefined
-    ? { kind: 'upstream-http', status: refusal.status }
-    : { kind: 'upstream-refused', error: refusal.error };
 }
 
 function isUsableVersion(version: string): boolean {

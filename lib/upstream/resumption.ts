@@ -4,7 +4,8 @@
  */
 import { readStream, type UpstreamEvent } from './exchange.ts';
 import { handOverPosition, type CallEnd, type StreamPosition } from './fault.ts';
-import { askable, reasonOf, sessionHeaders, tellCancelled } from './legacy.ts';
+import { askable, reasonOf, tellCancelled } from './legacy.ts';
+import { sessionHeaders } from './session.ts';
 import { get, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
 
 /** How often in a row a stream may bring nothing new before it is given up, and the pause in between. */

@@ -8,12 +8,11 @@ import { mayHaveRun } from '../../lib/policies/repeat.ts';
 import {
   attachedSession,
   callLegacy,
-  closeUpstreamSession,
   openUpstreamSession,
-  tellUpstream,
   type SessionKeeper,
   UNKEPT,
 } from '../../lib/upstream/legacy.ts';
+import { closeUpstreamSession, tellUpstream } from '../../lib/upstream/session.ts';
 import { callOf, requestText } from '../protocol/samples.ts';
 import { MemoryBody, type Answer } from '../support/memory-transport.ts';
 import { turn } from '../support/turn.ts';

@@ -2,7 +2,8 @@ import type { BreakerState, BreakerStore } from '../../ports.ts';
 import { type Item, numberValue, readNumber, readText, textValue } from './item.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
 import { untilSettled } from './settled.ts';
-import { breakerKey, CONDITIONS, expiryAttributes } from './table.ts';
+import { CONDITIONS } from './conditions.ts';
+import { breakerKey, expiryAttributes } from './table.ts';
 
 export function createBreakerStore(records: Records): BreakerStore {
   return {

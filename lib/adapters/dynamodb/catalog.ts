@@ -16,14 +16,13 @@ import {
 } from './item.ts';
 import { partKeys, putParts, textOf } from './parts.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
+import { CONDITIONS, KEY_CONDITIONS } from './conditions.ts';
 import {
   CATALOG_HEADS,
   catalogChangesKey,
   catalogHeadKey,
   catalogPartition,
-  CONDITIONS,
   expiryAttributes,
-  KEY_CONDITIONS,
   memberAndAudienceOf,
   partsExpiry,
   SORT_KEY,

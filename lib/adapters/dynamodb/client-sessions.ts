@@ -12,7 +12,8 @@ import {
 } from './item.ts';
 import { expiringKeys, removeExpired } from './expiring.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
-import { clientSessionKey, CONDITIONS, sweptExpiryAttributes, upstreamEntry, upstreamOfEntry } from './table.ts';
+import { CONDITIONS } from './conditions.ts';
+import { clientSessionKey, sweptExpiryAttributes, upstreamEntry, upstreamOfEntry } from './table.ts';
 import { decodeUpstreamSession, doubting, encodeUpstreamSession } from './upstream-session.ts';
 
 export function createClientSessionStore(records: Records): ClientSessionStore {

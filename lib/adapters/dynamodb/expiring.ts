@@ -1,15 +1,8 @@
 /** Records that are swept once they have expired: the index of them, and their removal. */
 import { GarbledRecord, type Item, numberValue, readNumber, readText, textValue } from './item.ts';
 import type { Records } from './records.ts';
-import {
-  CONDITIONS,
-  EXPIRY_INDEX,
-  type ExpiringKind,
-  idOfExpiring,
-  KEY_CONDITIONS,
-  PARTITION_KEY,
-  type RecordKey,
-} from './table.ts';
+import { CONDITIONS, KEY_CONDITIONS } from './conditions.ts';
+import { EXPIRY_INDEX, type ExpiringKind, idOfExpiring, PARTITION_KEY, type RecordKey } from './table.ts';
 
 /** Ids of what expires at `from` or later and before `until`, the earliest first, no more than `limit`. */
 export async function expiringKeys(

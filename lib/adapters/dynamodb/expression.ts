@@ -1,5 +1,5 @@
 import type { Item } from './item.ts';
-import { NAMES } from './table.ts';
+import { NAMES } from './conditions.ts';
 
 /** A condition of `CONDITIONS` or `KEY_CONDITIONS`, or an update, with what it needs from its operation. */
 export interface Expression {

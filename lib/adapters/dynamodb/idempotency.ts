@@ -4,7 +4,8 @@ import { type KeptText, toKeptText } from '../kept-text.ts';
 import { GarbledRecord, type Item, numberValue, readBytes, readJson, readNumber, readText, textValue } from './item.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
 import { untilSettled } from './settled.ts';
-import { CALL_STATES, CONDITIONS, expiryAttributes, keyedCallKey } from './table.ts';
+import { CONDITIONS } from './conditions.ts';
+import { CALL_STATES, expiryAttributes, keyedCallKey } from './table.ts';
 
 const { inProgress, done, unknown } = CALL_STATES;
 

@@ -13,7 +13,8 @@ import {
   textValue,
 } from './item.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
-import { CONDITIONS, expiryAttributes, listeningKey, subscriptionEntry } from './table.ts';
+import { CONDITIONS } from './conditions.ts';
+import { expiryAttributes, listeningKey, subscriptionEntry } from './table.ts';
 
 /** What refuses a subscription may be made, or have room, by the time it is looked at: tried this often. */
 const TRIES = 5;

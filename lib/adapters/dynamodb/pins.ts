@@ -2,7 +2,8 @@ import type { PinRecord, PinStore } from '../../ports.ts';
 import { GarbledRecord, type Item, numberValue, readBytes, readNumber, readText, textValue } from './item.ts';
 import { partKeys, putParts, removeParts, textOf } from './parts.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
-import { CONDITIONS, pinsKey, pinsPartition } from './table.ts';
+import { CONDITIONS } from './conditions.ts';
+import { pinsKey, pinsPartition } from './table.ts';
 import { packText } from './text-parts.ts';
 
 /**

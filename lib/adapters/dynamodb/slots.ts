@@ -1,7 +1,8 @@
 import type { SlotOutcome, SlotStore } from '../../ports.ts';
 import { GarbledRecord, type Item, numberValue, readMap, readNumber } from './item.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
-import { CONDITIONS, expiryAttributes, leaseEntry, leasesExpiry, slotsKey } from './table.ts';
+import { CONDITIONS } from './conditions.ts';
+import { expiryAttributes, leaseEntry, leasesExpiry, slotsKey } from './table.ts';
 
 export function createSlotStore(records: Records): SlotStore {
   return {

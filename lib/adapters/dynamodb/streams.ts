@@ -15,10 +15,9 @@ import {
 } from './item.ts';
 import { partKeys, putParts, textOf } from './parts.ts';
 import { type Records, storeOperation } from './records.ts';
+import { CONDITIONS, KEY_CONDITIONS } from './conditions.ts';
 import {
-  CONDITIONS,
   expiryAttributes,
-  KEY_CONDITIONS,
   SORT_KEY,
   STREAM_BATCHES,
   STREAM_HEAD,

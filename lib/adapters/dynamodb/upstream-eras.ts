@@ -11,7 +11,8 @@ import {
   textValue,
 } from './item.ts';
 import { type Records, storeOperation } from './records.ts';
-import { CONDITIONS, expiryAttributes, upstreamErasKey } from './table.ts';
+import { CONDITIONS } from './conditions.ts';
+import { expiryAttributes, upstreamErasKey } from './table.ts';
 
 export function createUpstreamEraStore(records: Records): UpstreamEraStore {
   return {

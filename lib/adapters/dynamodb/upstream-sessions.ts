@@ -3,7 +3,8 @@ import { expiringKeys, removeExpired } from './expiring.ts';
 import { GarbledRecord, type Item, numberValue, readNumber, readText, textValue } from './item.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
 import { untilSettled } from './settled.ts';
-import { CONDITIONS, sharedUpstreamSessionKey, sweptExpiryAttributes } from './table.ts';
+import { CONDITIONS } from './conditions.ts';
+import { sharedUpstreamSessionKey, sweptExpiryAttributes } from './table.ts';
 import { decodeUpstreamSession, doubting, encodeUpstreamSession } from './upstream-session.ts';
 
 export function createUpstreamSessionStore(records: Records): UpstreamSessionStore {

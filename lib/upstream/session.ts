@@ -1,0 +1,82 @@
+/** What is said within an upstream session beside its calls, and what a refusal says of the session. */
+import type { UpstreamFault } from '../errors.ts';
+import type { UpstreamSession } from '../ports.ts';
+import { errorText, JSON_RPC, resultText, type JsonRpcError, type RequestMessage } from '../protocol/message.ts';
+import type { Refusal } from './exchange.ts';
+import type { CallEnd } from './fault.ts';
+import { deleteSession, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
+
+export function sessionHeaders(session: UpstreamSession): Record<string, string> {
+  return {
+    'mcp-protocol-version': session.protocolVersion,
+    ...(session.id === null ? {} : { 'mcp-session-id': session.id }),
+  };
+}
+
+/** Sends what needs no answer (a notification, an answer to a question) into an upstream session. */
+export async function tellUpstream(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  messageText: string,
+  tools: ConnectionTools,
+): Promise<{ readonly kind: 'told' } | { readonly kind: 'end'; readonly end: CallEnd }> {
+  tools.tally.phase = 'request';
+  const outcome = await tools.post(link, messageText, sessionHeaders(session), tools);
+  switch (outcome.kind) {
+    case 'fault':
+      return { kind: 'end', end: outcome.fault };
+    case 'refused':
+      return {
+        kind: 'end',
+        end: outcome.status === 404 && session.id !== null ? { kind: 'upstream-session-lost' } : endOfRefusal(outcome),
+      };
+    case 'stream':
+      outcome.close();
+      return { kind: 'told' };
+    case 'accepted':
+      return { kind: 'told' };
+  }
+}
+
+/** Ends an upstream session that nobody needs any more. */
+export async function closeUpstreamSession(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  tools: ConnectionTools,
+): Promise<void> {
+  if (session.id === null) return;
+  const ended = await deleteSession(link, sessionHeaders(session), tools);
+  if (!ended) tools.leave(link, session);
+}
+
+/**
+ * Answers a question that the client cannot be asked, so that the upstream does not wait for it. A ping only asks whether
+ * anybody is there (2025-11-25, basic/utilities/ping).
+ */
+export function declineQuestion(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  question: RequestMessage,
+  tools: ConnectionTools,
+): void {
+  const message = 'The client cannot be asked this';
+  const answer =
+    question.method === 'ping'
+      ? resultText(question.idText, {})
+      : errorText(question.idText, { code: JSON_RPC.methodNotFound, message });
+  tools.defer((later) => tellUpstream(link, session, answer, { ...later, post: tools.post }));
+}
+
+export function speaksOfSession({ status, error }: Refusal): boolean {
+  return status === 404 || (status === 400 && /session/i.test(error?.message ?? ''));
+}
+
+/** A refusal with words of its own is passed on; one without is known by its status. */
+export function endOfRefusal(refusal: {
+  readonly error: JsonRpcError | undefined;
+  readonly status: number;
+}): UpstreamFault {
+  return refusal.error === undefined
+    ? { kind: 'upstream-http', status: refusal.status }
+    : { kind: 'upstream-refused', error: refusal.error };
+}
