@@ -448,8 +448,8 @@ export interface BreakerStore {
   giveUpTrial(upstream: string, token: string): Promise<void>;
   /** Forgets everything after a trial that succeeded; nothing happens when it is somebody else's by now. */
   passTrial(upstream: string, token: string): Promise<void>;
-  /** Forgets the failures of a closed breaker, if there are still `failures` of them. */
-  forgetFailures(upstream: string, failures: number): Promise<void>;
+  /** Forgets the failures of a breaker, unless it is open. */
+  forgetFailures(upstream: string): Promise<void>;
 }
 
 export type SlotOutcome =
@@ -536,7 +536,7 @@ export interface KeyedExecution {
   readonly overtakes: string | undefined;
   readonly now: number;
   /** When the key is forgotten once the execution has ended, milliseconds since the epoch. */
-  readonly expiresAt: () => number;
+  readonly expiresAt: (isKnown: boolean) => number;
   /** Called once, if at all, when the record is in place. */
   readonly execute: () => Promise<KeyedOutcome>;
   /** The execution has ended and its record could not be written: it stays in progress, and is unknown in time. */

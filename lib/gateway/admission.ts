@@ -17,15 +17,24 @@ export async function* callAdmitted(
     return;
   }
   let health: Health = 'unclear';
+  /** What has been shown once is settled: a trial does not last until its call has ended. */
+  let isSettled = false;
+  const settle = (): void => {
+    if (isSettled) return;
+    isSettled = true;
+    line.work.defer(async () => tellTurn(line, await admission.settle(health)));
+  };
   try {
     const { maxConcurrent } = line.upstream.config;
     const events = maxConcurrent === undefined ? callUpstream(line, request) : callInSlot(line, request, maxConcurrent);
     for await (const event of events) {
       health = event.kind === 'end' ? healthShownBy(event.end) : event.kind === 'failure' ? 'unclear' : 'well';
+      // A session that opens is none yet.
+      if (admission.isTrial === true && event.kind === 'interim') settle();
       yield event;
     }
   } finally {
-    line.work.defer(async () => tellTurn(line, await admission.settle(health)));
+    settle();
   }
 }
 
@@ -38,8 +47,8 @@ function tellTurn({ work, upstream }: Line, turn: Turn | undefined): void {
 /** A breaker that cannot be asked is closed: the store costs a call its protection, not its life. */
 async function admit({ work, upstream, deadline }: Line): Promise<Admission> {
   const { breaker } = upstream.config;
-  const open: Admission = { kind: 'admitted', settle: async () => undefined };
-  if (breaker === false) return open;
+  const unguarded: Admission = { kind: 'admitted', settle: async () => undefined };
+  if (breaker === false) return unguarded;
   const { clock, ids } = work.ports;
   const tools = { store: work.stores.breakers, cache: work.shared.breakerCache, clock, ids };
   const key = upstreamKey(upstream, ids);
@@ -52,7 +61,7 @@ async function admit({ work, upstream, deadline }: Line): Promise<Admission> {
       throw error;
     }
     work.ports.actionLog.defect(work.invocation.requestId, error);
-    return open;
+    return unguarded;
   }
 }
 

@@ -17,10 +17,17 @@ export async function* withRetries(
   send: () => AsyncGenerator<RelayEvent, void>,
 ): AsyncGenerator<RelayEvent, void> {
   const { visit, tally } = errand;
+  let before: Ended['ended'] | undefined;
   for (let retried = 0; ; retried += 1) {
     const attempt = yield* untilEnd(send());
     if (attempt === undefined) return;
     const { ended, told } = attempt;
+    // An attempt that was not made says nothing of why the call fails.
+    if (before !== undefined && wasNotMade(ended.end)) {
+      yield before;
+      return;
+    }
+    before = ended;
     const pauseMs = told ? undefined : await pauseAfter(errand, ended.end, retried, deadline);
     if (pauseMs === undefined) {
       yield ended;
@@ -35,6 +42,10 @@ export async function* withRetries(
       return;
     }
   }
+}
+
+function wasNotMade({ kind }: CallEnd): boolean {
+  return kind === 'breaker-open' || kind === 'upstream-busy';
 }
 
 interface Ended {

@@ -1,38 +1,40 @@
 /**
- * Hands values from one who works to one who reads, one at a time: who works waits until each has been read, so that
- * nothing piles up, and no longer waits once the reader is gone.
+ * Hands values from one who works to one who reads. Who works never waits for that: what is not read in time piles up to
+ * a bound, and is lost beyond it.
  */
+
+/** How many values wait at most, and how large they are together. */
+const MOST_WAITING = 1000;
+const MOST_WAITING_CHARS = 1024 * 1024;
+
 export class Channel<T> {
-  #waiting: { readonly value: T; readonly read: () => void } | undefined;
+  readonly #waiting: { readonly value: T; readonly chars: number }[] = [];
+  #chars = 0;
   #closed = false;
   #news = Promise.withResolvers<void>();
 
-  async push(value: T): Promise<void> {
-    if (this.#closed) return;
-    const read = Promise.withResolvers<void>();
-    this.#waiting = { value, read: read.resolve };
+  /** `chars` is the size of the value. */
+  push(value: T, chars: number): void {
+    const isFull = this.#waiting.length === MOST_WAITING || this.#chars + chars > MOST_WAITING_CHARS;
+    if (this.#closed || (isFull && this.#waiting.length > 0)) return;
+    this.#waiting.push({ value, chars });
+    this.#chars += chars;
     this.#tell();
-    await read.promise;
   }
 
   /** Nothing more will come, or nobody reads any more. */
   close(): void {
     this.#closed = true;
-    this.#waiting?.read();
     this.#tell();
   }
 
-  /** Ends once the channel is closed. */
+  /** Ends once the channel is closed and everything has been read. */
   async *read(): AsyncGenerator<T, void> {
     for (;;) {
-      const next = this.#waiting;
-      this.#waiting = undefined;
+      const next = this.#waiting.shift();
       if (next !== undefined) {
-        try {
-          yield next.value;
-        } finally {
-          next.read();
-        }
+        this.#chars -= next.chars;
+        yield next.value;
       } else if (this.#closed) {
         return;
       } else {

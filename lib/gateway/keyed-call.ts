@@ -11,7 +11,7 @@ import { pause } from '../policies/pause.ts';
 import { mayBeSentAgain, mayHaveRun, UNSEEN_END } from '../policies/repeat.ts';
 import type { IdempotencyClaim, IdempotencyRecord, KeyedOutcome, KeyedResult } from '../ports.ts';
 import { memberText } from '../protocol/json-text.ts';
-import { parseJson, readMessage } from '../protocol/message.ts';
+import { JSON_RPC, parseJson, readMessage } from '../protocol/message.ts';
 import { Channel } from './channel.ts';
 import { effectsOf, toolConfigOf } from './effects.ts';
 import { unexpectedFailure } from './ending.ts';
@@ -23,6 +23,9 @@ type LastEvent = Extract<RelayEvent, { kind: 'final' | 'end' | 'failure' }>;
 
 /** After its deadline an owner still has to write down how its call ended: this long, in milliseconds. */
 const LAST_WRITE_MS = 3000;
+
+/** A call whose outcome is unknown is not executed again for a day at least, in milliseconds. */
+const UNKNOWN_KEPT_MS = 24 * 60 * 60 * 1000;
 
 /** How often somebody who waits looks for the outcome, in milliseconds. */
 const FIRST_LOOK_MS = 100;
@@ -47,6 +50,7 @@ async function keyOf(errand: Errand, deadline: Deadline): Promise<Result<KeyedCa
   const keyScope = {
     caller: scope.caller.key,
     anonymous: scope.caller.kind === 'anonymous',
+    era: scope.era,
     clientSession: scope.era === 'legacy' ? scope.session.key : undefined,
     server: scope.server.name,
     tool: call.target.name,
@@ -103,7 +107,9 @@ async function* tryExecute(
   const { clock, ids } = visit.ports;
   const store = visit.stores.idempotency;
   const deadlineAt = deadline.endsAt + LAST_WRITE_MS;
-  const claim: IdempotencyClaim = { owner: ids.random(), digest, deadlineAt, expiresAt: deadlineAt + ttlMs };
+  // An outcome that is not known is not forgotten soon, however soon those are that are.
+  const unknownMs = Math.max(ttlMs, UNKNOWN_KEPT_MS);
+  const claim: IdempotencyClaim = { owner: ids.random(), digest, deadlineAt, expiresAt: deadlineAt + unknownMs };
   const interim = new Channel<RelayEvent>();
   let begun = false;
   let last: LastEvent | undefined;
@@ -113,7 +119,7 @@ async function* tryExecute(
     claim,
     overtakes,
     now: clock.now(),
-    expiresAt: () => clock.now() + ttlMs,
+    expiresAt: (isKnown) => clock.now() + (isKnown ? ttlMs : unknownMs),
     execute: async () => {
       begun = true;
       last = await runToEnd(execute(), interim).catch((error: unknown) => lastOfBroken(error, errand, deadline));
@@ -122,7 +128,7 @@ async function* tryExecute(
     onUnwritten: (error) => visit.ports.actionLog.defect(visit.invocation.requestId, error),
   });
   const settled = framed.finally(() => interim.close());
-  // Whoever stops reading leaves the execution to go on to its own end.
+  // Whoever reads slowly, or stops, leaves the execution to go on to its own end.
   settled.catch(() => undefined);
   try {
     yield* interim.read();
@@ -150,7 +156,7 @@ async function runToEnd(
   let last: LastEvent | undefined;
   for await (const event of events) {
     if (event.kind === 'final' || event.kind === 'end' || event.kind === 'failure') last = event;
-    else await interim.push(event);
+    else interim.push(event, event.kind === 'interim' ? event.message.text.length : 0);
   }
   return last;
 }
@@ -163,9 +169,24 @@ function lastOfBroken(error: unknown, { visit, scope }: Errand, deadline: Deadli
     : { kind: 'end', end: expiry, era: scope.era };
 }
 
+/**
+ * Errors with which a modern server turns a request away for what it says of itself, before it looks at what it asks
+ * for (2026-07-28, basic, "Error codes"). The same call may be made in another way.
+ */
+const TURNED_AWAY: ReadonlySet<number> = new Set([
+  JSON_RPC.headerMismatch,
+  JSON_RPC.missingClientCapability,
+  JSON_RPC.unsupportedProtocolVersion,
+]);
+
+function isTurnedAway({ era, response }: Extract<LastEvent, { kind: 'final' }>): boolean {
+  return era === 'modern' && 'error' in response.body && TURNED_AWAY.has(response.body.error.code);
+}
+
 /** What of an execution is kept. The upstream's own words, in its own era: whoever gets them reads them in theirs. */
 function outcomeOf(last: LastEvent | undefined, { tally }: Errand): KeyedOutcome {
   if (last?.kind === 'final') {
+    if (isTurnedAway(last)) return { kind: tally.ranBefore ? 'unknown' : 'not-run' };
     return { kind: 'done', text: `{"era":${JSON.stringify(last.era)},"response":${last.response.text}}` };
   }
   const ran = last?.kind === 'end' ? mayHaveRun({ kind: last.end.kind, sent: tally.sent }) : tally.sent;

@@ -11,13 +11,13 @@ import { carriedServerCapabilities, tellsOf } from '../protocol/capabilities.ts'
 import { isObject, resultText, type ResponseMessage } from '../protocol/message.ts';
 import { SESSION_TTL_MS } from '../sessions/client-session.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
+import { callAdmitted } from './admission.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { endingOfFailure, endingOfResponse, failureOf, unexpectedFailure, type Ending } from './ending.ts';
 import type { Errand, LegacyScope } from './errand.ts';
 import { ownRequest } from './fetching.ts';
 import { noteAnnouncement } from './news.ts';
 import { candidatesOf, UNKNOWN_RESOURCE } from './resources.ts';
-import { callUpstream } from './upstream-call.ts';
 import { keeperFor } from './upstream-sessions.ts';
 import type { Visit } from './visit.ts';
 
@@ -124,7 +124,7 @@ async function askWithin(errand: Errand, scope: LegacyScope, deadline: Deadline)
     legacy: (id: string) => callToLegacy(call, id, targetName),
   };
   const { idText } = call.request;
-  for await (const event of callUpstream(line, request)) {
+  for await (const event of callAdmitted(line, request)) {
     switch (event.kind) {
       case 'opened':
         continue;

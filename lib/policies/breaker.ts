@@ -13,8 +13,21 @@ const BELIEVED_MS = 1000;
 /** Failures that nothing has come after for a day are forgotten. */
 const FORGOTTEN_AFTER_MS = 24 * 60 * 60 * 1000;
 
-/** By upstream. A cache that may be lost at any moment; an open breaker is believed until it is due. */
-export type BreakerCache = Map<string, { readonly state: BreakerState | undefined; readonly readAt: number }>;
+/** What an environment knows of an upstream; a cache that may be lost at any moment. */
+interface Known {
+  readonly state: BreakerState | undefined;
+  /** When the state was read; undefined when it has to be read again. */
+  readonly readAt: number | undefined;
+  /** When a call of this environment was last served; undefined when none was. */
+  readonly servedAt: number | undefined;
+  /** How many of its calls have failed since. */
+  readonly failedSince: number;
+}
+
+const NOTHING_KNOWN: Known = { state: undefined, readAt: undefined, servedAt: undefined, failedSince: 0 };
+
+/** By upstream. */
+export type BreakerCache = Map<string, Known>;
 
 export interface BreakerTools {
   readonly store: BreakerStore;
@@ -55,7 +68,11 @@ export type Admission =
    * `settle` is to be called once, with what the call has shown, and says what has become of the breaker by that.
    * Rejects with what the store throws.
    */
-  | { readonly kind: 'admitted'; readonly settle: (health: Health) => Promise<Turn | undefined> }
+  | {
+      readonly kind: 'admitted';
+      readonly settle: (health: Health) => Promise<Turn | undefined>;
+      readonly isTrial?: true;
+    }
   | { readonly kind: 'refused'; readonly retryAfterMs: number };
 
 /** `upstream` is its digest; the call ends at `callEndsAt` at the latest. Rejects with what the store throws. */
@@ -78,38 +95,79 @@ export async function askBreaker(
   }
   const token = tools.ids.random();
   const isOurs = await tools.store.beginTrial(upstream, { token, until: callEndsAt }, now);
-  tools.cache.delete(upstream);
-  if (!isOurs) return { kind: 'refused', retryAfterMs: openMs };
-  return { kind: 'admitted', settle: (health) => settleTrial(upstream, token, config, health, tools) };
+  note(upstream, { readAt: undefined }, tools);
+  if (isOurs) {
+    const settle = (health: Health) => settleTrial(upstream, token, config, health, tools);
+    return { kind: 'admitted', settle, isTrial: true };
+  }
+  // Somebody else's trial, or one that has just succeeded.
+  const isClosed = (await stateOf(upstream, tools))?.openUntil === undefined;
+  return isClosed
+    ? { kind: 'admitted', settle: (health) => settleClosed(upstream, config, health, tools) }
+    : { kind: 'refused', retryAfterMs: openMs };
 }
 
-async function stateOf(upstream: string, { store, cache, clock }: BreakerTools): Promise<BreakerState | undefined> {
-  const known = cache.get(upstream);
-  const now = clock.now();
-  if (known !== undefined && now < (known.state?.openUntil ?? known.readAt + BELIEVED_MS)) return known.state;
-  const state = await store.read(upstream, now);
-  cache.set(upstream, { state, readAt: now });
-  return state;
+function note(upstream: string, news: Partial<Known>, { cache }: Pick<BreakerTools, 'cache'>): void {
+  cache.set(upstream, { ...(cache.get(upstream) ?? NOTHING_KNOWN), ...news });
+}
+
+/** An open breaker is believed until it is due. */
+async function stateOf(upstream: string, tools: BreakerTools): Promise<BreakerState | undefined> {
+  const { state: known, readAt } = tools.cache.get(upstream) ?? NOTHING_KNOWN;
+  const now = tools.clock.now();
+  if (readAt !== undefined && now < (known?.openUntil ?? readAt + BELIEVED_MS)) return known;
+  try {
+    const state = await tools.store.read(upstream, now);
+    note(upstream, { state, readAt: now }, tools);
+    return state;
+  } catch (error) {
+    // Not every call is to wait for a store that does not answer.
+    note(upstream, { state: undefined, readAt: tools.clock.now() }, tools);
+    throw error;
+  }
 }
 
 async function settleClosed(
   upstream: string,
-  { failures, openMs }: BreakerConfig,
+  config: BreakerConfig,
   health: Health,
-  { store, cache, clock }: BreakerTools,
+  tools: BreakerTools,
 ): Promise<Turn | undefined> {
+  const { clock, store, cache } = tools;
   const now = clock.now();
-  if (health === 'failed') {
-    const openUntil = now + openMs;
-    const state = await store.countFailure(upstream, failures, openUntil, now + FORGOTTEN_AFTER_MS, now);
-    cache.set(upstream, { state, readAt: now });
-    return state.failures === failures && state.openUntil === openUntil ? 'opened' : undefined;
+  const known = cache.get(upstream) ?? NOTHING_KNOWN;
+  switch (health) {
+    case 'failed':
+      note(upstream, { failedSince: known.failedSince + 1 }, tools);
+      return countFailure(upstream, config, now, tools);
+    case 'well':
+      note(upstream, { servedAt: now, failedSince: 0 }, tools);
+      if ((known.state?.failures ?? 0) === 0) return undefined;
+      note(upstream, { state: undefined }, tools);
+      await store.forgetFailures(upstream);
+      return undefined;
+    case 'unclear':
+      return undefined;
   }
-  const counted = cache.get(upstream)?.state?.failures ?? 0;
-  if (health !== 'well' || counted === 0) return undefined;
-  cache.delete(upstream);
-  await store.forgetFailures(upstream, counted);
-  return undefined;
+}
+
+/**
+ * Failures are in a row only if nothing was served in between, and others do not write down each call that was. Whoever
+ * was served within the last second, and has not seen a whole row by itself, leaves it to others to open the breaker.
+ */
+async function countFailure(
+  upstream: string,
+  { failures, openMs }: BreakerConfig,
+  now: number,
+  tools: BreakerTools,
+): Promise<Turn | undefined> {
+  const { servedAt, failedSince } = tools.cache.get(upstream) ?? NOTHING_KNOWN;
+  const mayOpen = servedAt === undefined || now - servedAt >= BELIEVED_MS || failedSince >= failures;
+  const openUntil = now + openMs;
+  const limit = mayOpen ? failures : Infinity;
+  const state = await tools.store.countFailure(upstream, limit, openUntil, now + FORGOTTEN_AFTER_MS, now);
+  note(upstream, { state, readAt: now }, tools);
+  return state.openUntil === openUntil ? 'opened' : undefined;
 }
 
 async function settleTrial(
@@ -117,12 +175,14 @@ async function settleTrial(
   token: string,
   { openMs }: BreakerConfig,
   health: Health,
-  { store, cache, clock }: BreakerTools,
+  tools: BreakerTools,
 ): Promise<Turn | undefined> {
-  cache.delete(upstream);
+  const { store, clock } = tools;
+  note(upstream, { readAt: undefined }, tools);
   const now = clock.now();
   switch (health) {
     case 'well':
+      note(upstream, { servedAt: now, failedSince: 0 }, tools);
       await store.passTrial(upstream, token);
       return 'closed';
     case 'failed':

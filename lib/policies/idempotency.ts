@@ -3,6 +3,7 @@ import type { ToolConfig } from '../config/schema.ts';
 import { fail, succeed, type Result } from '../errors.ts';
 import { readIdempotencyKey } from '../protocol/idempotency-key.ts';
 import { keyedParams } from '../protocol/keyed-params.ts';
+import type { Era } from '../protocol/era.ts';
 import type { RequestMessage } from '../protocol/message.ts';
 
 /** A day. */
@@ -15,6 +16,7 @@ const MIN_ANONYMOUS_CHARS = 22;
 export interface KeyScope {
   readonly caller: string;
   readonly anonymous: boolean;
+  readonly era: Era;
   /** Key of the client session; undefined without one. */
   readonly clientSession: string | undefined;
   readonly server: string;
@@ -56,7 +58,7 @@ export function decideKey(
     const reason = `Without a session, the idempotency key of an anonymous caller has at least ${MIN_ANONYMOUS_CHARS} characters`;
     return fail({ kind: 'invalid-params', reason });
   }
-  const params = keyedParams(request);
+  const params = keyedParams(request, scope.era);
   if (params === undefined)
     return fail({ kind: 'invalid-params', reason: 'The arguments nest too deep to be compared' });
   const whose = anonymous ? [caller, clientSession ?? null] : [caller];

@@ -50,6 +50,8 @@ const NEVER_RAN: ReadonlySet<Attempt['kind']> = new Set([
   'upstream-unreachable',
   'upstream-connect-timeout',
   'upstream-throttled',
+  'upstream-unauthorized',
+  'upstream-redirect',
   'upstream-session-lost',
   'upstream-busy',
   'breaker-open',

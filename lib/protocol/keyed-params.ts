@@ -1,5 +1,6 @@
 /** The parameters of a call with an idempotency key. */
 import { canonicalText } from './canonical.ts';
+import type { Era } from './era.ts';
 import { KEY_IN_PARAMS } from './idempotency-key.ts';
 import { editObject, memberText, type MemberEdit } from './json-text.ts';
 import type { RequestMessage } from './message.ts';
@@ -14,13 +15,13 @@ export interface KeyedParams {
 
 const drop: MemberEdit = () => undefined;
 
-/** Undefined when the parameters cannot be compared. */
-export function keyedParams({ text }: RequestMessage): KeyedParams | undefined {
+/** Undefined when the parameters cannot be compared. To the legacy era, answers in a request mean nothing. */
+export function keyedParams({ text }: RequestMessage, era: Era): KeyedParams | undefined {
   const params = memberText(text, 'params') ?? '{}';
-  const step = ['inputResponses', 'requestState'].map((name) => canonicalText(memberText(params, name) ?? 'null'));
-  const asked = canonicalText(
-    editObject(params, { _meta: drop, [KEY_IN_PARAMS]: drop, inputResponses: drop, requestState: drop }),
-  );
+  const ofStep = era === 'modern' ? ['inputResponses', 'requestState'] : [];
+  const step = ofStep.map((name) => canonicalText(memberText(params, name) ?? 'null'));
+  const notAsked = ['_meta', KEY_IN_PARAMS, ...ofStep].map((name) => [name, drop] as const);
+  const asked = canonicalText(editObject(params, Object.fromEntries(notAsked)));
   if (asked === undefined || step.includes(undefined)) return undefined;
   return { step: JSON.stringify(step), asked };
 }

@@ -122,12 +122,20 @@ export async function openUpstreamSession(
     attachedAt: tools.clock.now(),
   };
   const answer = await lastOf(answeringPings(readStream(outcome, id, tools), link, begun, tools));
-  if (answer.kind === 'end') return answer;
+  // It may have begun a session all the same.
+  const giveUp = (): void => tools.defer((later) => closeUpstreamSession(link, begun, later));
+  if (answer.kind === 'end') {
+    giveUp();
+    return answer;
+  }
   const { body: answered } = answer.response;
-  if ('error' in answered) return { kind: 'refused', error: answered.error, status: 200 };
+  if ('error' in answered) {
+    giveUp();
+    return { kind: 'refused', error: answered.error, status: 200 };
+  }
   const hello = readServerHello(answered.result);
   if (hello === undefined || !isUsableVersion(hello.protocolVersion) || !isUsableId(sessionId)) {
-    tools.defer((later) => closeUpstreamSession(link, begun, later));
+    giveUp();
     return { kind: 'end', end: { kind: 'upstream-garbled', reason: 'it is not an answer to initialize' } };
   }
   const session: UpstreamSession = { ...begun, protocolVersion: hello.protocolVersion };
@@ -200,8 +208,10 @@ export async function* callLegacy(
       if (lost) tools.tally.sent = false;
       if (lost && !reopened) continue;
       const { answer } = refusal;
-      const end = lost ? ({ kind: 'upstream-session-lost' } as const) : endOfRefusal(refusal);
-      yield answer === undefined ? { kind: 'end', end } : { kind: 'final', response: answer };
+      // Nobody is told in the upstream's words of a session that is the gateway's own matter.
+      if (lost) yield { kind: 'end', end: { kind: 'upstream-session-lost' } };
+      else if (answer === undefined) yield { kind: 'end', end: endOfRefusal(refusal) };
+      else yield { kind: 'final', response: answer };
       return;
     }
   } finally {

@@ -274,9 +274,7 @@ const onUpstreams: fc.Arbitrary<Operation> = fc.oneof(
     ]),
   fc.tuple(upstream, token).map(([u, t]): Operation => ['giveUpTrial', (at, p) => at.breakers.giveUpTrial(p + u, t)]),
   fc.tuple(upstream, token).map(([u, t]): Operation => ['passTrial', (at, p) => at.breakers.passTrial(p + u, t)]),
-  fc
-    .tuple(upstream, fc.integer({ min: 1, max: 3 }))
-    .map(([u, failures]): Operation => ['forgetFailures', (at, p) => at.breakers.forgetFailures(p + u, failures)]),
+  upstream.map((u): Operation => ['forgetFailures', (at, p) => at.breakers.forgetFailures(p + u)]),
   fc
     .tuple(upstream, token, fc.integer({ min: 1, max: 3 }), time, time)
     .map(([u, t, most, until, now]): Operation => ['claim', (at, p) => at.slots.claim(p + u, t, most, until, now)]),

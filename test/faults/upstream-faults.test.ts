@@ -90,7 +90,7 @@ describe.each(['modern', 'legacy'] as const)('in the %s era', (era) => {
     ],
     ['http-500', { code: 1009, status: 500, mayHaveRun: true }],
     ['http-429', { code: 1010, retryAfter: '7', mayHaveRun: false }],
-    ['redirect', { code: 1011, mayHaveRun: true }],
+    ['redirect', { code: 1011, mayHaveRun: false }],
   ];
 
   test.each(answers)(

@@ -81,6 +81,26 @@ describe.each(LEGS)('$name', (leg) => {
       expect(gateway.notices.at(-1)).toEqual({ kind: 'breaker-closed', upstream: 'up' });
     });
 
+    test('that is due is called again by everybody at the first sign of life', async () => {
+      const { server, clock, gateway, call } = await open();
+      server.onCall(broken);
+      for (const environment of [0, 1, 2]) await call(environment);
+      clock.advance(10_000);
+      const running = Promise.withResolvers<Incoming>();
+      server.onCall((incoming) => {
+        incoming.progress(1);
+        running.resolve(incoming);
+      });
+      const trial = await openCall(gateway, revision, 0);
+      const { answer } = await running.promise;
+      server.onCall((incoming) => incoming.answer({ content: [] }));
+      while (gateway.notices.at(-1)?.kind !== 'breaker-closed') await turn();
+      clock.advance(1001);
+      expect((await (await openCall(gateway, revision, 1)).done).result).toBeDefined();
+      answer({ content: [] });
+      expect((await trial.done).result).toBeDefined();
+    });
+
     test('that fails when it is due is left alone again', async () => {
       const { server, clock, sent, call } = await open();
       server.onCall(broken);

@@ -133,6 +133,45 @@ describe.each(LEGS)('$name', (leg) => {
       expect(served.result._meta?.[REPLAYED]).toBeUndefined();
     });
 
+    test('may try again where the upstream does not accept the gateway, or knows none of its sessions', async () => {
+      const { pay, executions, upstream } = await open(leg, pair, { upstream: { retries: 0 } });
+      const unknown = JSON.stringify({
+        jsonrpc: '2.0',
+        id: null,
+        error: { code: -32001, message: 'Session not found' },
+      });
+      const json = { 'content-type': 'application/json' };
+      upstream.onCall(({ response }) => void response.writeHead(401).end());
+      expect((await pay()).error).toMatchObject({ code: 1013, data: { mayHaveRun: false } });
+      upstream.onCall(({ response, modern }) => void response.writeHead(modern ? 403 : 404, json).end(unknown));
+      expect((await pay()).error.data).toMatchObject({ mayHaveRun: false });
+      const refusals = executions();
+      upstream.onCall(({ answer }) => answer({ content: [], served: true }));
+      expect((await pay()).result.served).toBe(true);
+      expect(executions()).toBe(refusals + 1);
+    });
+
+    test('is remembered for a day where nobody knows how the call ended, however short keys are remembered', async () => {
+      const clock = createManualClock();
+      const tools = { pay: { idempotencyTtlSeconds: 1 } };
+      const { pay, executions, upstream } = await open(leg, pair, { clock, upstream: { tools } });
+      upstream.onCall(reset);
+      expect((await pay()).error.code).toBe(1003);
+      clock.advance(23 * 60 * 60 * 1000);
+      expect((await pay()).error.code).toBe(1024);
+      expect(executions()).toBe(1);
+    });
+
+    test('is forgotten as soon as the operator says where the outcome is known', async () => {
+      const clock = createManualClock();
+      const tools = { pay: { idempotencyTtlSeconds: 1 } };
+      const { pay, executions } = await open(leg, pair, { clock, upstream: { tools } });
+      await pay();
+      clock.advance(1001);
+      expect((await pay()).result._meta?.[REPLAYED]).toBeUndefined();
+      expect(executions()).toBe(2);
+    });
+
     test('may not use a key for other arguments', async () => {
       const { pay, executions } = await open(leg, pair);
       await pay({ amount: 5, to: 'a' });
@@ -298,6 +337,33 @@ describe.each(LEGS)('$name', (leg) => {
     expect((await pay({}, { key: 'k'.repeat(21) })).error).toMatchObject({ code: -32602, message: /22 characters/ });
     expect((await pay({}, { key: 'k'.repeat(22) })).result).toBeDefined();
     expect(executions()).toBe(1);
+  });
+
+  test('a legacy client cannot make a call another step of itself', async () => {
+    const { peer, executions } = await open(leg, ['2025-11-25', 'legacy']);
+    const headers = { 'idempotency-key': randomUUID() };
+    const call = async (more: object): Promise<AnyJson> => {
+      const params = { name: 'up__pay', arguments: { amount: 5 }, ...more };
+      return (await peer.request('tools/call', params, { headers })).messages.at(-1);
+    };
+    expect((await call({})).result).toBeDefined();
+    expect((await call({ requestState: 'x' })).error.code).toBe(-32602);
+    expect(executions()).toBe(1);
+  });
+
+  test('a call that was turned away for what it says of its client may be made in another way', async () => {
+    const { peer, upstream, executions } = await open(leg, ['2026-07-28', 'modern']);
+    upstream.onCall((incoming) => {
+      const { elicitation } = incoming.params._meta['io.modelcontextprotocol/clientCapabilities'];
+      if (elicitation === undefined) incoming.fail(-32021, 'needs elicitation', { requiredCapabilities: {} });
+      else incoming.answer({ content: [], served: true });
+    });
+    const headers = { 'idempotency-key': randomUUID() };
+    const call = async (capabilities: object): Promise<AnyJson> =>
+      (await peer.request('tools/call', { name: 'up__pay', arguments: {} }, { headers, capabilities })).messages.at(-1);
+    expect((await call({})).error.code).toBe(-32021);
+    expect((await call({ elicitation: { form: {} } })).result.served).toBe(true);
+    expect(executions()).toBe(2);
   });
 
   test('one header cannot be for the calls of a batch', async () => {

@@ -147,6 +147,17 @@ describe.each(LEGS)('$name', (leg) => {
       expect((await peer.call('up__look')).error).toMatchObject({ code: 1010, data: { mayHaveRun: true } });
     });
 
+    test('an attempt that the breaker does not let through does not hide why the call failed', async () => {
+      const upstream = { tools: { look: { idempotent: true } }, breaker: { failures: 2 }, retries: 4 };
+      const { gateway, sent } = await open(leg, era, status(503), 9, { upstream });
+      const peer = await gateway.client.connect(revision);
+      expect((await peer.call('up__look')).error).toMatchObject({
+        code: 1009,
+        data: { status: 503, mayHaveRun: true },
+      });
+      expect(sent()).toBeLessThan(5);
+    });
+
     test('what the client has been told of a call cannot be untold: it is not sent again', async () => {
       const tools = { look: { idempotent: true } };
       const { gateway, upstream, sent } = await open(leg, era, () => {}, 0, { upstream: { tools } });

@@ -114,13 +114,33 @@ describe.each(legs)('over $name', (leg) => {
       expect((await one.ask()).kind).toBe('admitted');
     });
 
-    test('counts a failure that came after the success began to be written', async () => {
+    test('begins anew with a success that was under way while another call failed', async () => {
       const { one, other } = openWorld();
       await one.call('failed');
       const success = await one.admitted();
       await other.call('failed');
       await success.settle('well');
+      await other.call('failed');
+      expect((await other.ask()).kind).toBe('admitted');
+    });
+
+    test('is not opened by an environment that was served a moment ago and has not seen a whole row', async () => {
+      const { clock, one, other } = openWorld();
+      // It believes that nothing has failed, and writes nothing down.
+      await one.call('well');
+      await other.call('failed');
+      await other.call('failed');
       await one.call('failed');
+      expect((await one.ask()).kind).toBe('admitted');
+      clock.advance(1000);
+      await one.call('failed');
+      expect((await one.ask()).kind).toBe('refused');
+    });
+
+    test('is opened at once by an environment that sees a whole row after it was served', async () => {
+      const { one } = openWorld();
+      await one.call('well');
+      for (const _ of [1, 2, 3]) await one.call('failed');
       expect((await one.ask()).kind).toBe('refused');
     });
 

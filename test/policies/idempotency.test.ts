@@ -8,6 +8,7 @@ const KEY = '8e03978e-40d5-43dd-bc93-6894a57f9324';
 const SCOPE: KeyScope = {
   caller: 'somebody',
   anonymous: false,
+  era: 'modern',
   clientSession: undefined,
   server: 'default',
   tool: 'time__now',

@@ -7,7 +7,7 @@ const SENT: { readonly [Kind in UpstreamFault['kind']]: readonly [UpstreamFault 
   'upstream-unreachable': [{ kind: 'upstream-unreachable' }, false],
   'upstream-connect-timeout': [{ kind: 'upstream-connect-timeout', limitMs: 3000 }, false],
   'upstream-throttled': [{ kind: 'upstream-throttled', retryAfter: undefined }, false],
-  'upstream-unauthorized': [{ kind: 'upstream-unauthorized' }, true],
+  'upstream-unauthorized': [{ kind: 'upstream-unauthorized' }, false],
   'upstream-session-lost': [{ kind: 'upstream-session-lost' }, false],
   'upstream-busy': [{ kind: 'upstream-busy', retryAfterMs: 1 }, false],
   'breaker-open': [{ kind: 'breaker-open', retryAfterMs: 1 }, false],
@@ -18,7 +18,7 @@ const SENT: { readonly [Kind in UpstreamFault['kind']]: readonly [UpstreamFault 
   'invocation-ending': [{ kind: 'invocation-ending' }, true],
   'upstream-garbled': [{ kind: 'upstream-garbled', reason: 'x' }, true],
   'upstream-http': [{ kind: 'upstream-http', status: 503 }, true],
-  'upstream-redirect': [{ kind: 'upstream-redirect' }, true],
+  'upstream-redirect': [{ kind: 'upstream-redirect' }, false],
   'upstream-too-large': [{ kind: 'upstream-too-large', limitBytes: 20 }, true],
   'upstream-refused': [{ kind: 'upstream-refused', error: { code: 1, message: 'x' } }, true],
 };

@@ -90,8 +90,8 @@ describe('the header', () => {
 });
 
 describe('what calls under one key have in common', () => {
-  const asked = (params: string) => keyedParams(rawCall(params))?.asked;
-  const step = (params: string) => keyedParams(rawCall(params))?.step;
+  const asked = (params: string) => keyedParams(rawCall(params), 'modern')?.asked;
+  const step = (params: string) => keyedParams(rawCall(params), 'modern')?.step;
 
   test('is everything that they ask for, in whatever order it is written', () => {
     expect(asked('{"name":"x","arguments":{"b":1,"a":[2]}}')).toBe(
@@ -134,7 +134,7 @@ describe('what calls under one key have in common', () => {
   });
 
   test('is found in a request without parameters', () => {
-    expect(keyedParams(callWith())).toEqual({ step: '["null","null"]', asked: '{}' });
+    expect(keyedParams(callWith(), 'modern')).toEqual({ step: '["null","null"]', asked: '{}' });
   });
 
   test('is never that of a call with other arguments', () => {
@@ -151,7 +151,7 @@ describe('what calls under one key have in common', () => {
   const DEEP = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
 
   test.each(['arguments', 'requestState', 'inputResponses'])('cannot be said when %s nests too deep', (member) => {
-    expect(keyedParams(rawCall(`{"${member}":${DEEP}}`))).toBeUndefined();
+    expect(keyedParams(rawCall(`{"${member}":${DEEP}}`), 'modern')).toBeUndefined();
   });
 
   test('can be said however deep the metadata nests', () => {

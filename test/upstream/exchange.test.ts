@@ -258,7 +258,7 @@ const FAULTS: readonly Row[] = [
     what: `status ${status}`,
     answer: () => ({ status }),
     end: { kind: 'upstream-unauthorized' } as const,
-    mayHaveRun: true,
+    mayHaveRun: false,
     phase: 'response' as const,
   })),
   ...[500, 502, 503, 504].map((status) => ({
@@ -272,7 +272,7 @@ const FAULTS: readonly Row[] = [
     what: 'a redirect',
     answer: () => ({ status: 302, headers: { location: 'http://elsewhere.example/' } }),
     end: { kind: 'upstream-redirect' },
-    mayHaveRun: true,
+    mayHaveRun: false,
     phase: 'response',
   },
   {

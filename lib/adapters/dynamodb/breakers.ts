@@ -52,10 +52,9 @@ export function createBreakerStore(records: Records): BreakerStore {
         await records.remove(breakerKey(upstream), own(token));
       }),
 
-    forgetFailures: (upstream, failures) =>
+    forgetFailures: (upstream) =>
       storeOperation('breakers.forgetFailures', async () => {
-        const values = { ':failures': numberValue(failures) };
-        await records.remove(breakerKey(upstream), { text: CONDITIONS.failuresUnchanged, values });
+        await records.remove(breakerKey(upstream), { text: CONDITIONS.breakerIsClosed });
       }),
   };
 }

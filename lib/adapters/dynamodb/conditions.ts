@@ -55,9 +55,8 @@ export const KEY_CONDITIONS = {
 } as const;
 
 /**
- * The conditions. `#upstream` is the entry of one upstream, `#lease` that of one lease; values that begin with a colon are given by the operation.
- * The conditions. `#upstream` is the entry of one upstream and `#uri` that of one resource; values that begin with a colon
- * are given by the operation.
+ * The conditions. `#upstream` is the entry of one upstream, `#uri` that of one resource and `#lease` that of one lease;
+ * values that begin with a colon are given by the operation.
  */
 export const CONDITIONS = {
   /** Creation against creation: of several that use the same key, the first one keeps it. */
@@ -168,14 +167,15 @@ export const CONDITIONS = {
   /** The end of a trial against the next one: who was overtaken changes nothing any more. */
   trialIsOwn: '#trialToken = :token',
 
-  /** Success against failure: only what was counted before the success is forgotten, and never an open breaker. */
-  failuresUnchanged: 'attribute_not_exists(#openUntil) AND #failures = :failures',
+  /** Success against opening: what was counted before a success is forgotten, but no open breaker is closed by it. */
+  breakerIsClosed: 'attribute_not_exists(#openUntil)',
 
   /** Claim against claim: there is one lease for each slot at most. A claim that is repeated has its lease already. */
   slotIsFree: 'attribute_exists(#leases.#lease) OR size(#leases) < :most',
 
   /** Release against expiry: a lease that others have removed is not missed. */
   slotIsOwn: 'attribute_exists(#leases.#lease)',
+
   /** Hand-over against hand-over: only who holds a stream leaves it to others. */
   holdsStream: '#holder = :holder',
 

@@ -66,10 +66,9 @@ export function breakersIn(breakers: Map<string, KeptBreaker>, request: Request)
         breakers.delete(upstream);
       }),
 
-    forgetFailures: (upstream, failures) =>
+    forgetFailures: (upstream) =>
       request(() => {
-        const kept = breakers.get(upstream);
-        if (kept?.openUntil === undefined && kept?.failures === failures) breakers.delete(upstream);
+        if (breakers.get(upstream)?.openUntil === undefined) breakers.delete(upstream);
       }),
   };
 }

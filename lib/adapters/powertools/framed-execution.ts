@@ -95,7 +95,7 @@ class RecordLayer extends BasePersistenceLayer {
   /** The execution has ended with an outcome. */
   protected async _updateRecord(): Promise<void> {
     await this.#write(async ({ store, key, claim, expiresAt }) => {
-      if (this.#outcome.kind === 'done') await store.complete(key, claim.owner, this.#outcome.text, expiresAt());
+      if (this.#outcome.kind === 'done') await store.complete(key, claim.owner, this.#outcome.text, expiresAt(true));
     });
   }
 
@@ -104,7 +104,7 @@ class RecordLayer extends BasePersistenceLayer {
     await this.#write(({ store, key, claim, expiresAt }) =>
       this.#outcome.kind === 'not-run'
         ? store.release(key, claim.owner)
-        : store.leaveUnknown(key, claim.owner, expiresAt()),
+        : store.leaveUnknown(key, claim.owner, expiresAt(false)),
     );
   }
 
