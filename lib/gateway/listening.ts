@@ -46,6 +46,7 @@ export async function openListening(visit: Visit, scope: LegacyScope): Promise<R
   const { listen } = visit.shared.config;
   if (listen === 'off') return fail({ kind: 'method-not-allowed', allow: 'POST, DELETE' });
   const listener = new Listener(visit, scope);
+  if (listen !== 'poll') await listener.claim();
   // Before the stream begins, so that a store that does not answer is an answer of its own.
   const first = await listener.look();
   const body = listen === 'poll' ? listener.poll(first) : listener.hold(first, listen.holdSeconds * 1000);
@@ -82,7 +83,9 @@ async function* recorded(
 class Listener {
   readonly #visit: Visit;
   #scope: LegacyScope;
-  #state: Listening = { told: undefined, subscriptions: [], updates: [] };
+  #state: Listening = { told: undefined, listener: undefined, subscriptions: [], updates: [] };
+  /** What this one has claimed to listen with; a poll, which is over at once, claims nothing. */
+  #token: string | undefined;
   #counts: ListCounts = { tools: 0, prompts: 0, resources: 0 };
   #hearing: Hearing;
   readonly #renewed = new Set<string>();
@@ -101,11 +104,33 @@ class Listener {
     return this.#tally.cost.requests + this.#hearing.requests;
   }
 
+  /**
+   * On Lambda nobody sees a client go, and what is told to one that is gone is settled as told. A client that has come
+   * back is listened for elsewhere, so that whoever claimed before ends.
+   */
+  async claim(): Promise<void> {
+    const { stores, ports } = this.#visit;
+    this.#token = ports.ids.random();
+    await stores.listening.claim(this.#scope.session.key, this.#token, ports.clock.now() + SESSION_TTL_MS);
+  }
+
+  /** Whether the client listens elsewhere. */
+  get #isSucceeded(): boolean {
+    const { listener } = this.#state;
+    return this.#token !== undefined && listener !== undefined && listener !== this.#token;
+  }
+
+  /** Whether whatever is told now reaches nobody: it is left to whoever listens next. */
+  get #isOver(): boolean {
+    return this.#isSucceeded || this.#signal?.aborted === true;
+  }
+
   /** The events that there are to be told now. Once the client has them, `settle` says so. */
   async look(): Promise<readonly string[]> {
     const { listening } = this.#visit.stores;
     const { session, server } = this.#scope;
     [this.#state, this.#counts] = await Promise.all([listening.read(session.key), countsOf(this.#visit, server)]);
+    if (this.#isOver) return [];
     const { told = this.#counts, subscriptions, updates } = this.#state;
     const heard = this.#hearing
       .takeUpdates()
@@ -178,17 +203,19 @@ class Listener {
       yield HEARTBEAT;
       yield* this.#tell(first);
       const telling = await tellingUpstreams(this.#visit, this.#scope, this.#tally);
-      while (this.#signal?.aborted !== true && clock.elapsed() < endsAt) {
+      while (!this.#isOver && clock.elapsed() < endsAt) {
         this.#arrange(telling);
         const nextAt = Math.min(endsAt, beatsAt, clock.elapsed() + LOOK_MS);
         await this.#hearing.wait(nextAt - clock.elapsed(), this.#signal);
+        if (this.#isOver) break;
         yield* this.#tell(await this.#lookAgain());
-        if (clock.elapsed() < beatsAt) continue;
+        if (this.#isOver || clock.elapsed() < beatsAt) continue;
         beatsAt = clock.elapsed() + HEARTBEAT_MS;
         if (!(await this.#isStillThere())) break;
         yield HEARTBEAT;
       }
-      yield retryField(HOLD_AGAIN_MS);
+      // Two streams of one client would otherwise end each other for ever, once a second.
+      yield retryField(this.#isSucceeded ? POLL_AGAIN_MS : HOLD_AGAIN_MS);
     } finally {
       this.#hearing.end();
     }
@@ -228,7 +255,9 @@ class Listener {
   }
 
   async *#tell(events: readonly string[]): AsyncGenerator<string, void> {
+    if (this.#isOver) return;
     yield* events;
+    if (this.#isOver) return;
     await this.#orNothing(() => this.settle());
   }
 

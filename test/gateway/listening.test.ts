@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { FUNCTION_LEG, LEGS, NODE_LEG } from '../support/gateway-harness.ts';
 import { prompts, resources, tools } from '../support/listing-upstream.ts';
 import { asTimePasses } from '../support/passing-time.ts';
+import { turn } from '../support/turn.ts';
 import { callTool, LEGACY, listOf } from './listing-fixtures.ts';
 import {
   allOf,
@@ -381,6 +382,22 @@ describe.each(LEGS)('$name', (leg) => {
       expect(clock.elapsed() - began).toBeLessThan(15_000);
     });
 
+    test('a client that comes back ends the stream that it left, which takes no news with it', async () => {
+      const quiet = { ...legacySpec, capabilities: { tools: {} } };
+      const { gateway, clock, upstreams } = await openTelling({ one: quiet }, held);
+      const [first, second, third] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      const left = await peer.listen();
+      await asTimePasses(clock, left.events.next());
+      const began = clock.elapsed();
+      const read = reading(clock, await peer.through(second!).listen());
+      upstreams.one.announcing = [TOOLS_CHANGED];
+      await callTool(peer.through(third!), 'one__a');
+      expect(await asTimePasses(clock, allOf(left))).toEqual([]);
+      expect(clock.elapsed() - began).toBeLessThan(5000);
+      expect(await read.next()).toEqual(toolsChanged);
+    });
+
     test('what an upstream asks on its stream is put to the client, whose answer goes back to it', async () => {
       const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, held);
       const [first, second] = gateway.environments;
@@ -428,6 +445,28 @@ test('a held stream ends before its invocation does', async () => {
   await asTimePasses(clock, allOf(await peer.listen()));
   expect(clock.elapsed() - began).toBeGreaterThan(28_000);
   expect(clock.elapsed() - began).toBeLessThan(30_000);
+});
+
+test('a client that is seen to go is told when it is back what it was not told before', async () => {
+  const { gateway, clock, upstreams } = await openTelling(
+    { one: { ...legacySpec, capabilities: { tools: {} } } },
+    { leg: NODE_LEG, listen: { holdSeconds: 60 } },
+  );
+  const [first, second, third] = gateway.environments;
+  const peer = await first!.connect(LEGACY);
+  const stream = await peer.listen();
+  // The first look is over once the upstreams are known.
+  await upstreams.one.receive('initialize', 1);
+  await stream.events.next();
+  await asTimePasses(clock, new Promise((resolve) => void clock.schedule(3000, () => resolve(undefined))));
+  upstreams.one.announcing = [TOOLS_CHANGED];
+  await callTool(peer.through(third!), 'one__a');
+  const isOver = (): boolean => gateway.actions.some(({ method }) => method === 'GET');
+  stream.close();
+  // No time passes.
+  while (!isOver()) await turn();
+  await gateway.settled();
+  expect(await reading(clock, await peer.through(second!).listen()).next()).toEqual(toolsChanged);
 });
 
 test('a client that is seen to go ends its stream, and those at the upstreams', async () => {
