@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { FUNCTION_LEG, LEGS, NODE_LEG } from '../support/gateway-harness.ts';
 import { prompts, resources, tools } from '../support/listing-upstream.ts';
-import { asTimePasses } from '../support/passing-time.ts';
+import { asTimePasses, passing } from '../support/passing-time.ts';
 import { turn } from '../support/turn.ts';
 import { callTool, LEGACY, listOf } from './listing-fixtures.ts';
 import {
@@ -273,6 +273,7 @@ describe.each(LEGS)('$name', (leg) => {
 
   describe('with "listen": { "holdSeconds": 60 }', () => {
     const held = { leg, listen: { holdSeconds: 60 } } as const;
+    const long = { leg, listen: { holdSeconds: 600 } } as const;
 
     test('the stream shows that it lives, and ends with a moment to come back at', async () => {
       const { gateway, clock } = await openTelling({ one: legacySpec }, held);
@@ -325,6 +326,76 @@ describe.each(LEGS)('$name', (leg) => {
       const next = read.next();
       telling.one.updated(URI);
       expect(await next).toEqual(updated(URI));
+    });
+
+    test('the stream of a session goes on while its client subscribes to more', async () => {
+      const { gateway, clock, telling } = await openTelling({ one: legacySpec }, held);
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      const read = reading(clock, await peer.listen());
+      await asTimePasses(clock, telling.one.open(1));
+      await subscribe(peer.through(second!), URI);
+      await passing(clock, 5000);
+      telling.one.updated(URI);
+      expect(await read.next()).toEqual(updated(URI));
+      expect(telling.one.resumedFrom).toHaveLength(1);
+    });
+
+    test('an upstream that still sees an earlier stream is asked again', async () => {
+      const { gateway, clock, telling, upstreams } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      const serve = upstreams.one.onStream!;
+      let refused = 0;
+      upstreams.one.onStream = (asked) => {
+        if (refused === 2) return serve(asked);
+        refused += 1;
+        asked.response.writeHead(409).end();
+      };
+      await peer.listen();
+      await asTimePasses(clock, telling.one.open(1));
+      expect(refused).toBe(2);
+    });
+
+    test('a quiet stream that an upstream ends now and then is opened again as soon as ever', async () => {
+      const { gateway, clock, telling } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      await peer.listen();
+      for (let round = 0; round < 8; round += 1) {
+        await asTimePasses(clock, telling.one.open(1));
+        await passing(clock, 5000);
+        telling.one.cut();
+        await telling.one.open(0);
+        const cutAt = clock.elapsed();
+        await asTimePasses(clock, telling.one.open(1));
+        expect(clock.elapsed() - cutAt).toBeLessThan(2000);
+      }
+    });
+
+    test('a stream that is opened again goes on after the last event that was read', async () => {
+      const { gateway, clock, telling } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      await peer.listen();
+      await asTimePasses(clock, telling.one.open(1));
+      telling.one.cut('e7');
+      await telling.one.open(0);
+      await asTimePasses(clock, telling.one.open(1));
+      expect(telling.one.resumedFrom).toEqual([undefined, 'e7']);
+    });
+
+    test('an upstream that does not know the last event any more is listened to from now on', async () => {
+      const { gateway, clock, telling, upstreams } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      await peer.listen();
+      await asTimePasses(clock, telling.one.open(1));
+      const serve = upstreams.one.onStream!;
+      upstreams.one.onStream = (asked) => {
+        if (asked.headers['last-event-id'] === undefined) serve(asked);
+        else asked.response.writeHead(400).end();
+      };
+      telling.one.cut('e7');
+      await telling.one.open(0);
+      await asTimePasses(clock, telling.one.open(1));
+      expect(telling.one.resumedFrom).toEqual([undefined, undefined]);
     });
 
     test('the word of an upstream counts for its own resources only', async () => {
@@ -458,7 +529,7 @@ test('a client that is seen to go is told when it is back what it was not told b
   // The first look is over once the upstreams are known.
   await upstreams.one.receive('initialize', 1);
   await stream.events.next();
-  await asTimePasses(clock, new Promise((resolve) => void clock.schedule(3000, () => resolve(undefined))));
+  await passing(clock, 3000);
   upstreams.one.announcing = [TOOLS_CHANGED];
   await callTool(peer.through(third!), 'one__a');
   const isOver = (): boolean => gateway.actions.some(({ method }) => method === 'GET');
