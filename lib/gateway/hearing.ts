@@ -5,7 +5,7 @@
  */
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import { filterParams, type ListenFilter } from '../protocol/announcements.ts';
+import { acknowledgedUris, filterParams, type ListenFilter } from '../protocol/announcements.ts';
 import type { Era } from '../protocol/era.ts';
 import { JSON_RPC, requestText } from '../protocol/message.ts';
 import type { NotificationMessage, RequestMessage } from '../protocol/message.ts';
@@ -77,6 +77,8 @@ interface Stream {
   inSession: boolean;
   /** When it was opened; undefined while it is not. */
   openedAt: number | undefined;
+  /** By URI: whether the upstream has agreed to tell of the resource, as far as it has said. */
+  readonly accepted: Map<string, boolean>;
   /** The last event that was read there, and in which session. */
   position: { readonly generation: string; readonly eventId: string } | undefined;
   readonly deadline: Deadline;
@@ -151,6 +153,7 @@ export class Hearing {
       how,
       inSession: false,
       openedAt: undefined,
+      accepted: new Map(),
       position: undefined,
       deadline,
       tally: newTally(),
@@ -174,6 +177,11 @@ export class Hearing {
     const taken = [...this.#updated].flatMap(([upstream, uris]) => [...uris].map((uri) => ({ upstream, uri })));
     this.#updated.clear();
     return taken;
+  }
+
+  /** Whether some upstream has agreed to tell of the resource. */
+  accepts(uri: string): boolean {
+    return [...this.#streams.values()].some(({ accepted }) => accepted.get(uri) === true);
   }
 
   /** What is to be asked of whoever listens. */
@@ -300,7 +308,7 @@ export class Hearing {
     stream.inSession = false;
     try {
       return (
-        (await listenAsModern(line, ear.filter, onOpen, take)) ??
+        (await listenAsModern(line, stream, onOpen, take)) ??
         (await listenAsLegacy(line, stream, session.subscribes, onOpen, take))
       );
     } catch (error) {
@@ -345,16 +353,14 @@ function hearsAsWell({ inSession, ear: { filter } }: Stream, ear: Ear): boolean 
 }
 
 /** Undefined once it has turned out to be a legacy upstream, in which a session is in place now. */
-async function listenAsModern(
-  line: Line,
-  filter: ListenFilter,
-  onOpen: () => void,
-  take: Take,
-): Promise<Heard | undefined> {
+async function listenAsModern(line: Line, stream: Stream, onOpen: () => void, take: Take): Promise<Heard | undefined> {
+  const { filter } = stream.ear;
   for await (const event of callUpstream(line, listenRequest(line.work, filter))) {
     switch (event.kind) {
       case 'interim':
         // It acknowledges first.
+        for (const uri of acknowledgedUris(event.message))
+          if (filter.uris.includes(uri)) stream.accepted.set(uri, true);
         onOpen();
         if (event.message.kind === 'notification') take(event.message);
         continue;
@@ -383,7 +389,7 @@ async function listenAsLegacy(
   const session = await line.keeper.current();
   // The stream of an HTTP+SSE server ended with the session that was opened on it.
   if (session === undefined) return 'unserved';
-  if (subscribes) for (const uri of stream.ear.filter.uris) await subscribeInSession(line, uri);
+  if (subscribes && !(await subscribeToAll(line, stream))) return 'over';
   // A session that is told with each stream what there is to listen for is told of nothing else.
   stream.inSession = !subscribes;
   const { generation } = session;
@@ -410,13 +416,33 @@ async function listenAsLegacy(
   return 'over';
 }
 
-/** What an upstream says to it is between the gateway and the upstream: it tells of the resource, or it does not. */
-export async function subscribeInSession(line: Line, uri: string): Promise<void> {
+/** What became of a subscription. */
+export type Subscribed = 'made' | 'refused' | 'failed';
+
+/** Subscribes to a resource in the upstream session that is in place. */
+export async function subscribeInSession(line: Line, uri: string): Promise<Subscribed> {
   const request = {
     ...nothingModern(line.work),
     legacy: (id: string) => requestText(id, 'resources/subscribe', { uri }),
   };
-  for await (const event of callUpstream(unasked(line), request)) if (event.kind === 'final') return;
+  for await (const event of callUpstream(unasked(line), request)) {
+    if (event.kind !== 'final') continue;
+    if ('error' in event.response.body) return 'refused';
+    // A modern upstream has only said what it is.
+    return event.era === 'legacy' ? 'made' : 'failed';
+  }
+  return 'failed';
+}
+
+/** False when the upstream cannot be told of everything now. What it refuses is not asked for again. */
+async function subscribeToAll(line: Line, stream: Stream): Promise<boolean> {
+  for (const uri of stream.ear.filter.uris) {
+    if (stream.accepted.get(uri) === false) continue;
+    const subscribed = await subscribeInSession(line, uri);
+    if (subscribed === 'failed') return false;
+    stream.accepted.set(uri, subscribed === 'made');
+  }
+  return true;
 }
 
 /** A call has its session replaced when the upstream does not know it. */

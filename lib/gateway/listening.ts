@@ -9,7 +9,7 @@ import { SSE_HEADERS, type Delivery } from '../delivery/response.ts';
 import { fail, succeed, type Result } from '../errors.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import { StoreError, type ClientSession, type ListCounts, type Listening, type Subscription } from '../ports.ts';
-import { listChangedText, MAX_SUBSCRIPTIONS, updatedText, type ListenFilter } from '../protocol/announcements.ts';
+import { listChangedText, updatedText, type ListenFilter } from '../protocol/announcements.ts';
 import { tellsOf } from '../protocol/capabilities.ts';
 import { questionToClient } from '../protocol/legacy/server-requests.ts';
 import { ANNOUNCED_LISTS } from '../protocol/methods.ts';
@@ -41,6 +41,9 @@ const HEARTBEAT_MS = 10_000;
 
 /** A legacy upstream that takes longer over a subscription is not waited for, in milliseconds. */
 const RENEWAL_MS = 5000;
+
+/** A renewal that has failed is tried again after this, in milliseconds. */
+const RENEW_AGAIN_MS = 10_000;
 
 export async function openListening(visit: Visit, scope: LegacyScope): Promise<Result<Delivery>> {
   const { listen } = visit.shared.config;
@@ -88,7 +91,8 @@ class Listener {
   #token: string | undefined;
   #counts: ListCounts = { tools: 0, prompts: 0, resources: 0 };
   #hearing: Hearing;
-  readonly #renewed = new Set<string>();
+  /** By subscription and upstream session: when a renewal that does not succeed may be tried again. */
+  readonly #renewed = new Map<string, number>();
   readonly #tally = newTally();
   /** By upstream: which session it was last listened to in, unless it was opened for that. */
   readonly #sessions = new Map<string, string>();
@@ -298,20 +302,22 @@ class Listener {
     this.#hearing.listen({ upstream, filter, preferred: 'legacy', session }, this.#sessions.get(name));
   }
 
-  /** An upstream session that took the place of a lost one knows of no subscriptions. */
+  /** An upstream session that took the place of a lost one knows of no subscriptions. One that has succeeded is read. */
   #renewSubscriptions(): void {
     for (const subscription of this.#state.subscriptions) {
       const upstream = upstreamNamed(this.#scope.server, subscription.upstream);
       const generation = upstream && this.#attached(upstream)?.generation;
       if (upstream === undefined || generation === undefined || generation === subscription.generation) continue;
       const renewal = JSON.stringify([subscription.uri, generation]);
-      if (this.#renewed.has(renewal)) continue;
-      this.#renewed.add(renewal);
-      this.#visit.defer(() => this.#renew(upstream, { ...subscription, generation }));
+      const now = this.#visit.ports.clock.elapsed();
+      if (now < (this.#renewed.get(renewal) ?? now)) continue;
+      this.#renewed.set(renewal, now + RENEW_AGAIN_MS);
+      this.#visit.defer(() => this.#renew(upstream, { ...subscription, generation }, subscription.generation));
     }
   }
 
-  async #renew(upstream: ServerUpstream, subscription: Subscription): Promise<void> {
+  /** What the upstream refuses now has ended; what fails for another reason is still to be renewed. */
+  async #renew(upstream: ServerUpstream, subscription: Subscription, replaces: string | null): Promise<void> {
     const visit = this.#visit;
     const deadline = startDeadline(visit.ports.clock, {
       totalMs: Math.min(upstream.config.timeoutMs, RENEWAL_MS),
@@ -323,9 +329,10 @@ class Listener {
     const eras = eraTools(visit, connection);
     try {
       const line = { work: visit, upstream, preferred: 'legacy', keeper, deadline, connection, eras } as const;
-      await subscribeInSession(line, subscription.uri);
-      const expiresAt = visit.ports.clock.now() + SESSION_TTL_MS;
-      await visit.stores.listening.subscribe(this.#scope.session.key, subscription, MAX_SUBSCRIPTIONS, expiresAt);
+      const subscribed = await subscribeInSession(line, subscription.uri);
+      const { key } = this.#scope.session;
+      if (subscribed === 'made') await visit.stores.listening.renew(key, subscription, replaces);
+      if (subscribed === 'refused') await visit.stores.listening.unsubscribe(key, subscription.uri);
     } finally {
       deadline.stop();
     }

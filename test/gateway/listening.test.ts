@@ -1,7 +1,9 @@
 /** What a legacy client is told beside its calls: by a GET that says what there is, or by one that is held open. */
 import { describe, expect, test } from 'vitest';
-import { FUNCTION_LEG, LEGS, NODE_LEG } from '../support/gateway-harness.ts';
-import { prompts, resources, tools } from '../support/listing-upstream.ts';
+import { cryptoIds } from '../../lib/adapters/node/ids.ts';
+import type { Subscription } from '../../lib/ports.ts';
+import { FUNCTION_LEG, LEGS, NODE_LEG, type Harness, type Peer } from '../support/gateway-harness.ts';
+import { prompts, resources, tools, type ListingUpstream } from '../support/listing-upstream.ts';
 import { asTimePasses, passing } from '../support/passing-time.ts';
 import { turn } from '../support/turn.ts';
 import { callTool, LEGACY, listOf } from './listing-fixtures.ts';
@@ -16,6 +18,17 @@ import {
   updated,
   UPDATED,
 } from './listening-fixtures.ts';
+
+async function restarted(upstream: ListingUpstream): Promise<void> {
+  await upstream.stop();
+  await upstream.start();
+}
+
+/** What is kept of them. */
+async function subscriptionsOf({ stores }: Harness, { sessionId }: Peer): Promise<readonly Subscription[]> {
+  const { subscriptions } = await stores.listening.read(cryptoIds.digest(sessionId!));
+  return subscriptions;
+}
 
 const URI = 'note://1';
 const OTHER_URI = 'note://2';
@@ -194,6 +207,53 @@ describe.each(LEGS)('$name', (leg) => {
       expect(await poll(clock, peer)).toEqual([updated(URI)]);
       await gateway.settled();
       expect(upstreams.one.of('resources/subscribe')).toHaveLength(2);
+    });
+
+    test('a subscription that cannot be renewed now is renewed later', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      await restarted(upstreams.one);
+      await callTool(peer, 'one__a');
+      upstreams.one.on('resources/subscribe', ({ response }) => void response.writeHead(503).end());
+      await poll(clock, peer);
+      await gateway.settled();
+      upstreams.one.on('resources/subscribe', ({ answer }) => answer({}));
+      const before = upstreams.one.of('resources/subscribe').length;
+      for (let round = 0; round < 3; round += 1) {
+        await poll(clock, peer);
+        await gateway.settled();
+      }
+      expect(upstreams.one.of('resources/subscribe')).toHaveLength(before + 1);
+    });
+
+    test('a subscription that its upstream refuses to renew has ended', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      await restarted(upstreams.one);
+      await callTool(peer, 'one__a');
+      upstreams.one.on('resources/subscribe', ({ fail }) => fail(-32602, 'Gone'));
+      await poll(clock, peer);
+      await gateway.settled();
+      expect(await subscriptionsOf(gateway, peer)).toEqual([]);
+    });
+
+    test('a renewal brings nothing back that was unsubscribed meanwhile', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      await subscribe(peer, URI);
+      await restarted(upstreams.one);
+      await callTool(peer, 'one__a');
+      const gate = upstreams.one.hold('resources/subscribe');
+      const polled = poll(clock, peer);
+      await gate.entered;
+      await peer.through(second!).request('resources/unsubscribe', { uri: URI });
+      gate.release();
+      await polled;
+      await gateway.settled();
+      expect(await subscriptionsOf(gateway, peer)).toEqual([]);
     });
 
     test('a stranger gets nothing of a session', async () => {
