@@ -2,7 +2,7 @@
 import type { UpstreamSession } from '../ports.ts';
 import type { NotificationMessage, RequestMessage } from '../protocol/message.ts';
 import { isServerRequest } from '../protocol/methods.ts';
-import { declineQuestion, sessionHeaders, speaksOfSession } from './session.ts';
+import { declining, sessionHeaders, speaksOfSession } from './session.ts';
 import { get, type ConnectionTools, type PostOutcome, type UpstreamLink } from './streamable-http.ts';
 
 /** What a stream beside the calls brings forth. Exactly one `end` comes last. */
@@ -34,6 +34,7 @@ export async function* listenInSession(
     yield { kind: 'end', why: whyNone(outcome, session) };
     return;
   }
+  const decline = declining(link, session, tools);
   try {
     yield { kind: 'open' };
     for await (const item of outcome.items) {
@@ -48,7 +49,7 @@ export async function* listenInSession(
         // Whoever listens is there.
         const isForClient = canAsk && message.method !== 'ping' && isServerRequest(message.method);
         if (isForClient) yield { kind: 'question', message };
-        else declineQuestion(link, session, message, tools);
+        else decline(message);
       }
       if (eventId !== undefined) yield { kind: 'position', eventId };
     }

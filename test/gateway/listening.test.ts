@@ -563,6 +563,28 @@ describe.each(LEGS)('$name', (leg) => {
       });
       expect(answers).toContainEqual({ jsonrpc: '2.0', id: 'q2', result: {} });
     });
+
+    test('an upstream that pings without end gets twenty answers at a time, and goes on being heard', async () => {
+      const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      const read = reading(clock, await peer.listen());
+      await asTimePasses(clock, telling.one.open(1));
+      let [underWay, most] = [0, 0];
+      upstreams.one.onAnswer = ({ response }) => {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        response.once('close', () => void (underWay -= 1));
+      };
+      for (let round = 0; round < 500; round += 1)
+        telling.one.ask(round % 2 === 0 ? 'ping' : 'tools/call', `q${round}`);
+      telling.one.updated(URI);
+      expect(await read.next()).toEqual(updated(URI));
+      expect(await read.next()).toBeUndefined();
+      await gateway.settled();
+      expect(most).toBeGreaterThan(0);
+      expect(most).toBeLessThanOrEqual(20);
+    });
   });
 });
 
