@@ -80,6 +80,17 @@ describe.each(LEGS)('$name', (leg) => {
       expect(polls[1]).toMatchObject({ era: 'legacy', outcome: 'ok', status: 200, server: 'default' });
     });
 
+    test('a client that does not come back by itself is promised no changes, and may ask', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect('2025-06-18');
+      expect(peer.initialized.capabilities).toEqual({ tools: {}, resources: {} });
+      expect(await poll(clock, peer)).toEqual([]);
+      upstreams.one.announcing = [TOOLS_CHANGED];
+      await callTool(peer, 'one__a');
+      await gateway.settled();
+      expect(await poll(clock, peer)).toEqual([toolsChanged]);
+    });
+
     test('a change that one environment has heard of is told by another one, once', async () => {
       const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
       const [first, second, third] = gateway.environments;
@@ -264,13 +275,26 @@ describe.each(LEGS)('$name', (leg) => {
   });
 
   describe('a subscription', () => {
-    test('at a modern upstream is taken if that tells of updates, and kept', async () => {
-      const { gateway, upstreams } = await openTelling({ one: modernSpec }, { leg });
+    test('at a modern upstream is taken if that tells of updates and streams are held, and kept', async () => {
+      const { gateway, upstreams } = await openTelling({ one: modernSpec }, { leg, listen: { holdSeconds: 60 } });
       const peer = await gateway.client.connect(LEGACY);
       expect(peer.initialized.capabilities.resources).toEqual({ listChanged: true, subscribe: true });
       await subscribe(peer, URI);
       expect(upstreams.one.of('resources/subscribe')).toEqual([]);
     });
+
+    test.each(['modern', 'auto'] as const)(
+      'at a modern upstream (%s) is neither promised nor taken with "poll"',
+      async (era) => {
+        const spec = { ...modernSpec, config: { era } };
+        const { gateway } = await openTelling({ one: spec }, { leg });
+        const peer = await gateway.client.connect(LEGACY);
+        expect(peer.initialized.capabilities.resources).toEqual({ listChanged: true });
+        const { messages } = await peer.request('resources/subscribe', { uri: URI });
+        expect(messages[0].error.code).toBe(-32601);
+        expect(await subscriptionsOf(gateway, peer)).toEqual([]);
+      },
+    );
 
     test('at a modern upstream that tells of nothing is refused', async () => {
       const { gateway } = await openTelling({ one: { ...modernSpec, capabilities: { resources: {} } } }, { leg });
@@ -334,6 +358,12 @@ describe.each(LEGS)('$name', (leg) => {
   describe('with "listen": { "holdSeconds": 60 }', () => {
     const held = { leg, listen: { holdSeconds: 60 } } as const;
     const long = { leg, listen: { holdSeconds: 600 } } as const;
+
+    test('an older client is promised changes as well', async () => {
+      const { gateway } = await openTelling({ one: legacySpec }, held);
+      const peer = await gateway.client.connect('2025-06-18');
+      expect(peer.initialized.capabilities.resources).toEqual({ listChanged: true, subscribe: true });
+    });
 
     test('the stream shows that it lives, and ends with a moment to come back at', async () => {
       const { gateway, clock } = await openTelling({ one: legacySpec }, held);
