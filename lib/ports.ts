@@ -323,6 +323,8 @@ export interface ResourceUpdate {
 export interface Listening {
   /** The counts that the client was last told of; undefined before it first listened. */
   readonly told: ListCounts | undefined;
+  /** Whoever began to listen last on behalf of the client; undefined before somebody claimed to. */
+  readonly listener: string | undefined;
   readonly subscriptions: readonly Subscription[];
   readonly updates: readonly ResourceUpdate[];
 }
@@ -331,11 +333,18 @@ export interface Listening {
 export interface ListeningStore {
   /** A consistent read. Expiry is that of the client session. */
   read(session: string): Promise<Listening>;
+  /** Makes `listener`, which is unguessable, the one that the client is told by. */
+  claim(session: string, listener: string, expiresAt: number): Promise<void>;
   /** Keeps what the client has been told. */
   tell(session: string, told: ListCounts, expiresAt: number): Promise<void>;
   /** Keeps a subscription, in place of one to the same resource. False when there are `most` others already. */
   subscribe(session: string, subscription: Subscription, most: number, expiresAt: number): Promise<boolean>;
   unsubscribe(session: string, uri: string): Promise<void>;
+  /**
+   * Keeps that the upstream session of `subscription` knows of it, in place of the one of generation `replaces`; nothing
+   * happens when the subscription has ended or is another one by now. An update that the client was not told stays.
+   */
+  renew(session: string, subscription: Subscription, replaces: string | null): Promise<void>;
   /** Keeps an update for the client; nothing happens unless it has subscribed to the resource at this upstream. */
   noteUpdate(session: string, upstream: string, update: ResourceUpdate): Promise<void>;
   /** Forgets updates that the client has been told, except those that have been replaced by later ones. */

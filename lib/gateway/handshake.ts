@@ -12,7 +12,7 @@ import {
   ASSUMED_SERVER_CAPABILITIES,
   listedCapabilities,
 } from '../protocol/capabilities.ts';
-import { LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS } from '../protocol/era.ts';
+import { comesBack, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS } from '../protocol/era.ts';
 import { negotiate, readClientHello } from '../protocol/legacy/handshake.ts';
 import { isObject, parseJson, resultText, type JsonObject, type RequestMessage } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
@@ -189,15 +189,33 @@ async function introductions(
     return fail(refusal);
   }
   const texts = heard.map(({ upstream, text }) => ({ upstream, ...readIntroduction(text) }));
+  const isPolled = asker.era === 'legacy' && visit.shared.config.listen === 'poll';
+  const spoken = texts.map((text) => {
+    const capabilities = heardCapabilities(visit, text);
+    return isPolled && isModernOnly(visit, text.upstream) ? withoutNews(capabilities) : capabilities;
+  });
   return succeed({
     capabilities: announcedServerCapabilities(
-      [...texts.map((text) => heardCapabilities(visit, text)), ...unheard.map(() => ASSUMED_SERVER_CAPABILITIES)],
-      asker.era === 'modern' || visit.shared.config.listen !== 'off',
+      [...spoken, ...unheard.map(() => ASSUMED_SERVER_CAPABILITIES)],
+      asker.era === 'modern' || canBeTold(visit, asker.legacy.version),
     ),
     instructions: instructionsOf(server, texts),
     ttlMs: unheard.length > 0 ? 0 : Math.floor(Math.min(...heard.map(({ ttlMs }) => ttlMs))),
     isPublic: unheard.length === 0 && heard.every(({ scope }: Heard) => scope === 'public'),
   });
+}
+
+/** Nobody is promised what has no way back to the client: a poll needs one that comes back by itself. */
+function canBeTold({ shared }: Visit, version: string): boolean {
+  const { listen } = shared.config;
+  return listen === 'poll' ? comesBack(version) : listen !== 'off';
+}
+
+/** Such an upstream is listened to only while a stream is held: what it says of resources between polls is lost. */
+function isModernOnly({ shared, ports }: Visit, upstream: ServerUpstream): boolean {
+  const { era } = upstream.config;
+  if (era !== 'auto') return era === 'modern';
+  return shared.eraCache.get(upstreamKey(upstream, ports.ids))?.versions.legacy?.length === 0;
 }
 
 /** Whether the upstream has answered that it wants nothing to do with such a client, rather than not at all. */
@@ -221,8 +239,11 @@ function heardCapabilities(
   { upstream, capabilities }: Pick<Spoken, 'upstream' | 'capabilities'>,
 ): JsonObject {
   const transport = upstream.config.transport ?? shared.eraCache.get(upstreamKey(upstream, ports.ids))?.transport;
-  const { resources } = capabilities;
-  return transport === 'sse' && resources !== undefined ? { ...capabilities, resources: {} } : capabilities;
+  return transport === 'sse' ? withoutNews(capabilities) : capabilities;
+}
+
+function withoutNews(capabilities: JsonObject): JsonObject {
+  return capabilities['resources'] === undefined ? capabilities : { ...capabilities, resources: {} };
 }
 
 /** In the words of its introduction, as far as that is kept or can be had; undefined for an upstream that is not heard. */

@@ -5,7 +5,7 @@
  */
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import { filterParams, type ListenFilter } from '../protocol/announcements.ts';
+import { acknowledgedUris, filterParams, type ListenFilter } from '../protocol/announcements.ts';
 import type { Era } from '../protocol/era.ts';
 import { JSON_RPC, requestText } from '../protocol/message.ts';
 import type { NotificationMessage, RequestMessage } from '../protocol/message.ts';
@@ -69,8 +69,18 @@ type Take = (message: NotificationMessage | RequestMessage) => void;
 type Heard = 'unserved' | 'lost' | 'over';
 
 interface Stream {
-  /** What it listens for, and how. */
-  readonly key: string;
+  /** What it listens for now, and in which session. */
+  ear: Ear;
+  /** Names everything that decides how, beside the filter. */
+  readonly how: string;
+  /** On the stream beside the calls of a session, which brings whatever the session has subscribed to. */
+  inSession: boolean;
+  /** When it was opened; undefined while it is not. */
+  openedAt: number | undefined;
+  /** By URI: whether the upstream has agreed to tell of the resource, as far as it has said. */
+  readonly accepted: Map<string, boolean>;
+  /** The last event that was read there, and in which session. */
+  position: { readonly generation: string; readonly eventId: string } | undefined;
   readonly deadline: Deadline;
   readonly tally: UpstreamTally;
   /** Goes on until this one is open: what is said meanwhile is heard twice rather than not at all. */
@@ -126,20 +136,32 @@ export class Hearing {
    * that beside the filter.
    */
   listen(ear: Ear, how = ''): void {
-    const { upstream, filter } = ear;
-    const key = JSON.stringify([how, filter]);
+    const { upstream } = ear;
     const before = this.#streams.get(upstream.name);
-    if (before?.key === key) return;
+    if (before !== undefined && before.how === how && hearsAsWell(before, ear)) {
+      before.ear = ear;
+      return;
+    }
     const { clock } = this.#work.ports;
     const deadline = startDeadline(clock, {
       totalMs: Math.max(0, this.#untilMs - clock.elapsed()),
       idleMs: undefined,
       endsAt: this.#work.invocation.endsAt,
     });
-    const stream: Stream = { key, deadline, tally: newTally(), replaces: before };
+    const stream: Stream = {
+      ear,
+      how,
+      inSession: false,
+      openedAt: undefined,
+      accepted: new Map(),
+      position: undefined,
+      deadline,
+      tally: newTally(),
+      replaces: before,
+    };
     this.#streams.set(upstream.name, stream);
     this.#opening.add(stream);
-    this.#work.defer(() => this.#hear(ear, stream));
+    this.#work.defer(() => this.#hear(stream));
   }
 
   /** Does not listen there any more. */
@@ -155,6 +177,11 @@ export class Hearing {
     const taken = [...this.#updated].flatMap(([upstream, uris]) => [...uris].map((uri) => ({ upstream, uri })));
     this.#updated.clear();
     return taken;
+  }
+
+  /** Whether some upstream has agreed to tell of the resource. */
+  accepts(uri: string): boolean {
+    return [...this.#streams.values()].some(({ accepted }) => accepted.get(uri) === true);
   }
 
   /** What is to be asked of whoever listens. */
@@ -235,7 +262,8 @@ export class Hearing {
     for (const wake of this.#waiting) wake();
   }
 
-  #opened(stream: Stream): void {
+  /** Or failed, which is known as well. */
+  #known(stream: Stream): void {
     const { replaces } = stream;
     stream.replaces = undefined;
     if (replaces !== undefined) this.#stop(replaces);
@@ -243,35 +271,46 @@ export class Hearing {
   }
 
   /** Never rejects: whatever goes wrong with an upstream is nobody else's trouble. */
-  async #hear(ear: Ear, stream: Stream): Promise<void> {
+  async #hear(stream: Stream): Promise<void> {
     const { deadline } = stream;
+    const { clock } = this.#work.ports;
     let pauseMs = PAUSE_MS;
     while (deadline.expiry() === undefined) {
       let hasSpoken = false;
-      const heard = await this.#hearOnce(ear, stream, (message) => {
+      stream.openedAt = undefined;
+      const heard = await this.#hearOnce(stream, (message) => {
         hasSpoken = true;
-        if (message.kind === 'notification') this.#take(ear, message);
-        else this.#ask(ear, message);
+        if (message.kind === 'notification') this.#take(stream.ear, message);
+        else this.#ask(stream.ear, message);
       });
       if (heard === 'unserved') this.#unserved.add(stream);
-      this.#opened(stream);
+      this.#known(stream);
       if (heard === 'unserved') return;
-      if (hasSpoken) pauseMs = PAUSE_MS;
+      const livedMs = stream.openedAt === undefined ? 0 : clock.elapsed() - stream.openedAt;
+      if (hasSpoken || livedMs > pauseMs) pauseMs = PAUSE_MS;
       await this.#rest(pauseMs, deadline.signal);
       pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
     }
   }
 
-  async #hearOnce(ear: Ear, stream: Stream, take: Take): Promise<Heard> {
+  async #hearOnce(stream: Stream, take: Take): Promise<Heard> {
     const work = this.#work;
-    const { upstream, preferred, filter } = ear;
-    const { deadline, tally } = stream;
+    const { deadline, tally, ear } = stream;
+    const { upstream, preferred } = ear;
     const session = ear.session(deadline);
     const connection = connectionTools(work, deadline, tally);
     const eras = eraTools(work, connection);
     const line = { work, upstream, preferred, keeper: session.keeper, deadline, connection, eras };
+    const onOpen = (): void => {
+      stream.openedAt ??= work.ports.clock.elapsed();
+      this.#known(stream);
+    };
+    stream.inSession = false;
     try {
-      return await listenOnLine(line, filter, session.subscribes, () => this.#opened(stream), take);
+      return (
+        (await listenAsModern(line, stream, onOpen, take)) ??
+        (await listenAsLegacy(line, stream, session.subscribes, onOpen, take))
+      );
     } catch (error) {
       if (deadline.expiry() === undefined) unexpectedFailure(work, error);
       return 'over';
@@ -308,17 +347,20 @@ function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
 }
 
-async function listenOnLine(
-  line: Line,
-  filter: ListenFilter,
-  subscribes: boolean,
-  onOpen: () => void,
-  take: Take,
-): Promise<Heard> {
+/** Whether a stream brings what is to be listened for now. */
+function hearsAsWell({ inSession, ear: { filter } }: Stream, ear: Ear): boolean {
+  return inSession || JSON.stringify(filter) === JSON.stringify(ear.filter);
+}
+
+/** Undefined once it has turned out to be a legacy upstream, in which a session is in place now. */
+async function listenAsModern(line: Line, stream: Stream, onOpen: () => void, take: Take): Promise<Heard | undefined> {
+  const { filter } = stream.ear;
   for await (const event of callUpstream(line, listenRequest(line.work, filter))) {
     switch (event.kind) {
       case 'interim':
-        // A modern upstream acknowledges first.
+        // It acknowledges first.
+        for (const uri of acknowledgedUris(event.message))
+          if (filter.uris.includes(uri)) stream.accepted.set(uri, true);
         onOpen();
         if (event.message.kind === 'notification') take(event.message);
         continue;
@@ -334,27 +376,73 @@ async function listenOnLine(
         return event.failure.kind === 'era-lacking' || event.failure.kind === 'session-unknown' ? 'unserved' : 'over';
     }
   }
-  // A legacy one, in which the session is now in place.
+  return undefined;
+}
+
+async function listenAsLegacy(
+  line: Line,
+  stream: Stream,
+  subscribes: boolean,
+  onOpen: () => void,
+  take: Take,
+): Promise<Heard> {
   const session = await line.keeper.current();
   // The stream of an HTTP+SSE server ended with the session that was opened on it.
   if (session === undefined) return 'unserved';
-  if (subscribes) for (const uri of filter.uris) await subscribeInSession(line, uri);
-  for await (const event of listenInSession(line.upstream, session, line.keeper.canAsk, line.connection)) {
-    if (event.kind === 'open') onOpen();
-    else if (event.kind !== 'end') take(event.message);
-    else if (event.why === 'lost') return await replaceSession(line);
-    else return event.why;
+  if (subscribes && !(await subscribeToAll(line, stream))) return 'over';
+  // A session that is told with each stream what there is to listen for is told of nothing else.
+  stream.inSession = !subscribes;
+  const { generation } = session;
+  const after = stream.position?.generation === generation ? stream.position.eventId : undefined;
+  const { canAsk } = line.keeper;
+  for await (const event of listenInSession(line.upstream, session, canAsk, after, line.connection)) {
+    switch (event.kind) {
+      case 'open':
+        onOpen();
+        continue;
+      case 'position':
+        stream.position = { generation, eventId: event.eventId };
+        continue;
+      case 'end':
+        if (event.why === 'lost') return await replaceSession(line);
+        if (event.why !== 'refused') return event.why;
+        // It may not know the event any more, and is asked without one the next time.
+        stream.position = undefined;
+        return 'over';
+      default:
+        take(event.message);
+    }
   }
   return 'over';
 }
 
-/** What an upstream says to it is between the gateway and the upstream: it tells of the resource, or it does not. */
-export async function subscribeInSession(line: Line, uri: string): Promise<void> {
+/** What became of a subscription. */
+export type Subscribed = 'made' | 'refused' | 'failed';
+
+/** Subscribes to a resource in the upstream session that is in place. */
+export async function subscribeInSession(line: Line, uri: string): Promise<Subscribed> {
   const request = {
     ...nothingModern(line.work),
     legacy: (id: string) => requestText(id, 'resources/subscribe', { uri }),
   };
-  for await (const event of callUpstream(unasked(line), request)) if (event.kind === 'final') return;
+  for await (const event of callUpstream(unasked(line), request)) {
+    if (event.kind !== 'final') continue;
+    if ('error' in event.response.body) return 'refused';
+    // A modern upstream has only said what it is.
+    return event.era === 'legacy' ? 'made' : 'failed';
+  }
+  return 'failed';
+}
+
+/** False when the upstream cannot be told of everything now. What it refuses is not asked for again. */
+async function subscribeToAll(line: Line, stream: Stream): Promise<boolean> {
+  for (const uri of stream.ear.filter.uris) {
+    if (stream.accepted.get(uri) === false) continue;
+    const subscribed = await subscribeInSession(line, uri);
+    if (subscribed === 'failed') return false;
+    stream.accepted.set(uri, subscribed === 'made');
+  }
+  return true;
 }
 
 /** A call has its session replaced when the upstream does not know it. */

@@ -9,7 +9,7 @@ import { SSE_HEADERS, type Delivery } from '../delivery/response.ts';
 import { fail, succeed, type Result } from '../errors.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import { StoreError, type ClientSession, type ListCounts, type Listening, type Subscription } from '../ports.ts';
-import { listChangedText, MAX_SUBSCRIPTIONS, updatedText, type ListenFilter } from '../protocol/announcements.ts';
+import { listChangedText, updatedText, type ListenFilter } from '../protocol/announcements.ts';
 import { tellsOf } from '../protocol/capabilities.ts';
 import { questionToClient } from '../protocol/legacy/server-requests.ts';
 import { ANNOUNCED_LISTS } from '../protocol/methods.ts';
@@ -42,10 +42,14 @@ const HEARTBEAT_MS = 10_000;
 /** A legacy upstream that takes longer over a subscription is not waited for, in milliseconds. */
 const RENEWAL_MS = 5000;
 
+/** A renewal that has failed is tried again after this, in milliseconds. */
+const RENEW_AGAIN_MS = 10_000;
+
 export async function openListening(visit: Visit, scope: LegacyScope): Promise<Result<Delivery>> {
   const { listen } = visit.shared.config;
   if (listen === 'off') return fail({ kind: 'method-not-allowed', allow: 'POST, DELETE' });
   const listener = new Listener(visit, scope);
+  if (listen !== 'poll') await listener.claim();
   // Before the stream begins, so that a store that does not answer is an answer of its own.
   const first = await listener.look();
   const body = listen === 'poll' ? listener.poll(first) : listener.hold(first, listen.holdSeconds * 1000);
@@ -82,10 +86,13 @@ async function* recorded(
 class Listener {
   readonly #visit: Visit;
   #scope: LegacyScope;
-  #state: Listening = { told: undefined, subscriptions: [], updates: [] };
+  #state: Listening = { told: undefined, listener: undefined, subscriptions: [], updates: [] };
+  /** What this one has claimed to listen with; a poll, which is over at once, claims nothing. */
+  #token: string | undefined;
   #counts: ListCounts = { tools: 0, prompts: 0, resources: 0 };
   #hearing: Hearing;
-  readonly #renewed = new Set<string>();
+  /** By subscription and upstream session: when a renewal that does not succeed may be tried again. */
+  readonly #renewed = new Map<string, number>();
   readonly #tally = newTally();
   /** By upstream: which session it was last listened to in, unless it was opened for that. */
   readonly #sessions = new Map<string, string>();
@@ -101,11 +108,33 @@ class Listener {
     return this.#tally.cost.requests + this.#hearing.requests;
   }
 
+  /**
+   * On Lambda nobody sees a client go, and what is told to one that is gone is settled as told. A client that has come
+   * back is listened for elsewhere, so that whoever claimed before ends.
+   */
+  async claim(): Promise<void> {
+    const { stores, ports } = this.#visit;
+    this.#token = ports.ids.random();
+    await stores.listening.claim(this.#scope.session.key, this.#token, ports.clock.now() + SESSION_TTL_MS);
+  }
+
+  /** Whether the client listens elsewhere. */
+  get #isSucceeded(): boolean {
+    const { listener } = this.#state;
+    return this.#token !== undefined && listener !== undefined && listener !== this.#token;
+  }
+
+  /** Whether whatever is told now reaches nobody: it is left to whoever listens next. */
+  get #isOver(): boolean {
+    return this.#isSucceeded || this.#signal?.aborted === true;
+  }
+
   /** The events that there are to be told now. Once the client has them, `settle` says so. */
   async look(): Promise<readonly string[]> {
     const { listening } = this.#visit.stores;
     const { session, server } = this.#scope;
     [this.#state, this.#counts] = await Promise.all([listening.read(session.key), countsOf(this.#visit, server)]);
+    if (this.#isOver) return [];
     const { told = this.#counts, subscriptions, updates } = this.#state;
     const heard = this.#hearing
       .takeUpdates()
@@ -178,17 +207,19 @@ class Listener {
       yield HEARTBEAT;
       yield* this.#tell(first);
       const telling = await tellingUpstreams(this.#visit, this.#scope, this.#tally);
-      while (this.#signal?.aborted !== true && clock.elapsed() < endsAt) {
+      while (!this.#isOver && clock.elapsed() < endsAt) {
         this.#arrange(telling);
         const nextAt = Math.min(endsAt, beatsAt, clock.elapsed() + LOOK_MS);
         await this.#hearing.wait(nextAt - clock.elapsed(), this.#signal);
+        if (this.#isOver) break;
         yield* this.#tell(await this.#lookAgain());
-        if (clock.elapsed() < beatsAt) continue;
+        if (this.#isOver || clock.elapsed() < beatsAt) continue;
         beatsAt = clock.elapsed() + HEARTBEAT_MS;
         if (!(await this.#isStillThere())) break;
         yield HEARTBEAT;
       }
-      yield retryField(HOLD_AGAIN_MS);
+      // Two streams of one client would otherwise end each other for ever, once a second.
+      yield retryField(this.#isSucceeded ? POLL_AGAIN_MS : HOLD_AGAIN_MS);
     } finally {
       this.#hearing.end();
     }
@@ -228,7 +259,9 @@ class Listener {
   }
 
   async *#tell(events: readonly string[]): AsyncGenerator<string, void> {
+    if (this.#isOver) return;
     yield* events;
+    if (this.#isOver) return;
     await this.#orNothing(() => this.settle());
   }
 
@@ -269,20 +302,22 @@ class Listener {
     this.#hearing.listen({ upstream, filter, preferred: 'legacy', session }, this.#sessions.get(name));
   }
 
-  /** An upstream session that took the place of a lost one knows of no subscriptions. */
+  /** An upstream session that took the place of a lost one knows of no subscriptions. One that has succeeded is read. */
   #renewSubscriptions(): void {
     for (const subscription of this.#state.subscriptions) {
       const upstream = upstreamNamed(this.#scope.server, subscription.upstream);
       const generation = upstream && this.#attached(upstream)?.generation;
       if (upstream === undefined || generation === undefined || generation === subscription.generation) continue;
       const renewal = JSON.stringify([subscription.uri, generation]);
-      if (this.#renewed.has(renewal)) continue;
-      this.#renewed.add(renewal);
-      this.#visit.defer(() => this.#renew(upstream, { ...subscription, generation }));
+      const now = this.#visit.ports.clock.elapsed();
+      if (now < (this.#renewed.get(renewal) ?? now)) continue;
+      this.#renewed.set(renewal, now + RENEW_AGAIN_MS);
+      this.#visit.defer(() => this.#renew(upstream, { ...subscription, generation }, subscription.generation));
     }
   }
 
-  async #renew(upstream: ServerUpstream, subscription: Subscription): Promise<void> {
+  /** What the upstream refuses now has ended; what fails for another reason is still to be renewed. */
+  async #renew(upstream: ServerUpstream, subscription: Subscription, replaces: string | null): Promise<void> {
     const visit = this.#visit;
     const deadline = startDeadline(visit.ports.clock, {
       totalMs: Math.min(upstream.config.timeoutMs, RENEWAL_MS),
@@ -294,9 +329,10 @@ class Listener {
     const eras = eraTools(visit, connection);
     try {
       const line = { work: visit, upstream, preferred: 'legacy', keeper, deadline, connection, eras } as const;
-      await subscribeInSession(line, subscription.uri);
-      const expiresAt = visit.ports.clock.now() + SESSION_TTL_MS;
-      await visit.stores.listening.subscribe(this.#scope.session.key, subscription, MAX_SUBSCRIPTIONS, expiresAt);
+      const subscribed = await subscribeInSession(line, subscription.uri);
+      const { key } = this.#scope.session;
+      if (subscribed === 'made') await visit.stores.listening.renew(key, subscription, replaces);
+      if (subscribed === 'refused') await visit.stores.listening.unsubscribe(key, subscription.uri);
     } finally {
       deadline.stop();
     }

@@ -1,6 +1,7 @@
 /** What there is to be told of changes of lists: counted in the table, whichever environment has learned of them. */
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
 import type { ListCounts } from '../ports.ts';
+import { isSubscribable } from '../protocol/announcements.ts';
 import { ANNOUNCED_LISTS, listsChangedBy, RESOURCE_UPDATED, type AnnouncedList } from '../protocol/methods.ts';
 import type { NotificationMessage, RequestMessage } from '../protocol/message.ts';
 import { upstreamKey } from '../upstream/eras.ts';
@@ -30,10 +31,10 @@ export function changedSince(told: ListCounts, now: ListCounts): readonly Announ
   return ANNOUNCED_LISTS.filter((list) => told[list] !== now[list]);
 }
 
-/** The resource that a notification says to have changed; undefined for any other notification. */
+/** The resource that a notification says to have changed, if anyone can have subscribed to it; undefined for any other notification. */
 export function updatedBy({ method, params }: NotificationMessage): string | undefined {
   const uri = method === RESOURCE_UPDATED ? params?.['uri'] : undefined;
-  return typeof uri === 'string' ? uri : undefined;
+  return typeof uri === 'string' && isSubscribable(uri) ? uri : undefined;
 }
 
 /**

@@ -136,7 +136,11 @@ async function askWithin(errand: Errand, scope: LegacyScope, deadline: Deadline)
       case 'end':
         return { ending: endingOfFailure(failureOf(event.end, errand), idText), generation: null };
       case 'final': {
-        if (event.era === 'modern') return { ending: judgeModern(event.response, errand), generation: null };
+        if (event.era === 'modern') {
+          // Between polls nobody listens to it, and what it says is lost.
+          const isLost = visit.shared.config.listen === 'poll';
+          return { ending: isLost ? notServed(call) : judgeModern(event.response, errand), generation: null };
+        }
         const session = await keeper.current();
         // The session on an HTTP+SSE server has ended with this call, and the subscription with it.
         if (session === undefined) return { ending: notServed(call), generation: null };

@@ -29,8 +29,11 @@ import type { Visit } from './visit.ts';
 /** The longest subscription, in milliseconds; its client begins another one. It occupies an environment for as long. */
 const MAX_SUBSCRIPTION_MS = 5 * 60 * 1000;
 
-/** The subscription is acknowledged once the upstreams are listened to, or after this time, in milliseconds. */
-const OPENING_MS = 500;
+/**
+ * The subscription is acknowledged once the upstreams are listened to, or after this time, in milliseconds. Whatever
+ * resources no upstream has agreed to tell of by then are not acknowledged; they are still told of once one does.
+ */
+const OPENING_MS = 2000;
 
 /** Answers with whatever there is to be told. The result comes last, unless the client was seen to go. */
 export async function* listenToChanges(
@@ -75,7 +78,7 @@ async function* whileListening(
   const filters = await filtersOf(visit, scope, wanted, telling, tally);
   for (const [upstream, filter] of filters) listenAt(visit, scope, hearing, upstream, filter);
   await hearing.open(OPENING_MS, signal);
-  const honoured = honouredOf(wanted, telling, filters);
+  const honoured = honouredOf(wanted, telling, hearing);
   yield { kind: 'interim', text: acknowledgedText(honoured, idText) };
   const isGone = (): boolean => signal?.aborted === true;
   while (!isGone() && clock.elapsed() < endsAt) {
@@ -137,16 +140,16 @@ async function filtersOf(
   return new Map(filters.filter(([, filter]) => filter.lists.length > 0 || filter.uris.length > 0));
 }
 
-/** Changes of every list that there is, as the gateway compares them itself; updates of what some upstream tells of. */
+/** Changes of every list that there is, as the gateway compares them itself; updates of what some upstream agreed to. */
 function honouredOf(
   { lists, uris }: ListenFilter,
   telling: readonly TellingUpstream[],
-  filters: ReadonlyMap<ServerUpstream, ListenFilter>,
+  hearing: Hearing,
 ): ListenFilter {
   const known = telling.map(({ capabilities = ASSUMED_SERVER_CAPABILITIES }) => capabilities);
   return {
     lists: lists.filter((list) => known.some((capabilities) => capabilities[list] !== undefined)),
-    uris: uris.filter((uri) => [...filters.values()].some((filter) => filter.uris.includes(uri))),
+    uris: uris.filter((uri) => hearing.accepts(uri)),
   };
 }
 

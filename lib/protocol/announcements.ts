@@ -4,6 +4,7 @@
  * basic/patterns/subscriptions).
  */
 import { isObject, notificationText, type Json, type JsonObject } from './message.ts';
+import type { NotificationMessage, RequestMessage } from './message.ts';
 import { ANNOUNCED_LISTS, RESOURCE_UPDATED, type AnnouncedList } from './methods.ts';
 import { META } from './modern/envelope.ts';
 
@@ -71,9 +72,18 @@ export function filterParams({ lists, uris }: ListenFilter): JsonObject {
   };
 }
 
+const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
+
+/** The resources of a subscription that its server acknowledges; none for any other message. */
+export function acknowledgedUris({ method, params }: NotificationMessage | RequestMessage): readonly string[] {
+  const notifications = method === ACKNOWLEDGED ? params?.['notifications'] : undefined;
+  const uris = isObject(notifications) ? (notifications['resourceSubscriptions'] ?? []) : [];
+  return isListOfTexts(uris) ? uris : [];
+}
+
 /** The first message of a subscription, with what of the filter is honoured; `idText` is that of the request. */
 export function acknowledgedText(filter: ListenFilter, idText: string): string {
-  return tagged('notifications/subscriptions/acknowledged', { notifications: filterParams(filter) }, idText);
+  return tagged(ACKNOWLEDGED, { notifications: filterParams(filter) }, idText);
 }
 
 /** Without a subscription for a legacy client. */

@@ -28,6 +28,13 @@ export function expectsPriming(version: string): boolean {
   return version >= FIRST_PRIMED;
 }
 
+/** From here on clients come back to a stream that its server has ended, and not only to one that broke (2025-11-25, basic/transports). */
+const FIRST_POLLED: LegacyVersion = '2025-11-25';
+
+export function comesBack(version: string): boolean {
+  return version >= FIRST_POLLED;
+}
+
 export function isModernVersion(version: unknown): version is ModernVersion {
   return (MODERN_VERSIONS as readonly unknown[]).includes(version);
 }

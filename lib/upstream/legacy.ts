@@ -10,7 +10,7 @@ import { exchange, lastOf, readStream, type Refusal, type UpstreamEvent } from '
 import { handOverPosition, newTally, type CallEnd } from './fault.ts';
 import {
   closeUpstreamSession,
-  declineQuestion,
+  declining,
   endOfRefusal,
   sessionHeaders,
   speaksOfSession,
@@ -233,9 +233,10 @@ async function* answeringPings(
   session: UpstreamSession,
   tools: ConnectionTools,
 ): AsyncGenerator<UpstreamEvent, void> {
+  const decline = declining(link, session, tools);
   for await (const event of events) {
     if (event.kind === 'interim' && event.message.kind === 'request') {
-      declineQuestion(link, session, event.message, tools);
+      decline(event.message);
     } else {
       yield event;
     }
@@ -250,6 +251,7 @@ export async function* askable<Outcome>(
   canAsk: boolean,
   tools: ConnectionTools,
 ): AsyncGenerator<UpstreamEvent, Outcome> {
+  const decline = declining(link, session, tools);
   try {
     for (;;) {
       const next = await events.next();
@@ -257,7 +259,7 @@ export async function* askable<Outcome>(
       const event = next.value;
       const question = event.kind === 'interim' && event.message.kind === 'request' ? event.message : undefined;
       if (question === undefined || (canAsk && isServerRequest(question.method))) yield event;
-      else declineQuestion(link, session, question, tools);
+      else decline(question);
     }
   } finally {
     await events.return(undefined as Outcome);

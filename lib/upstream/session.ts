@@ -49,22 +49,33 @@ export async function closeUpstreamSession(
   if (!ended) tools.leave(link, session);
 }
 
-/**
- * Answers a question that the client cannot be asked, so that the upstream does not wait for it. A ping only asks whether
- * anybody is there (2025-11-25, basic/utilities/ping).
- */
-export function declineQuestion(
+/** So many answers may be under way for each stream; whoever asks more meanwhile gets none. */
+const MAX_DECLINING = 20;
+
+/** Answers, for one stream, the questions that the client cannot be asked, so that the upstream does not wait for it. */
+export function declining(
   link: UpstreamLink,
   session: UpstreamSession,
-  question: RequestMessage,
   tools: ConnectionTools,
-): void {
+): (question: RequestMessage) => void {
+  let underWay = 0;
+  return (question) => {
+    if (underWay === MAX_DECLINING) return;
+    underWay += 1;
+    tools.defer(async (later) => {
+      try {
+        await tellUpstream(link, session, refusalOf(question), { ...later, post: tools.post });
+      } finally {
+        underWay -= 1;
+      }
+    });
+  };
+}
+
+/** A ping only asks whether anybody is there (2025-11-25, basic/utilities/ping). */
+function refusalOf({ method, idText }: RequestMessage): string {
   const message = 'The client cannot be asked this';
-  const answer =
-    question.method === 'ping'
-      ? resultText(question.idText, {})
-      : errorText(question.idText, { code: JSON_RPC.methodNotFound, message });
-  tools.defer((later) => tellUpstream(link, session, answer, { ...later, post: tools.post }));
+  return method === 'ping' ? resultText(idText, {}) : errorText(idText, { code: JSON_RPC.methodNotFound, message });
 }
 
 export function speaksOfSession({ status, error }: Refusal): boolean {

@@ -71,6 +71,8 @@ function configurationOf(upstream: string, neighbours: readonly Neighbour[]): ob
       ...Object.fromEntries(neighbours.map(({ name, url }) => [name, { url, prefix: name }])),
       conformance: { url: upstream, prefix: '' },
     },
+    // A legacy client hears what a modern upstream says of resources only while its stream is held, here briefly: it occupies an environment.
+    listen: { holdSeconds: 1 },
     servers: { default: { upstreams: names.toSpliced(2, 0, 'conformance') } },
   };
 }

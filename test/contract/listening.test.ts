@@ -13,7 +13,12 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
   const listening = () => environment().listening;
 
   test('a session that never listened has been told nothing', async () => {
-    expect(await listening().read(freshKey())).toEqual({ told: undefined, subscriptions: [], updates: [] });
+    expect(await listening().read(freshKey())).toEqual({
+      told: undefined,
+      listener: undefined,
+      subscriptions: [],
+      updates: [],
+    });
   });
 
   test('what was told last is kept', async () => {
@@ -30,7 +35,12 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
     expect(await listening().subscribe(session, one, 5, END)).toBe(true);
     await listening().tell(session, TOLD, END);
     expect(await listening().subscribe(session, other, 5, END)).toBe(true);
-    expect(await listening().read(session)).toEqual({ told: TOLD, subscriptions: [other, one], updates: [] });
+    expect(await listening().read(session)).toEqual({
+      told: TOLD,
+      listener: undefined,
+      subscriptions: [other, one],
+      updates: [],
+    });
   });
 
   test('a subscription takes the place of one to the same resource', async () => {
@@ -83,7 +93,71 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
     await listening().unsubscribe(session, 'note://1');
     await listening().tell(session, TOLD, END);
     await listening().unsubscribe(session, 'note://1');
-    expect(await listening().read(session)).toEqual({ told: TOLD, subscriptions: [], updates: [] });
+    expect(await listening().read(session)).toEqual({
+      told: TOLD,
+      listener: undefined,
+      subscriptions: [],
+      updates: [],
+    });
+  });
+
+  test('whoever claimed last is the listener, and what was told and subscribed to stays', async () => {
+    const session = freshKey();
+    await listening().claim(session, 'l1', END);
+    await listening().subscribe(session, subscription(), 5, END);
+    await listening().tell(session, TOLD, END);
+    expect((await listening().read(session)).listener).toBe('l1');
+    await listening().claim(session, 'l2', END);
+    expect(await listening().read(session)).toEqual({
+      told: TOLD,
+      listener: 'l2',
+      subscriptions: [subscription()],
+      updates: [],
+    });
+  });
+
+  test('of many claims at once one stays', async () => {
+    const session = freshKey();
+    await race((stores, racer) => stores.listening.claim(session, `l${racer}`, END));
+    expect((await listening().read(session)).listener).toMatch(/^l\d+$/);
+  });
+
+  test('a renewed subscription keeps its update, and says which upstream session knows of it', async () => {
+    const session = freshKey();
+    await listening().subscribe(session, subscription({ generation: 'old' }), 5, END);
+    await listening().noteUpdate(session, 'notes', { uri: 'note://1', token: 't' });
+    await listening().renew(session, subscription({ generation: 'new' }), 'old');
+    expect(await listening().read(session)).toMatchObject({
+      subscriptions: [subscription({ generation: 'new' })],
+      updates: [{ uri: 'note://1', token: 't' }],
+    });
+  });
+
+  test('a subscription without an upstream session can be given one, and lose it', async () => {
+    const session = freshKey();
+    await listening().subscribe(session, subscription(), 5, END);
+    await listening().renew(session, subscription({ generation: 'new' }), null);
+    expect((await listening().read(session)).subscriptions).toEqual([subscription({ generation: 'new' })]);
+    await listening().renew(session, subscription(), 'new');
+    expect((await listening().read(session)).subscriptions).toEqual([subscription()]);
+  });
+
+  test('a renewal brings nothing back, and changes nothing that was subscribed to anew', async () => {
+    const session = freshKey();
+    const renewed = subscription({ generation: 'new' });
+    await listening().renew(session, renewed, 'old');
+    await listening().subscribe(session, subscription({ generation: 'old' }), 5, END);
+    await listening().unsubscribe(session, 'note://1');
+    await listening().renew(session, renewed, 'old');
+    expect((await listening().read(session)).subscriptions).toEqual([]);
+    const anew = subscription({ generation: 'newest' });
+    await listening().subscribe(session, anew, 5, END);
+    await listening().renew(session, renewed, 'old');
+    expect((await listening().read(session)).subscriptions).toEqual([anew]);
+    const elsewhere = subscription({ upstream: 'others', generation: 'old' });
+    await listening().subscribe(session, elsewhere, 5, END);
+    await listening().renew(session, renewed, 'old');
+    expect((await listening().read(session)).subscriptions).toEqual([elsewhere]);
   });
 
   test('an update is kept once for each resource, until it has been told', async () => {
@@ -110,7 +184,12 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
   test('nothing is kept of what nobody subscribed to, or subscribed to at another upstream', async () => {
     const session = freshKey();
     await listening().noteUpdate(session, 'notes', { uri: 'note://1', token: 't' });
-    expect(await listening().read(session)).toEqual({ told: undefined, subscriptions: [], updates: [] });
+    expect(await listening().read(session)).toEqual({
+      told: undefined,
+      listener: undefined,
+      subscriptions: [],
+      updates: [],
+    });
     await listening().subscribe(session, subscription(), 5, END);
     await listening().noteUpdate(session, 'others', { uri: 'note://1', token: 't' });
     await listening().noteUpdate(session, 'notes', { uri: 'note://2', token: 't' });
@@ -156,7 +235,12 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
     await listening().noteUpdate(session, word, { uri: word, token: 't' });
     expect((await listening().read(session)).updates).toEqual([{ uri: word, token: 't' }]);
     await listening().unsubscribe(session, word);
-    expect(await listening().read(session)).toEqual({ told: undefined, subscriptions: [other], updates: [] });
+    expect(await listening().read(session)).toEqual({
+      told: undefined,
+      listener: undefined,
+      subscriptions: [other],
+      updates: [],
+    });
   });
 
   test('an unpaired surrogate in a URI survives', async () => {
@@ -176,6 +260,8 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       () => store.subscribe(session, subscription(), 5, END),
       () => store.subscribe(session, subscription({ uri: 'note://2' }), 5, END),
       () => store.tell(session, TOLD, END),
+      () => store.claim(session, 'l1', END),
+      () => store.renew(session, subscription({ generation: 'g' }), null),
       () => store.noteUpdate(session, 'notes', update),
       () => store.clearUpdates(session, [update]),
       () => store.unsubscribe(session, 'note://1'),
@@ -188,7 +274,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       await operation();
       costs.push(tally.requests - before);
     }
-    expect(costs).toEqual([1, 4, 1, 1, 1, 1, 1, 1, 1]);
+    expect(costs).toEqual([1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
   });
 });
 

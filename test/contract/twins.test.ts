@@ -172,6 +172,12 @@ const onListening: fc.Arbitrary<Operation> = fc.oneof(
     .tuple(key, fc.record({ tools: fc.nat(3), prompts: fc.nat(3), resources: fc.nat(3) }), time)
     .map(([k, told, end]): Operation => ['tell', (at, p) => at.listening.tell(p + k, told, end)]),
   fc
+    .tuple(key, tellingToken, time)
+    .map(([k, listener, end]): Operation => ['claimListening', (at, p) => at.listening.claim(p + k, listener, end)]),
+  fc
+    .tuple(key, fc.record({ uri: resource, upstream, generation: fc.option(generation) }), fc.option(generation))
+    .map(([k, s, old]): Operation => ['renewSubscription', (at, p) => at.listening.renew(p + k, s, old)]),
+  fc
     .tuple(
       key,
       fc.record({ uri: resource, upstream, generation: fc.option(generation) }),

@@ -1,8 +1,11 @@
 /** What a legacy client is told beside its calls: by a GET that says what there is, or by one that is held open. */
 import { describe, expect, test } from 'vitest';
-import { FUNCTION_LEG, LEGS, NODE_LEG } from '../support/gateway-harness.ts';
-import { prompts, resources, tools } from '../support/listing-upstream.ts';
-import { asTimePasses } from '../support/passing-time.ts';
+import { cryptoIds } from '../../lib/adapters/node/ids.ts';
+import type { Subscription } from '../../lib/ports.ts';
+import { FUNCTION_LEG, LEGS, NODE_LEG, type Harness, type Peer } from '../support/gateway-harness.ts';
+import { prompts, resources, tools, type ListingUpstream } from '../support/listing-upstream.ts';
+import { asTimePasses, passing } from '../support/passing-time.ts';
+import { turn } from '../support/turn.ts';
 import { callTool, LEGACY, listOf } from './listing-fixtures.ts';
 import {
   allOf,
@@ -15,6 +18,17 @@ import {
   updated,
   UPDATED,
 } from './listening-fixtures.ts';
+
+async function restarted(upstream: ListingUpstream): Promise<void> {
+  await upstream.stop();
+  await upstream.start();
+}
+
+/** What is kept of them. */
+async function subscriptionsOf({ stores }: Harness, { sessionId }: Peer): Promise<readonly Subscription[]> {
+  const { subscriptions } = await stores.listening.read(cryptoIds.digest(sessionId!));
+  return subscriptions;
+}
 
 const URI = 'note://1';
 const OTHER_URI = 'note://2';
@@ -64,6 +78,17 @@ describe.each(LEGS)('$name', (leg) => {
       expect(polls.map(({ dynamodbRequests }) => dynamodbRequests)).toEqual([4, 3]);
       expect(polls.map(({ upstreamRequests }) => upstreamRequests)).toEqual([1, 1]);
       expect(polls[1]).toMatchObject({ era: 'legacy', outcome: 'ok', status: 200, server: 'default' });
+    });
+
+    test('a client that does not come back by itself is promised no changes, and may ask', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect('2025-06-18');
+      expect(peer.initialized.capabilities).toEqual({ tools: {}, resources: {} });
+      expect(await poll(clock, peer)).toEqual([]);
+      upstreams.one.announcing = [TOOLS_CHANGED];
+      await callTool(peer, 'one__a');
+      await gateway.settled();
+      expect(await poll(clock, peer)).toEqual([toolsChanged]);
     });
 
     test('a change that one environment has heard of is told by another one, once', async () => {
@@ -195,6 +220,53 @@ describe.each(LEGS)('$name', (leg) => {
       expect(upstreams.one.of('resources/subscribe')).toHaveLength(2);
     });
 
+    test('a subscription that cannot be renewed now is renewed later', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      await restarted(upstreams.one);
+      await callTool(peer, 'one__a');
+      upstreams.one.on('resources/subscribe', ({ response }) => void response.writeHead(503).end());
+      await poll(clock, peer);
+      await gateway.settled();
+      upstreams.one.on('resources/subscribe', ({ answer }) => answer({}));
+      const before = upstreams.one.of('resources/subscribe').length;
+      for (let round = 0; round < 3; round += 1) {
+        await poll(clock, peer);
+        await gateway.settled();
+      }
+      expect(upstreams.one.of('resources/subscribe')).toHaveLength(before + 1);
+    });
+
+    test('a subscription that its upstream refuses to renew has ended', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      await restarted(upstreams.one);
+      await callTool(peer, 'one__a');
+      upstreams.one.on('resources/subscribe', ({ fail }) => fail(-32602, 'Gone'));
+      await poll(clock, peer);
+      await gateway.settled();
+      expect(await subscriptionsOf(gateway, peer)).toEqual([]);
+    });
+
+    test('a renewal brings nothing back that was unsubscribed meanwhile', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      await subscribe(peer, URI);
+      await restarted(upstreams.one);
+      await callTool(peer, 'one__a');
+      const gate = upstreams.one.hold('resources/subscribe');
+      const polled = poll(clock, peer);
+      await gate.entered;
+      await peer.through(second!).request('resources/unsubscribe', { uri: URI });
+      gate.release();
+      await polled;
+      await gateway.settled();
+      expect(await subscriptionsOf(gateway, peer)).toEqual([]);
+    });
+
     test('a stranger gets nothing of a session', async () => {
       const { gateway } = await openTelling({ one: legacySpec }, { leg });
       const { status } = await gateway.client.listen({ 'mcp-session-id': 'A'.repeat(32) });
@@ -203,13 +275,26 @@ describe.each(LEGS)('$name', (leg) => {
   });
 
   describe('a subscription', () => {
-    test('at a modern upstream is taken if that tells of updates, and kept', async () => {
-      const { gateway, upstreams } = await openTelling({ one: modernSpec }, { leg });
+    test('at a modern upstream is taken if that tells of updates and streams are held, and kept', async () => {
+      const { gateway, upstreams } = await openTelling({ one: modernSpec }, { leg, listen: { holdSeconds: 60 } });
       const peer = await gateway.client.connect(LEGACY);
       expect(peer.initialized.capabilities.resources).toEqual({ listChanged: true, subscribe: true });
       await subscribe(peer, URI);
       expect(upstreams.one.of('resources/subscribe')).toEqual([]);
     });
+
+    test.each(['modern', 'auto'] as const)(
+      'at a modern upstream (%s) is neither promised nor taken with "poll"',
+      async (era) => {
+        const spec = { ...modernSpec, config: { era } };
+        const { gateway } = await openTelling({ one: spec }, { leg });
+        const peer = await gateway.client.connect(LEGACY);
+        expect(peer.initialized.capabilities.resources).toEqual({ listChanged: true });
+        const { messages } = await peer.request('resources/subscribe', { uri: URI });
+        expect(messages[0].error.code).toBe(-32601);
+        expect(await subscriptionsOf(gateway, peer)).toEqual([]);
+      },
+    );
 
     test('at a modern upstream that tells of nothing is refused', async () => {
       const { gateway } = await openTelling({ one: { ...modernSpec, capabilities: { resources: {} } } }, { leg });
@@ -272,6 +357,13 @@ describe.each(LEGS)('$name', (leg) => {
 
   describe('with "listen": { "holdSeconds": 60 }', () => {
     const held = { leg, listen: { holdSeconds: 60 } } as const;
+    const long = { leg, listen: { holdSeconds: 600 } } as const;
+
+    test('an older client is promised changes as well', async () => {
+      const { gateway } = await openTelling({ one: legacySpec }, held);
+      const peer = await gateway.client.connect('2025-06-18');
+      expect(peer.initialized.capabilities.resources).toEqual({ listChanged: true, subscribe: true });
+    });
 
     test('the stream shows that it lives, and ends with a moment to come back at', async () => {
       const { gateway, clock } = await openTelling({ one: legacySpec }, held);
@@ -324,6 +416,76 @@ describe.each(LEGS)('$name', (leg) => {
       const next = read.next();
       telling.one.updated(URI);
       expect(await next).toEqual(updated(URI));
+    });
+
+    test('the stream of a session goes on while its client subscribes to more', async () => {
+      const { gateway, clock, telling } = await openTelling({ one: legacySpec }, held);
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      const read = reading(clock, await peer.listen());
+      await asTimePasses(clock, telling.one.open(1));
+      await subscribe(peer.through(second!), URI);
+      await passing(clock, 5000);
+      telling.one.updated(URI);
+      expect(await read.next()).toEqual(updated(URI));
+      expect(telling.one.resumedFrom).toHaveLength(1);
+    });
+
+    test('an upstream that still sees an earlier stream is asked again', async () => {
+      const { gateway, clock, telling, upstreams } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      const serve = upstreams.one.onStream!;
+      let refused = 0;
+      upstreams.one.onStream = (asked) => {
+        if (refused === 2) return serve(asked);
+        refused += 1;
+        asked.response.writeHead(409).end();
+      };
+      await peer.listen();
+      await asTimePasses(clock, telling.one.open(1));
+      expect(refused).toBe(2);
+    });
+
+    test('a quiet stream that an upstream ends now and then is opened again as soon as ever', async () => {
+      const { gateway, clock, telling } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      await peer.listen();
+      for (let round = 0; round < 8; round += 1) {
+        await asTimePasses(clock, telling.one.open(1));
+        await passing(clock, 5000);
+        telling.one.cut();
+        await telling.one.open(0);
+        const cutAt = clock.elapsed();
+        await asTimePasses(clock, telling.one.open(1));
+        expect(clock.elapsed() - cutAt).toBeLessThan(2000);
+      }
+    });
+
+    test('a stream that is opened again goes on after the last event that was read', async () => {
+      const { gateway, clock, telling } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      await peer.listen();
+      await asTimePasses(clock, telling.one.open(1));
+      telling.one.cut('e7');
+      await telling.one.open(0);
+      await asTimePasses(clock, telling.one.open(1));
+      expect(telling.one.resumedFrom).toEqual([undefined, 'e7']);
+    });
+
+    test('an upstream that does not know the last event any more is listened to from now on', async () => {
+      const { gateway, clock, telling, upstreams } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      await peer.listen();
+      await asTimePasses(clock, telling.one.open(1));
+      const serve = upstreams.one.onStream!;
+      upstreams.one.onStream = (asked) => {
+        if (asked.headers['last-event-id'] === undefined) serve(asked);
+        else asked.response.writeHead(400).end();
+      };
+      telling.one.cut('e7');
+      await telling.one.open(0);
+      await asTimePasses(clock, telling.one.open(1));
+      expect(telling.one.resumedFrom).toEqual([undefined, undefined]);
     });
 
     test('the word of an upstream counts for its own resources only', async () => {
@@ -381,6 +543,22 @@ describe.each(LEGS)('$name', (leg) => {
       expect(clock.elapsed() - began).toBeLessThan(15_000);
     });
 
+    test('a client that comes back ends the stream that it left, which takes no news with it', async () => {
+      const quiet = { ...legacySpec, capabilities: { tools: {} } };
+      const { gateway, clock, upstreams } = await openTelling({ one: quiet }, held);
+      const [first, second, third] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      const left = await peer.listen();
+      await asTimePasses(clock, left.events.next());
+      const began = clock.elapsed();
+      const read = reading(clock, await peer.through(second!).listen());
+      upstreams.one.announcing = [TOOLS_CHANGED];
+      await callTool(peer.through(third!), 'one__a');
+      expect(await asTimePasses(clock, allOf(left))).toEqual([]);
+      expect(clock.elapsed() - began).toBeLessThan(5000);
+      expect(await read.next()).toEqual(toolsChanged);
+    });
+
     test('what an upstream asks on its stream is put to the client, whose answer goes back to it', async () => {
       const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, held);
       const [first, second] = gateway.environments;
@@ -415,6 +593,28 @@ describe.each(LEGS)('$name', (leg) => {
       });
       expect(answers).toContainEqual({ jsonrpc: '2.0', id: 'q2', result: {} });
     });
+
+    test('an upstream that pings without end gets twenty answers at a time, and goes on being heard', async () => {
+      const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      const read = reading(clock, await peer.listen());
+      await asTimePasses(clock, telling.one.open(1));
+      let [underWay, most] = [0, 0];
+      upstreams.one.onAnswer = ({ response }) => {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        response.once('close', () => void (underWay -= 1));
+      };
+      for (let round = 0; round < 500; round += 1)
+        telling.one.ask(round % 2 === 0 ? 'ping' : 'tools/call', `q${round}`);
+      telling.one.updated(URI);
+      expect(await read.next()).toEqual(updated(URI));
+      expect(await read.next()).toBeUndefined();
+      await gateway.settled();
+      expect(most).toBeGreaterThan(0);
+      expect(most).toBeLessThanOrEqual(20);
+    });
   });
 });
 
@@ -428,6 +628,28 @@ test('a held stream ends before its invocation does', async () => {
   await asTimePasses(clock, allOf(await peer.listen()));
   expect(clock.elapsed() - began).toBeGreaterThan(28_000);
   expect(clock.elapsed() - began).toBeLessThan(30_000);
+});
+
+test('a client that is seen to go is told when it is back what it was not told before', async () => {
+  const { gateway, clock, upstreams } = await openTelling(
+    { one: { ...legacySpec, capabilities: { tools: {} } } },
+    { leg: NODE_LEG, listen: { holdSeconds: 60 } },
+  );
+  const [first, second, third] = gateway.environments;
+  const peer = await first!.connect(LEGACY);
+  const stream = await peer.listen();
+  // The first look is over once the upstreams are known.
+  await upstreams.one.receive('initialize', 1);
+  await stream.events.next();
+  await passing(clock, 3000);
+  upstreams.one.announcing = [TOOLS_CHANGED];
+  await callTool(peer.through(third!), 'one__a');
+  const isOver = (): boolean => gateway.actions.some(({ method }) => method === 'GET');
+  stream.close();
+  // No time passes.
+  while (!isOver()) await turn();
+  await gateway.settled();
+  expect(await reading(clock, await peer.through(second!).listen()).next()).toEqual(toolsChanged);
 });
 
 test('a client that is seen to go ends its stream, and those at the upstreams', async () => {

@@ -125,6 +125,30 @@ describe.each(LEGS)('$name', (leg) => {
     expect(acknowledgement).toEqual(acknowledged(7, { toolsListChanged: true }));
   });
 
+  test('a resource that its legacy upstream does not take a subscription to is not acknowledged', async () => {
+    const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, { leg });
+    upstreams.one.on('resources/subscribe', ({ params, answer, fail }) => {
+      if (params.uri === URI) fail(-32602, 'No such thing can be subscribed to');
+      else answer({});
+    });
+    const peer = await gateway.client.connect(MODERN);
+    const { acknowledgement } = await subscribe(clock, peer, { resourceSubscriptions: [URI, OTHER_URI] });
+    expect(acknowledgement).toEqual(acknowledged(7, { resourceSubscriptions: [OTHER_URI] }));
+    expect(telling.one.streams).toBe(1);
+  });
+
+  test('a resource that its modern upstream does not acknowledge is not acknowledged', async () => {
+    const { gateway, clock, upstreams } = await openTelling({ one: modernSpec }, { leg });
+    upstreams.one.on('subscriptions/listen', ({ response, message }) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const notice = acknowledged(message.id, { resourceSubscriptions: [OTHER_URI, 'note://not-asked-for'] });
+      response.write(`data: ${JSON.stringify(notice)}\n\n`);
+    });
+    const peer = await gateway.client.connect(MODERN);
+    const { acknowledgement } = await subscribe(clock, peer, { resourceSubscriptions: [URI, OTHER_URI] });
+    expect(acknowledgement).toEqual(acknowledged(7, { resourceSubscriptions: [OTHER_URI] }));
+  });
+
   test('a change that another environment has heard of is told within seconds, and only if it was asked for', async () => {
     const quiet = { ...legacySpec, capabilities: { tools: {}, resources: {} } };
     const { gateway, clock, upstreams } = await openTelling({ one: quiet }, { leg });

@@ -126,6 +126,8 @@ export class ListingUpstream {
   unlisted: readonly string[] = [];
   /** Serves the stream beside the calls of a session; without it, that is 405. */
   onStream: ((asked: Asked) => void) | undefined;
+  /** Takes what is no request, such as answers to its questions; without it, that is 202. */
+  onAnswer: ((asked: Asked) => void) | undefined;
 
   readonly #era: 'modern' | 'legacy' | 'both';
   readonly #scripts = new Map<string, Script>();
@@ -289,7 +291,10 @@ export class ListingUpstream {
     }
     if (asked.httpMethod !== 'POST') return void response.writeHead(405).end();
     if (this.#isTurnedAway(asked)) return;
-    if (message.id === undefined || method === undefined) return void response.writeHead(202).end();
+    if (message.id === undefined || method === undefined) {
+      if (this.onAnswer !== undefined) return this.onAnswer(asked);
+      return void response.writeHead(202).end();
+    }
     const script = this.#scripts.get(method) ?? ((one: Asked) => this.usual(one));
     try {
       await script(asked);

@@ -10,3 +10,10 @@ export async function asTimePasses<T>(clock: ManualClock, work: Promise<T>, step
   while (!(await Promise.race([settled, turn()]))) clock.advance(stepMs);
   return work;
 }
+
+/** Lets so much time pass in this manner, in milliseconds. */
+export async function passing(clock: ManualClock, ms: number): Promise<void> {
+  const passed = Promise.withResolvers<void>();
+  clock.schedule(ms, passed.resolve);
+  await asTimePasses(clock, passed.promise);
+}

@@ -29,6 +29,8 @@ export interface Telling {
   readonly subscribed: ReadonlyMap<string, ReadonlySet<string>>;
   /** Every filter of a subscription that was opened, in order. */
   readonly filters: readonly AnyJson[];
+  /** For each stream beside the calls that was asked for, in order: the event after which it was to go on. */
+  readonly resumedFrom: readonly (string | undefined)[];
   /** Resolves once so many streams are open. */
   open(count: number): Promise<void>;
   /** Tells everyone who listens, and wants to know; says how many those are. */
@@ -40,6 +42,8 @@ export interface Telling {
   queue(sessionId: string, method: string, params: object): void;
   /** Puts a question to everyone who listens in a session. */
   ask(method: string, id: string): void;
+  /** Ends every stream beside the calls, as of the event of this id if there is one. */
+  cut(eventId?: string): void;
   /** Resolves when another stream has been opened, or one has ended. */
   changed(): Promise<void>;
 }
@@ -49,6 +53,7 @@ export function startTelling(upstream: ListingUpstream): Telling {
   const subscribed = new Map<string, Set<string>>();
   const queued = new Map<string, string[]>();
   const filters: AnyJson[] = [];
+  const resumedFrom: (string | undefined)[] = [];
   const waiting = new Set<() => void>();
   const wake = (): void => {
     for (const one of waiting) one();
@@ -64,7 +69,14 @@ export function startTelling(upstream: ListingUpstream): Telling {
     stream.response.flushHeaders();
   };
 
-  upstream.onStream = ({ response, sessionId }) => {
+  upstream.onStream = ({ response, sessionId, headers }) => {
+    resumedFrom.push(headers['last-event-id']?.toString());
+    // As servers of the SDK do.
+    if ([...streams].some((stream) => stream.filter === undefined && stream.sessionId === sessionId)) {
+      response.writeHead(409, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ jsonrpc: '2.0', error: { code: -32000, message: 'Only one stream' }, id: null }));
+      return;
+    }
     begin({ response, sessionId });
     for (const text of queued.get(sessionId ?? '') ?? []) response.write(text);
     queued.delete(sessionId ?? '');
@@ -104,6 +116,12 @@ export function startTelling(upstream: ListingUpstream): Telling {
     },
     subscribed,
     filters,
+    resumedFrom,
+    cut(eventId) {
+      for (const { response, filter } of streams) {
+        if (filter === undefined) response.end(eventId === undefined ? '' : `id: ${eventId}\ndata: \n\n`);
+      }
+    },
     async open(count) {
       while (streams.size !== count) await telling.changed();
     },

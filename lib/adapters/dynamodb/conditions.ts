@@ -26,6 +26,7 @@ export const NAMES = {
   '#lastSeenAt': 'lastSeenAt',
   '#learnedAt': 'learnedAt',
   '#leases': 'leases',
+  '#listener': 'listener',
   '#logLevel': 'logLevel',
   '#openUntil': 'openUntil',
   '#owner': 'owner',
@@ -124,6 +125,14 @@ export const CONDITIONS = {
 
   /** Update against unsubscription: nothing is kept of a resource that the client does not want to hear about. */
   isSubscribed: '#subscriptions.#uri.#subscribedAt = :upstream',
+
+  /**
+   * Renewal against unsubscription: what the client has ended is not brought back. Renewal against subscription: one
+   * that was made meanwhile, in another upstream session, stays.
+   */
+  subscriptionStands:
+    '#subscriptions.#uri.#subscribedAt = :upstream' +
+    ' AND (attribute_not_exists(#subscriptions.#uri.#generation) OR #subscriptions.#uri.#generation = :replaces)',
 
   /** Telling against update: a change that came after the one that was told is still to be told. */
   updateIsTold: '#subscriptions.#uri.#updated = :token',

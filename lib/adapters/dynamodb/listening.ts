@@ -23,6 +23,8 @@ class NeverRoom extends Error {
   override readonly name = 'NeverRoom';
 }
 
+const NOTHING: Listening = { told: undefined, listener: undefined, subscriptions: [], updates: [] };
+
 /** How many updates are cleared at a time: each is a request of its own, and there is seldom more than one. */
 const CLEARED_AT_ONCE = 4;
 
@@ -35,7 +37,15 @@ export function createListeningStore(records: Records): ListeningStore {
     read: (session) =>
       storeOperation('listening.read', async () => {
         const item = await records.get(listeningKey(session), 'consistent');
-        return item === undefined ? { told: undefined, subscriptions: [], updates: [] } : decodeListening(item);
+        return item === undefined ? NOTHING : decodeListening(item);
+      }),
+
+    claim: (session, listener, expiresAt) =>
+      storeOperation('listening.claim', async () => {
+        await records.update(listeningKey(session), {
+          text: `${MAKE}, #listener = :listener`,
+          values: { ...makingValues(expiresAt), ':listener': textValue(listener) },
+        });
       }),
 
     tell: (session, told, expiresAt) =>
@@ -66,6 +76,23 @@ export function createListeningStore(records: Records): ListeningStore {
       storeOperation('listening.unsubscribe', async () => {
         const update = { text: 'REMOVE #subscriptions.#uri', names: { '#uri': subscriptionEntry(uri) } };
         await records.update(listeningKey(session), update, { text: CONDITIONS.hasSubscriptions });
+      }),
+
+    renew: (session, { uri, upstream, generation }, replaces) =>
+      storeOperation('listening.renew', async () => {
+        const update: Expression = {
+          text:
+            generation === null
+              ? 'REMOVE #subscriptions.#uri.#generation'
+              : 'SET #subscriptions.#uri.#generation = :generation',
+          names: { '#uri': subscriptionEntry(uri) },
+          values: generation === null ? {} : { ':generation': textValue(generation) },
+        };
+        const condition = {
+          text: CONDITIONS.subscriptionStands,
+          values: { ':upstream': textValue(upstream), ':replaces': textValue(replaces ?? '') },
+        };
+        await records.update(listeningKey(session), update, condition);
       }),
 
     noteUpdate: (session, upstream, { uri, token }) =>
@@ -141,6 +168,7 @@ function decodeListening(item: Item): Listening {
   kept.sort((one, other) => (one.uri < other.uri ? -1 : 1));
   return {
     told: item['told'] === undefined ? undefined : decodeCounts(item),
+    listener: item['listener'] === undefined ? undefined : readText(item, 'listener'),
     subscriptions: kept.map(({ uri, entry }) => ({
       uri,
       upstream: readText(entry, 'upstream'),

@@ -43,8 +43,9 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
       streams: seldom(['begin', 'append', 'handOver', 'takeOver', 'read'], async () =>
         (await import('./streams.ts')).createStreamStore(records),
       ),
-      listening: seldom(['read', 'tell', 'subscribe', 'unsubscribe', 'noteUpdate', 'clearUpdates', 'touch'], async () =>
-        (await import('./listening.ts')).createListeningStore(records),
+      listening: seldom(
+        ['read', 'claim', 'tell', 'subscribe', 'unsubscribe', 'renew', 'noteUpdate', 'clearUpdates', 'touch'],
+        async () => (await import('./listening.ts')).createListeningStore(records),
       ),
     };
   };

@@ -3,11 +3,12 @@ import type { Request } from './request.ts';
 
 export interface KeptListening {
   readonly told: ListCounts | undefined;
+  readonly listener: string | undefined;
   /** By URI, in no order that counts; `updated` is the token of an update that the client has not been told. */
   readonly subscriptions: ReadonlyMap<string, Subscription & { readonly updated?: string }>;
 }
 
-const NOTHING: KeptListening = { told: undefined, subscriptions: new Map() };
+const NOTHING: KeptListening = { told: undefined, listener: undefined, subscriptions: new Map() };
 
 export function listeningIn(sessions: Map<string, KeptListening>, request: Request): ListeningStore {
   const subscribed = (session: string) => new Map(sessions.get(session)?.subscriptions);
@@ -17,14 +18,17 @@ export function listeningIn(sessions: Map<string, KeptListening>, request: Reque
   return {
     read: (session) =>
       request(() => {
-        const { told, subscriptions } = sessions.get(session) ?? NOTHING;
+        const { told, listener, subscriptions } = sessions.get(session) ?? NOTHING;
         const kept = [...subscriptions.values()].toSorted(byUri);
         return {
           told: told && { ...told },
+          listener,
           subscriptions: kept.map(({ uri, upstream, generation }) => ({ uri, upstream, generation })),
           updates: kept.flatMap(({ uri, updated }) => (updated === undefined ? [] : [{ uri, token: updated }])),
         };
       }),
+
+    claim: (session, listener) => request(() => keep(session, { listener })),
 
     tell: (session, told) => request(() => keep(session, { told: { ...told } })),
 
@@ -44,6 +48,16 @@ export function listeningIn(sessions: Map<string, KeptListening>, request: Reque
       request(() => {
         const subscriptions = subscribed(session);
         if (subscriptions.delete(uri)) keep(session, { subscriptions });
+      }),
+
+    renew: (session, { uri, upstream, generation }, replaces) =>
+      request(() => {
+        const subscriptions = subscribed(session);
+        const subscription = subscriptions.get(uri);
+        if (subscription?.upstream !== upstream) return;
+        if (subscription.generation !== null && subscription.generation !== replaces) return;
+        subscriptions.set(uri, { ...subscription, generation });
+        keep(session, { subscriptions });
       }),
 
     noteUpdate: (session, upstream, { uri, token }) =>
