@@ -1,6 +1,7 @@
 /** What is left behind of a call so that another environment can go on with it when this one has to end. */
 import type { HandedOver } from '../protocol/call.ts';
 import { progressTokenText } from '../protocol/call.ts';
+import { expectsPriming } from '../protocol/era.ts';
 import { isObject, parseJson } from '../protocol/message.ts';
 import { handOverPosition, type StreamPosition } from '../upstream/fault.ts';
 import type { Errand } from './errand.ts';
@@ -21,9 +22,13 @@ export interface Continuation {
   readonly arrivedAt: number;
 }
 
-/** Only the calls of tools are worth it: everything else can be asked once more. */
+/**
+ * Only the calls of tools are worth it: everything else can be asked once more. Clients of older revisions do not come
+ * back after a stream that ended by itself (2025-06-18, basic/transports, "Sending Messages to the Server").
+ */
 export function allowHandOver({ scope, call, tally }: Errand): void {
   if (scope.era !== 'legacy' || scope.mayHandOver === undefined) return;
+  if (!expectsPriming(scope.session.protocolVersion)) return;
   if (call.target?.what === 'tool') tally.mayHandOver = scope.mayHandOver;
 }
 

@@ -10,7 +10,7 @@ import type { Answer } from '../upstream/exchange.ts';
 import { handOverPosition, type UpstreamTally } from '../upstream/fault.ts';
 import { resumeLegacy } from '../upstream/resumption.ts';
 import { connectionTools } from './connection-tools.ts';
-import { handedOver, type Continuation } from './continuation.ts';
+import { allowHandOver, handedOver, type Continuation } from './continuation.ts';
 import { endingOfFailure, endingOfResponse, failureOf, unexpectedFailure, type RelayReply } from './ending.ts';
 import type { Errand, LegacyScope } from './errand.ts';
 import { noteChange } from './keeping.ts';
@@ -44,7 +44,7 @@ async function* replies(
     return;
   }
   const { upstream, call } = errand;
-  if (scope.mayHandOver !== undefined) tally.mayHandOver = scope.mayHandOver;
+  allowHandOver(errand);
   const { deadline, stop } = startLimits(errand, continuation);
   try {
     const tools = connectionTools(visit, deadline, tally);
