@@ -59,12 +59,12 @@ export function readContinuation(text: string): Continuation | undefined {
   const session = isObject(position) ? position['session'] : undefined;
   if (!isObject(value) || !isObject(position) || !isObject(session)) return undefined;
   const { upstream, idText, method, tool, progressToken, arrivedAt } = value;
-  const { requestId, eventId } = position;
+  const { requestId, eventId, retryMs = 0 } = position;
   const { generation, id, protocolVersion, attachedAt } = session;
   const words = [upstream, idText, method, tool, requestId, eventId, generation, protocolVersion, progressToken ?? ''];
   const isWhole =
     words.every((word) => typeof word === 'string') &&
-    [arrivedAt, attachedAt].every((time) => typeof time === 'number') &&
+    [arrivedAt, attachedAt, retryMs].every((time) => typeof time === 'number') &&
     (id === null || typeof id === 'string');
   return isWhole ? (value as unknown as Continuation) : undefined;
 }

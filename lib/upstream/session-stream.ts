@@ -30,7 +30,7 @@ export async function* listenInSession(
     yield { kind: 'open' };
     for await (const item of outcome.items) {
       if (item.kind === 'fault') break;
-      if (item.kind === 'position') continue;
+      if (item.kind === 'position' || item.kind === 'retry') continue;
       const { message } = item;
       if (message.kind === 'notification') yield { kind: 'notification', message };
       else if (message.kind === 'request') {
