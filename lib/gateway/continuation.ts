@@ -24,11 +24,12 @@ export interface Continuation {
 
 /**
  * Only the calls of tools are worth it: everything else can be asked once more. Clients of older revisions do not come
- * back after a stream that ended by itself (2025-06-18, basic/transports, "Sending Messages to the Server").
+ * back after a stream that ended by itself (2025-06-18, basic/transports, "Sending Messages to the Server"). A
+ * call that holds one of its upstream's slots gives it up as it is left, and would run on beside whoever gets the slot.
  */
-export function allowHandOver({ scope, call, tally }: Errand): void {
+export function allowHandOver({ scope, call, upstream, tally }: Errand): void {
   if (scope.era !== 'legacy' || scope.mayHandOver === undefined) return;
-  if (!expectsPriming(scope.session.protocolVersion)) return;
+  if (!expectsPriming(scope.session.protocolVersion) || upstream.config.maxConcurrent !== undefined) return;
   if (call.target?.what === 'tool') tally.mayHandOver = scope.mayHandOver;
 }
 

@@ -26,11 +26,11 @@ function timesOf(clock: ManualClock) {
   return { clock, environments: 3, endsAt: (environment: number) => start + ENDS_MS[environment]! };
 }
 
-async function openResumable(leg: Leg) {
+async function openResumable(leg: Leg, limits: object = {}) {
   const clock = createManualClock();
   const upstream = await startResumableUpstream();
   onTestFinished(() => upstream.stop());
-  const gateway = await openGateway({ leg, url: upstream.url, upstream: LIMITS, ...timesOf(clock) });
+  const gateway = await openGateway({ leg, url: upstream.url, upstream: { ...LIMITS, ...limits }, ...timesOf(clock) });
   return { clock, upstream, gateway };
 }
 
@@ -255,6 +255,10 @@ describe.each(FUNCTION_LEGS)('$name', (leg) => {
       await expectEndThere(await openResumable(leg), older);
     },
   );
+
+  test('a call that holds a slot of its upstream has its end with it', async () => {
+    await expectEndThere(await openResumable(leg, { maxConcurrent: 1 }), '2025-11-25');
+  });
 
   test('a call with an idempotency key has its end in its own invocation', async () => {
     await expectEndThere(await openResumable(leg), '2025-11-25', { 'idempotency-key': 'once' });
