@@ -1,5 +1,6 @@
 /** A call that outlives its invocation: another environment goes on with it where the upstream's stream can be resumed. */
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { LEGACY_REVISIONS, type GatewayClient, type Leg, type Peer } from '../support/gateway-harness.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
 import { startResumableUpstream, type RunningCall } from '../support/resumable-upstream.ts';
@@ -166,6 +167,21 @@ describe.each(FUNCTION_LEGS)('$name', (leg) => {
     expect(messages(await passUntil(world.clock, ended))).toMatchObject([{ id: 'mine', error: { code: 1020 } }]);
     await world.gateway.settled();
     expect(call.signal.aborted).toBe(true);
+  });
+
+  test('and what it says there of a resource that its client subscribed to is kept for the client', async () => {
+    const world = await openResumable(leg);
+    const { call, last, peer, third } = await handedOver(world, '2025-11-25');
+    const { listening } = world.gateway.stores;
+    const key = cryptoIds.digest(peer.sessionId!);
+    const subscription = { uri: 'note://1', upstream: 'up', generation: null };
+    await listening.subscribe(key, subscription, 1, world.clock.now() + 1_000_000);
+    const { ended } = await takenUp(peer.through(third), last.id!, call);
+    await call.updated('note://1');
+    call.answer('done');
+    expect(messages(await ended)).toMatchObject([{ id: 'mine', result: {} }]);
+    await world.gateway.settled();
+    expect((await listening.read(key)).updates).toMatchObject([{ uri: 'note://1' }]);
   });
 
   test('until its own limit, of which the upstream is told', async () => {

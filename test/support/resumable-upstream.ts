@@ -16,6 +16,8 @@ export interface RunningCall {
   /** Reports this much progress. */
   progress(count: number): Promise<void>;
   answer(text: string): void;
+  /** Says that a resource has changed. */
+  updated(uri: string): Promise<void>;
   /** Asks the client which one; resolves with its action. */
   ask(): Promise<string>;
   /** Ends the connection, so that the rest has to be asked for (2025-11-25, basic/transports). */
@@ -87,6 +89,7 @@ export async function startResumableUpstream(retryMs?: number): Promise<Resumabl
 
   async function openSession(): Promise<SdkSession> {
     const server = new McpServer({ name: 'resumable', version: '1.0.0' });
+    server.server.registerCapabilities({ resources: { subscribe: true } });
     server.registerTool(
       'steps',
       { description: 'Does what it is told' },
@@ -95,6 +98,7 @@ export async function startResumableUpstream(retryMs?: number): Promise<Resumabl
           arrive({
             signal,
             answer: resolve,
+            updated: (uri) => sendNotification({ method: 'notifications/resources/updated', params: { uri } }),
             async ask() {
               const params = { message: 'Which?', requestedSchema: { type: 'object', properties: {} } } as const;
               return (await sendRequest({ method: 'elicitation/create', params }, ElicitResultSchema)).action;
