@@ -27,9 +27,9 @@ function timesOf(clock: ManualClock) {
   return { clock, environments: 3, endsAt: (environment: number) => start + ENDS_MS[environment]! };
 }
 
-async function openResumable(leg: Leg, limits: object = {}) {
+async function openResumable(leg: Leg, limits: object = {}, retryMs?: number) {
   const clock = createManualClock();
-  const upstream = await startResumableUpstream();
+  const upstream = await startResumableUpstream(retryMs);
   onTestFinished(() => upstream.stop());
   const gateway = await openGateway({ leg, url: upstream.url, upstream: { ...LIMITS, ...limits }, ...timesOf(clock) });
   return { clock, upstream, gateway };
@@ -182,6 +182,18 @@ describe.each(FUNCTION_LEGS)('$name', (leg) => {
     expect(messages(await ended)).toMatchObject([{ id: 'mine', result: {} }]);
     await world.gateway.settled();
     expect((await listening.read(key)).updates).toMatchObject([{ uri: 'note://1' }]);
+  });
+
+  test('no sooner than the upstream wishes to be asked again', async () => {
+    const world = await openResumable(leg, {}, 30_000);
+    const { call, last, peer, second } = await handedOver(world, '2025-11-25');
+    const began = world.clock.now();
+    const ended = eventsOf(await peer.through(second).resume(last.id!));
+    await passUntil(world.clock, world.upstream.resumed);
+    expect(world.clock.now() - began).toBeGreaterThanOrEqual(30_000);
+    call.answer('done');
+    expect(messages(await passUntil(world.clock, ended))).toMatchObject([{ id: 'mine', result: {} }]);
+    await passUntil(world.clock, world.gateway.settled());
   });
 
   test('until its own limit, of which the upstream is told', async () => {
