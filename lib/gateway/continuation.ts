@@ -1,6 +1,7 @@
 /** What is left behind of a call so that another environment can go on with it when this one has to end. */
 import type { HandedOver } from '../protocol/call.ts';
 import { progressTokenText } from '../protocol/call.ts';
+import { expectsPriming } from '../protocol/era.ts';
 import { isObject, parseJson } from '../protocol/message.ts';
 import { handOverPosition, type StreamPosition } from '../upstream/fault.ts';
 import type { Errand } from './errand.ts';
@@ -21,9 +22,14 @@ export interface Continuation {
   readonly arrivedAt: number;
 }
 
-/** Only the calls of tools are worth it: everything else can be asked once more. */
-export function allowHandOver({ scope, call, tally }: Errand): void {
+/**
+ * Only the calls of tools are worth it: everything else can be asked once more. Clients of older revisions do not come
+ * back after a stream that ended by itself (2025-06-18, basic/transports, "Sending Messages to the Server"). A
+ * call that holds one of its upstream's slots gives it up as it is left, and would run on beside whoever gets the slot.
+ */
+export function allowHandOver({ scope, call, upstream, tally }: Errand): void {
   if (scope.era !== 'legacy' || scope.mayHandOver === undefined) return;
+  if (!expectsPriming(scope.session.protocolVersion) || upstream.config.maxConcurrent !== undefined) return;
   if (call.target?.what === 'tool') tally.mayHandOver = scope.mayHandOver;
 }
 
@@ -54,12 +60,12 @@ export function readContinuation(text: string): Continuation | undefined {
   const session = isObject(position) ? position['session'] : undefined;
   if (!isObject(value) || !isObject(position) || !isObject(session)) return undefined;
   const { upstream, idText, method, tool, progressToken, arrivedAt } = value;
-  const { requestId, eventId } = position;
+  const { requestId, eventId, retryMs = 0 } = position;
   const { generation, id, protocolVersion, attachedAt } = session;
   const words = [upstream, idText, method, tool, requestId, eventId, generation, protocolVersion, progressToken ?? ''];
   const isWhole =
     words.every((word) => typeof word === 'string') &&
-    [arrivedAt, attachedAt].every((time) => typeof time === 'number') &&
+    [arrivedAt, attachedAt, retryMs].every((time) => typeof time === 'number') &&
     (id === null || typeof id === 'string');
   return isWhole ? (value as unknown as Continuation) : undefined;
 }

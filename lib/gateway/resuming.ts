@@ -133,6 +133,8 @@ async function* follow(resumption: Resumption): AsyncGenerator<string, LegacyEnd
     // The client may well find another moment at which the store answers.
     unexpectedFailure(visit, error);
   }
+  // Older clients take the end of a stream for the end of everything, and would wait for their answers in vain.
+  if (!expectsPriming(scope.session.protocolVersion)) return yield* tell(resumption, { kind: 'stream-lost' });
   yield sseReturn(eventIdOf({ stream, number: reading.last }), RETURN_MS);
   return RESUMED;
 }

@@ -5,15 +5,15 @@ import { startDeadline } from '../policies/deadline.ts';
 import type { Call } from '../protocol/call.ts';
 import { interimToClient } from '../protocol/interim.ts';
 import { requestText } from '../protocol/message.ts';
-import { listsChangedBy, requestRule } from '../protocol/methods.ts';
+import { requestRule } from '../protocol/methods.ts';
 import type { Answer } from '../upstream/exchange.ts';
 import { handOverPosition, type UpstreamTally } from '../upstream/fault.ts';
 import { resumeLegacy } from '../upstream/resumption.ts';
 import { connectionTools } from './connection-tools.ts';
-import { handedOver, type Continuation } from './continuation.ts';
+import { allowHandOver, handedOver, type Continuation } from './continuation.ts';
 import { endingOfFailure, endingOfResponse, failureOf, unexpectedFailure, type RelayReply } from './ending.ts';
 import type { Errand, LegacyScope } from './errand.ts';
-import { noteChange } from './keeping.ts';
+import { noteAnnouncement } from './news.ts';
 import { cancellationKey } from './relay.ts';
 import type { Visit } from './visit.ts';
 
@@ -44,7 +44,7 @@ async function* replies(
     return;
   }
   const { upstream, call } = errand;
-  if (scope.mayHandOver !== undefined) tally.mayHandOver = scope.mayHandOver;
+  allowHandOver(errand);
   const { deadline, stop } = startLimits(errand, continuation);
   try {
     const tools = connectionTools(visit, deadline, tally);
@@ -54,7 +54,7 @@ async function* replies(
         return;
       }
       const { message, requestId } = event;
-      noteChange(visit, upstream, message.kind === 'notification' ? listsChangedBy(message.method) : []);
+      noteAnnouncement(visit, scope, upstream, message);
       const text = interimToClient(message, {
         era: call.era,
         upstreamEra: 'legacy',

@@ -16,6 +16,8 @@ export interface SseHandlers {
   readonly onMessage: (data: string, eventId: string | undefined) => void;
   /** The id of an event that carries nothing else, to resume from (2025-11-25, basic/transports). */
   readonly onPosition?: (eventId: string) => void;
+  /** How long to wait before the stream is resumed, milliseconds; holds from here on. */
+  readonly onRetry?: (ms: number) => void;
   /** The data of one event of type `endpoint` (2024-11-05, basic/transports). Any other type is passed over. */
   readonly onEndpoint?: (data: string) => void;
   /** One event is larger than the limit; the reader is of no use afterwards. */
@@ -35,6 +37,7 @@ export function createSseReader(handlers: SseHandlers, maxEventChars: number): S
       else if (isMessage && id !== undefined) handlers.onPosition?.(id);
       else if (event.event === 'endpoint') handlers.onEndpoint?.(event.data);
     },
+    onRetry: (ms) => handlers.onRetry?.(ms),
     onError(error) {
       if (error.type === 'max-buffer-size-exceeded') handlers.onOverflow();
     },

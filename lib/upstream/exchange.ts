@@ -28,8 +28,15 @@ export interface OutgoingRequest {
   readonly id: string;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Told of the event id up to which the stream has been read. */
-  readonly onPosition?: (eventId: string) => void;
+  readonly notes?: StreamNotes;
+}
+
+/** Takes down what it takes to resume a stream. */
+export interface StreamNotes {
+  /** The event id up to which it has been read. */
+  readonly position: (eventId: string) => void;
+  /** How long to wait before it is resumed. */
+  readonly retry: (ms: number) => void;
 }
 
 /**
@@ -51,7 +58,7 @@ export async function* exchange(
   if (outcome.kind === 'refused') return outcome;
   if (outcome.kind === 'fault') yield { kind: 'end', end: outcome.fault };
   else if (outcome.kind === 'accepted') yield { kind: 'end', end: { kind: 'upstream-closed' } };
-  else yield* readStream(outcome, request.id, tools, request.onPosition);
+  else yield* readStream(outcome, request.id, tools, request.notes);
   return undefined;
 }
 
@@ -70,7 +77,7 @@ export async function* readStream(
   stream: UpstreamStream,
   requestId: string,
   tools: ConnectionTools,
-  onPosition: (eventId: string) => void = () => {},
+  notes?: StreamNotes,
 ): AsyncGenerator<UpstreamEvent, void> {
   let answered = false;
   try {
@@ -81,7 +88,11 @@ export async function* readStream(
         yield { kind: 'end', end: item.fault };
         return;
       }
-      if (item.eventId !== undefined) onPosition(item.eventId);
+      if (item.kind === 'retry') {
+        notes?.retry(item.ms);
+        continue;
+      }
+      if (item.eventId !== undefined) notes?.position(item.eventId);
       if (item.kind === 'position') continue;
       const { message } = item;
       if (message.kind !== 'response') {

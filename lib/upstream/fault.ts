@@ -58,6 +58,8 @@ export interface StreamPosition {
   /** The id under which the upstream knows the call. */
   readonly requestId: string;
   readonly eventId: string;
+  /** How long the upstream wants to be left alone before it is asked for the rest, milliseconds. */
+  readonly retryMs?: number | undefined;
 }
 
 /** Where a call goes on that ends here only because its invocation does; undefined when it ends for good. */

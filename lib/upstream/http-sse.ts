@@ -144,7 +144,7 @@ async function readFrom(
         }
         beginning.resolve({ kind: 'none' });
         // This transport cannot resume a stream.
-        if (item.kind === 'position') continue;
+        if (item.kind === 'position' || item.kind === 'retry') continue;
         requests.deliver(item.message);
         await requests.room();
       }

@@ -2,19 +2,21 @@
 import type { ClientSession, Ids, UpstreamSession } from '../ports.ts';
 import { isLegacyVersion, OLDEST_UPSTREAM_VERSION } from '../protocol/era.ts';
 import { initializedText, initializeText, readServerHello, type ServerHello } from '../protocol/legacy/handshake.ts';
-import { notificationText, requestText } from '../protocol/message.ts';
+import { requestText } from '../protocol/message.ts';
 import type { JsonObject, JsonRpcError } from '../protocol/message.ts';
-import { isServerRequest } from '../protocol/methods.ts';
 import { doubting, proves } from './doubt.ts';
 import { exchange, lastOf, readStream, type Refusal, type UpstreamEvent } from './exchange.ts';
 import { handOverPosition, newTally, type CallEnd } from './fault.ts';
+import { notesOf, untilAnswered } from './resumption.ts';
 import {
+  askable,
   closeUpstreamSession,
   declining,
   endOfRefusal,
+  reasonOf,
   sessionHeaders,
   speaksOfSession,
-  tellUpstream,
+  tellCancelled,
 } from './session.ts';
 import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
 
@@ -188,13 +190,12 @@ export async function* callLegacy(
       if (body === undefined) return;
       const id = ids.random();
       const { tally } = tools;
-      const used = session;
       tally.position = undefined;
-      const onPosition = (eventId: string): void => void (tally.position = { session: used, requestId: id, eventId });
-      const request = { id, body: body(id), headers: sessionHeaders(session), onPosition };
+      const notes = notesOf(tally, { session, requestId: id });
+      const request = { id, body: body(id), headers: sessionHeaders(session), notes };
       let refusal: Refusal | undefined;
       try {
-        const events = doubting(exchange(link, request, tools), session, keeper);
+        const events = doubting(untilAnswered(exchange(link, request, tools), link, tools), session, keeper);
         refusal = yield* askable(events, link, session, keeper.canAsk, tools);
       } finally {
         // Here, because whoever listens stops listening at the last word.
@@ -240,29 +241,6 @@ async function* answeringPings(
     } else {
       yield event;
     }
-  }
-}
-
-/** Passes everything on but the questions that cannot reach the client; those are declined at once. */
-export async function* askable<Outcome>(
-  events: AsyncGenerator<UpstreamEvent, Outcome>,
-  link: UpstreamLink,
-  session: UpstreamSession,
-  canAsk: boolean,
-  tools: ConnectionTools,
-): AsyncGenerator<UpstreamEvent, Outcome> {
-  const decline = declining(link, session, tools);
-  try {
-    for (;;) {
-      const next = await events.next();
-      if (next.done === true) return next.value;
-      const event = next.value;
-      const question = event.kind === 'interim' && event.message.kind === 'request' ? event.message : undefined;
-      if (question === undefined || (canAsk && isServerRequest(question.method))) yield event;
-      else decline(question);
-    }
-  } finally {
-    await events.return(undefined as Outcome);
   }
 }
 
@@ -321,23 +299,7 @@ export async function replayLogLevel(
   if (outcome.kind === 'stream') outcome.close();
 }
 
-/** The client's own reason, where it gave one. */
-export function reasonOf(end: CallEnd): string {
-  return (end.kind === 'cancelled' ? end.reason : undefined) ?? 'The gateway gave the call up';
-}
-
-export function tellCancelled(
-  link: UpstreamLink,
-  session: UpstreamSession,
-  requestId: string,
-  reason: string,
-  tools: ConnectionTools,
-): void {
-  const text = notificationText('notifications/cancelled', { requestId, reason });
-  tools.defer((later) => tellUpstream(link, session, text, { ...later, post: tools.post }));
-}
-
-export /**
+/**
  * 404 says that the upstream does not know the session, and so has not executed the call (2025-11-25, basic/transports).
  * Many servers answer 400 and name the session instead. That may as well be a tool's own word, so the session itself is
  * asked: only if a ping is turned away in the same manner was it the session.

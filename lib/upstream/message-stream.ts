@@ -13,6 +13,8 @@ export type StreamItem =
   | { readonly kind: 'message'; readonly message: Message; readonly eventId?: string }
   /** The upstream says from where the stream can be resumed, and nothing else. */
   | { readonly kind: 'position'; readonly eventId: string }
+  /** How long the upstream wants to be left alone before its stream is resumed. */
+  | { readonly kind: 'retry'; readonly ms: number }
   | { readonly kind: 'fault'; readonly fault: CallEnd };
 
 /** Messages that may come together, as 2025-03-26 allows; nobody was asked for as many. */
@@ -20,6 +22,9 @@ const MAX_TOGETHER = 1000;
 
 /** An event id that is resumed from travels in a header, and is kept meanwhile. */
 const EVENT_ID = /^[\x21-\x7e]{1,1024}$/;
+
+/** No call lasts as long. */
+const LONGEST_RETRY_MS = 3_600_000;
 
 /** Bytes of a body; throws when the connection breaks. */
 export type BodyBytes = AsyncIterable<Uint8Array>;
@@ -42,6 +47,7 @@ export async function* readEventStream(
     {
       onMessage: (data, eventId) => ready.push(...marked([...messagesIn(data)], eventId)),
       onPosition: (eventId) => ready.push(...marked([], eventId)),
+      onRetry: (ms) => void ready.push({ kind: 'retry', ms: Math.min(ms, LONGEST_RETRY_MS) }),
       onEndpoint,
       onOverflow: () => ready.push(tooLarge),
     },

@@ -39,6 +39,7 @@ export async function* listenInSession(
     yield { kind: 'open' };
     for await (const item of outcome.items) {
       if (item.kind === 'fault') break;
+      if (item.kind === 'retry') continue;
       if (item.kind === 'position') {
         yield item;
         continue;

@@ -1,8 +1,10 @@
 /** What is said within an upstream session beside its calls, and what a refusal says of the session. */
 import type { UpstreamFault } from '../errors.ts';
 import type { UpstreamSession } from '../ports.ts';
-import { errorText, JSON_RPC, resultText, type JsonRpcError, type RequestMessage } from '../protocol/message.ts';
-import type { Refusal } from './exchange.ts';
+import { errorText, JSON_RPC, notificationText, resultText } from '../protocol/message.ts';
+import type { JsonRpcError, RequestMessage } from '../protocol/message.ts';
+import { isServerRequest } from '../protocol/methods.ts';
+import type { Refusal, UpstreamEvent } from './exchange.ts';
 import type { CallEnd } from './fault.ts';
 import { deleteSession, type ConnectionTools, type UpstreamLink } from './streamable-http.ts';
 
@@ -76,6 +78,45 @@ export function declining(
 function refusalOf({ method, idText }: RequestMessage): string {
   const message = 'The client cannot be asked this';
   return method === 'ping' ? resultText(idText, {}) : errorText(idText, { code: JSON_RPC.methodNotFound, message });
+}
+
+/** Passes everything on but the questions that cannot reach the client; those are declined at once. */
+export async function* askable<Outcome>(
+  events: AsyncGenerator<UpstreamEvent, Outcome>,
+  link: UpstreamLink,
+  session: UpstreamSession,
+  canAsk: boolean,
+  tools: ConnectionTools,
+): AsyncGenerator<UpstreamEvent, Outcome> {
+  const decline = declining(link, session, tools);
+  try {
+    for (;;) {
+      const next = await events.next();
+      if (next.done === true) return next.value;
+      const event = next.value;
+      const question = event.kind === 'interim' && event.message.kind === 'request' ? event.message : undefined;
+      if (question === undefined || (canAsk && isServerRequest(question.method))) yield event;
+      else decline(question);
+    }
+  } finally {
+    await events.return(undefined as Outcome);
+  }
+}
+
+/** The client's own reason, where it gave one. */
+export function reasonOf(end: CallEnd): string {
+  return (end.kind === 'cancelled' ? end.reason : undefined) ?? 'The gateway gave the call up';
+}
+
+export function tellCancelled(
+  link: UpstreamLink,
+  session: UpstreamSession,
+  requestId: string,
+  reason: string,
+  tools: ConnectionTools,
+): void {
+  const text = notificationText('notifications/cancelled', { requestId, reason });
+  tools.defer((later) => tellUpstream(link, session, text, { ...later, post: tools.post }));
 }
 
 export function speaksOfSession({ status, error }: Refusal): boolean {

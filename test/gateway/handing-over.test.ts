@@ -1,5 +1,6 @@
 /** A call that outlives its invocation: another environment goes on with it where the upstream's stream can be resumed. */
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { LEGACY_REVISIONS, type GatewayClient, type Leg, type Peer } from '../support/gateway-harness.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
 import { startResumableUpstream, type RunningCall } from '../support/resumable-upstream.ts';
@@ -13,6 +14,9 @@ const FUNCTION_LEGS: readonly Leg[] = [
   { name: 'over dynalite', store: 'dynalite', platform: 'function' },
 ];
 
+/** Their clients do not come back after a stream that ended by itself. */
+const OLDER = LEGACY_REVISIONS.filter((revision) => revision < '2025-11-25');
+
 /** The first environment ends soon, the second later, and the third when the test is over. */
 const ENDS_MS = [20_000, 60_000, 1_000_000];
 
@@ -23,11 +27,11 @@ function timesOf(clock: ManualClock) {
   return { clock, environments: 3, endsAt: (environment: number) => start + ENDS_MS[environment]! };
 }
 
-async function openResumable(leg: Leg) {
+async function openResumable(leg: Leg, limits: object = {}, retryMs?: number) {
   const clock = createManualClock();
-  const upstream = await startResumableUpstream();
+  const upstream = await startResumableUpstream(retryMs);
   onTestFinished(() => upstream.stop());
-  const gateway = await openGateway({ leg, url: upstream.url, upstream: LIMITS, ...timesOf(clock) });
+  const gateway = await openGateway({ leg, url: upstream.url, upstream: { ...LIMITS, ...limits }, ...timesOf(clock) });
   return { clock, upstream, gateway };
 }
 
@@ -89,9 +93,9 @@ async function takenUp(peer: Peer, lastEventId: string, call: RunningCall) {
 }
 
 describe.each(FUNCTION_LEGS)('$name', (leg) => {
-  test.each(LEGACY_REVISIONS)('a call in revision %s goes on in another environment', async (revision) => {
+  test('a call goes on in another environment', async () => {
     const world = await openResumable(leg);
-    const { call, begun, rest, last, peer, second } = await handedOver(world, revision);
+    const { call, begun, rest, last, peer, second } = await handedOver(world, '2025-11-25');
     expect(messages(rest)).toEqual([]);
     expect(last).toMatchObject({ id: begun.id, data: '' });
     expect(call.signal.aborted).toBe(false);
@@ -128,7 +132,7 @@ describe.each(FUNCTION_LEGS)('$name', (leg) => {
 
   test('time and again', async () => {
     const world = await openResumable(leg);
-    const { call, last, peer, second, third } = await handedOver(world, '2025-06-18');
+    const { call, last, peer, second, third } = await handedOver(world, '2025-11-25');
     const { reported, ended } = await takenUp(peer.through(second), last.id!, call);
     const [left, ...others] = await passUntil(world.clock, ended);
     expect(left).toMatchObject({ id: reported.id, data: '' });
@@ -163,6 +167,33 @@ describe.each(FUNCTION_LEGS)('$name', (leg) => {
     expect(messages(await passUntil(world.clock, ended))).toMatchObject([{ id: 'mine', error: { code: 1020 } }]);
     await world.gateway.settled();
     expect(call.signal.aborted).toBe(true);
+  });
+
+  test('and what it says there of a resource that its client subscribed to is kept for the client', async () => {
+    const world = await openResumable(leg);
+    const { call, last, peer, third } = await handedOver(world, '2025-11-25');
+    const { listening } = world.gateway.stores;
+    const key = cryptoIds.digest(peer.sessionId!);
+    const subscription = { uri: 'note://1', upstream: 'up', generation: null };
+    await listening.subscribe(key, subscription, 1, world.clock.now() + 1_000_000);
+    const { ended } = await takenUp(peer.through(third), last.id!, call);
+    await call.updated('note://1');
+    call.answer('done');
+    expect(messages(await ended)).toMatchObject([{ id: 'mine', result: {} }]);
+    await world.gateway.settled();
+    expect((await listening.read(key)).updates).toMatchObject([{ uri: 'note://1' }]);
+  });
+
+  test('no sooner than the upstream wishes to be asked again', async () => {
+    const world = await openResumable(leg, {}, 30_000);
+    const { call, last, peer, second } = await handedOver(world, '2025-11-25');
+    const began = world.clock.now();
+    const ended = eventsOf(await peer.through(second).resume(last.id!));
+    await passUntil(world.clock, world.upstream.resumed);
+    expect(world.clock.now() - began).toBeGreaterThanOrEqual(30_000);
+    call.answer('done');
+    expect(messages(await passUntil(world.clock, ended))).toMatchObject([{ id: 'mine', result: {} }]);
+    await passUntil(world.clock, world.gateway.settled());
   });
 
   test('until its own limit, of which the upstream is told', async () => {
@@ -233,11 +264,10 @@ describe.each(FUNCTION_LEGS)('$name', (leg) => {
     expect(upstream.received.map(({ message }): unknown => message?.method)).toContain('notifications/cancelled');
   });
 
-  test('a call with an idempotency key has its end in its own invocation', async () => {
-    const { gateway, upstream, clock } = await openResumable(leg);
+  /** A call that has reported once has its end, of which the upstream is told, in the invocation that it came in. */
+  async function expectEndThere({ gateway, upstream, clock }: World, revision: string, headers = {}): Promise<void> {
     const [first, , third] = gateway.environments;
-    const peer = (await third!.connect('2025-11-25')).through(first!);
-    const headers = { 'idempotency-key': 'once' };
+    const peer = (await third!.connect(revision)).through(first!);
     const opening = peer.stream('tools/call', { name: 'up__steps' }, { id: 'mine', progressToken: 't', headers });
     const call = await upstream.nextCall();
     await call.progress(1);
@@ -245,6 +275,21 @@ describe.each(FUNCTION_LEGS)('$name', (leg) => {
     expect(events.at(-1)).toMatchObject({ id: 'mine', error: { code: 1007, data: { mayHaveRun: true } } });
     await gateway.settled();
     expect(call.signal.aborted).toBe(true);
+  }
+
+  test.each(OLDER)(
+    'a client of revision %s, which would not come back, has its call ended by an error',
+    async (older) => {
+      await expectEndThere(await openResumable(leg), older);
+    },
+  );
+
+  test('a call that holds a slot of its upstream has its end with it', async () => {
+    await expectEndThere(await openResumable(leg, { maxConcurrent: 1 }), '2025-11-25');
+  });
+
+  test('a call with an idempotency key has its end in its own invocation', async () => {
+    await expectEndThere(await openResumable(leg), '2025-11-25', { 'idempotency-key': 'once' });
   });
 
   test('a client that takes JSON only has its call ended by an error, too', async () => {

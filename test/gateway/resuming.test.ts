@@ -382,6 +382,21 @@ describe.each(LEGS)('$name', (leg) => {
       expect(gateway.takeDefects()).toHaveLength(1);
     });
 
+    test('as a stream is followed ends it with an error for a client that would not come again', async () => {
+      const world = await openWatched(leg);
+      const peer = await world.gateway.client.connect('2025-06-18');
+      const { incoming, stream, begun } = await startStream(world, peer);
+      incoming.progress(2);
+      await world.streams.kept(2);
+      const resumed = await peer.resume(begun[0]!.id!);
+      expect((await nextEvent(resumed)).message.params).toMatchObject({ progress: 2 });
+      world.streams.fail('read');
+      expect(messagesOf(await eventsOf(resumed))).toMatchObject([{ id: 'mine', error: { code: 1027 } }]);
+      expect(world.gateway.takeDefects()).toHaveLength(1);
+      incoming.answer({ content: [] });
+      await eventsOf(stream);
+    });
+
     test('as a stream is followed sends the client away to come again', async () => {
       const world = await openWatched(leg);
       const peer = await world.gateway.client.connect('2025-11-25');
@@ -515,7 +530,8 @@ test('a client that lost its connection gets the rest', async () => {
   );
 });
 
-test('whoever resumes shortly before the end of the invocation is sent away to come again', async () => {
+/** What a client gets that resumes a stream which goes on, in an environment that ends soon. */
+async function resumedAtTheEnd(revision: string) {
   const clock = createManualClock();
   const start = clock.now();
   const world = await openWatched(LEGS[0]!, {
@@ -523,18 +539,29 @@ test('whoever resumes shortly before the end of the invocation is sent away to c
     endsAt: (environment) => start + (environment === 0 ? 60_000 : 6000),
   });
   const [, short] = world.gateway.environments;
-  const peer = (await world.gateway.client.connect('2025-11-25')).through(world.gateway.environments[0]!);
+  const peer = (await world.gateway.client.connect(revision)).through(world.gateway.environments[0]!);
   const { incoming, stream, begun } = await startStream(world, peer);
-  const resumed = await peer.through(short!).resume(begun.at(-1)!.id!);
-  const events = await passUntil(clock, eventsOf(resumed));
+  const { id } = begun.at(-1)!;
+  const resuming = peer.through(short!).resume(id!);
+  const events = await passUntil(clock, resuming.then(eventsOf));
   expect(clock.now() - start).toBeLessThan(5500);
-  expect(events).toMatchObject([
-    { id: begun.at(-1)!.id, data: '' },
-    { id: begun.at(-1)!.id, data: '' },
-  ]);
   incoming.answer({ content: [] });
   await eventsOf(stream);
   await world.gateway.settled();
+  return { id, events };
+}
+
+test('whoever resumes shortly before the end of the invocation is sent away to come again', async () => {
+  const { id, events } = await resumedAtTheEnd('2025-11-25');
+  expect(events).toMatchObject([
+    { id, data: '' },
+    { id, data: '' },
+  ]);
+});
+
+test('or gets an error where clients do not come again after a stream that ended by itself', async () => {
+  const { events } = await resumedAtTheEnd('2025-06-18');
+  expect(messagesOf(events)).toMatchObject([{ id: 'mine', error: { code: 1027, data: { mayHaveRun: true } } }]);
 });
 
 function notKept(id: string) {

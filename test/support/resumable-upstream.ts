@@ -10,12 +10,18 @@ import { text as readText } from 'node:stream/consumers';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { EventStore } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { ElicitResultSchema, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 
 export interface RunningCall {
   /** Reports this much progress. */
   progress(count: number): Promise<void>;
   answer(text: string): void;
+  /** Says that a resource has changed. */
+  updated(uri: string): Promise<void>;
+  /** Asks the client which one; resolves with its action. */
+  ask(): Promise<string>;
+  /** Ends the connection, so that the rest has to be asked for (2025-11-25, basic/transports). */
+  closeStream(): void;
   /** Aborted when the upstream was told that the call is cancelled. */
   readonly signal: AbortSignal;
 }
@@ -30,6 +36,8 @@ export interface ResumableUpstream {
   readonly resumptions: readonly string[];
   /** Resolves with the first request that names a last event. */
   readonly resumed: Promise<void>;
+  /** Breaks the connections over which something is being answered. */
+  cut(): void;
   /** Forgets every session, as a restart does. */
   forget(): void;
   stop(): Promise<void>;
@@ -62,7 +70,9 @@ function createEventStore(): EventStore {
   };
 }
 
-export async function startResumableUpstream(): Promise<ResumableUpstream> {
+/** `retryMs`: how long it wants to be left alone before a stream is resumed. */
+export async function startResumableUpstream(retryMs?: number): Promise<ResumableUpstream> {
+  const answering = new Set<ServerResponse>();
   const sessions = new Map<string, SdkSession>();
   const arrived: RunningCall[] = [];
   const waiting: ((call: RunningCall) => void)[] = [];
@@ -79,14 +89,21 @@ export async function startResumableUpstream(): Promise<ResumableUpstream> {
 
   async function openSession(): Promise<SdkSession> {
     const server = new McpServer({ name: 'resumable', version: '1.0.0' });
+    server.server.registerCapabilities({ resources: { subscribe: true } });
     server.registerTool(
       'steps',
       { description: 'Does what it is told' },
-      async ({ _meta, sendNotification, signal }) => {
+      async ({ _meta, sendNotification, sendRequest, closeSSEStream, signal }) => {
         const text = await new Promise<string>((resolve) => {
           arrive({
             signal,
             answer: resolve,
+            updated: (uri) => sendNotification({ method: 'notifications/resources/updated', params: { uri } }),
+            async ask() {
+              const params = { message: 'Which?', requestedSchema: { type: 'object', properties: {} } } as const;
+              return (await sendRequest({ method: 'elicitation/create', params }, ElicitResultSchema)).action;
+            },
+            closeStream: () => closeSSEStream?.(),
             async progress(progress) {
               const progressToken = _meta?.progressToken ?? 'nobody';
               await sendNotification({ method: 'notifications/progress', params: { progressToken, progress } });
@@ -99,6 +116,7 @@ export async function startResumableUpstream(): Promise<ResumableUpstream> {
     const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
       eventStore: createEventStore(),
+      ...(retryMs !== undefined && { retryInterval: retryMs }),
       onsessioninitialized: (id) => void sessions.set(id, { transport, server }),
     });
     await server.connect(transport);
@@ -111,6 +129,8 @@ export async function startResumableUpstream(): Promise<ResumableUpstream> {
       resumptions.push(request.method ?? '');
       resumed.resolve();
     }
+    answering.add(response);
+    response.once('close', () => answering.delete(response));
     const body = await readText(request);
     const session = typeof id === 'string' ? sessions.get(id) : await openSession();
     if (session === undefined) return void response.writeHead(404).end();
@@ -132,6 +152,9 @@ export async function startResumableUpstream(): Promise<ResumableUpstream> {
     nextCall() {
       const call = arrived.shift();
       return call === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(call);
+    },
+    cut() {
+      for (const response of answering) response.destroy();
     },
     forget: () => sessions.clear(),
     async stop() {

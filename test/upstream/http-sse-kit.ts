@@ -223,6 +223,7 @@ export async function readOne(outcome: PostOutcome): Promise<unknown> {
 function brief(item: StreamItem): unknown {
   if (item.kind === 'fault') return { fault: item.fault };
   if (item.kind === 'position') return { position: item.eventId };
+  if (item.kind === 'retry') return { retry: item.ms };
   const { message } = item;
   if (message.kind !== 'response') return message.method;
   return 'error' in message.body ? { error: message.body.error.message } : message.body.result;

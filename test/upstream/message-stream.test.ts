@@ -26,7 +26,7 @@ async function itemsOf(stream: AsyncIterable<StreamItem>): Promise<StreamItem[]>
 /** The texts of messages, and the faults, in their order. */
 function summary(items: readonly StreamItem[]): unknown[] {
   return items.flatMap((item) => {
-    if (item.kind === 'position') return [];
+    if (item.kind === 'position' || item.kind === 'retry') return [];
     return [item.kind === 'message' ? item.message.text : item.fault];
   });
 }
@@ -136,6 +136,21 @@ describe('a stream of events', () => {
   test('says from where it can be resumed, wherever the upstream says so', async () => {
     expect(await positions(stream)).toEqual([undefined, '1', undefined]);
     expect(await positions(`id: a\ndata: ${NOTE}\n\nid: b\ndata: ${ANSWER}\n\n`)).toEqual(['a', 'b']);
+  });
+
+  test('says how long to wait before it is resumed, which is never longer than a call lasts', async () => {
+    const items = await itemsOf(
+      readEventStream(bodyOf([`retry: 500\nid: a\ndata:\n\nretry: ${'9'.repeat(400)}\n\n`]), 10_000),
+    );
+    expect(items).toEqual([
+      { kind: 'retry', ms: 500 },
+      { kind: 'position', eventId: 'a' },
+      { kind: 'retry', ms: 3_600_000 },
+    ]);
+  });
+
+  test.each(['retry: soon', 'retry:', 'retry: -1', 'retry: 1.5'])('says nothing of the kind with %j', async (line) => {
+    expect(await itemsOf(readEventStream(bodyOf([`${line}\n\n`]), 10_000))).toEqual([]);
   });
 
   test('can be resumed after an event only once all of its messages have been read', async () => {
