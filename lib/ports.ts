@@ -320,6 +320,15 @@ export interface ResourceUpdate {
   readonly token: string;
 }
 
+/** How far the stream beside the calls of an upstream session has been read and told. */
+export interface HeardPosition {
+  readonly generation: string;
+  readonly eventId: string;
+}
+
+/** By upstream. */
+export type HeardPositions = Readonly<Record<string, HeardPosition>>;
+
 export interface Listening {
   /** The counts that the client was last told of; undefined before it first listened. */
   readonly told: ListCounts | undefined;
@@ -327,6 +336,8 @@ export interface Listening {
   readonly listener: string | undefined;
   readonly subscriptions: readonly Subscription[];
   readonly updates: readonly ResourceUpdate[];
+  /** From where the next listener goes on; upstreams whose streams cannot be resumed are not there. */
+  readonly positions: HeardPositions;
 }
 
 /** What client sessions are to be told beside their calls. `session` is the key of a client session. */
@@ -337,6 +348,8 @@ export interface ListeningStore {
   claim(session: string, listener: string, expiresAt: number): Promise<void>;
   /** Keeps what the client has been told. */
   tell(session: string, told: ListCounts, expiresAt: number): Promise<void>;
+  /** Keeps how far upstreams have been heard, in place of what was kept. */
+  reach(session: string, positions: HeardPositions, expiresAt: number): Promise<void>;
   /** Keeps a subscription, in place of one to the same resource. False when there are `most` others already. */
   subscribe(session: string, subscription: Subscription, most: number, expiresAt: number): Promise<boolean>;
   unsubscribe(session: string, uri: string): Promise<void>;

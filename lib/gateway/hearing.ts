@@ -5,6 +5,7 @@
  */
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
+import type { HeardPosition, HeardPositions } from '../ports.ts';
 import { acknowledgedUris, filterParams, type ListenFilter } from '../protocol/announcements.ts';
 import type { Era } from '../protocol/era.ts';
 import { JSON_RPC, requestText } from '../protocol/message.ts';
@@ -40,6 +41,8 @@ export interface Ear {
   readonly filter: ListenFilter;
   /** The era that is tried first. */
   readonly preferred: Era;
+  /** How far an upstream session was heard before, by whomever. */
+  readonly heard?: HeardPosition | undefined;
   /** One for each time that the stream is opened; closed after it. */
   readonly session: (deadline: Deadline) => HearingSession;
 }
@@ -80,7 +83,7 @@ interface Stream {
   /** By URI: whether the upstream has agreed to tell of the resource, as far as it has said. */
   readonly accepted: Map<string, boolean>;
   /** The last event that was read there, and in which session. */
-  position: { readonly generation: string; readonly eventId: string } | undefined;
+  position: HeardPosition | undefined;
   readonly deadline: Deadline;
   readonly tally: UpstreamTally;
   /** Goes on until this one is open: what is said meanwhile is heard twice rather than not at all. */
@@ -154,7 +157,7 @@ export class Hearing {
       inSession: false,
       openedAt: undefined,
       accepted: new Map(),
-      position: undefined,
+      position: ear.heard,
       deadline,
       tally: newTally(),
       replaces: before,
@@ -170,6 +173,14 @@ export class Hearing {
     if (stream === undefined) return;
     this.#streams.delete(upstream.name);
     this.#stop(stream);
+  }
+
+  /** How far upstreams have been heard that can be heard from there on. */
+  get positions(): HeardPositions {
+    const reached = [...this.#streams].flatMap(([upstream, { position }]) =>
+      position === undefined ? [] : [[upstream, position] as const],
+    );
+    return Object.fromEntries(reached);
   }
 
   /** The resources that have changed since this was last asked, by the word of each upstream, whoever wants to know. */

@@ -8,7 +8,15 @@ import { upstreamNamed, type ServerUpstream } from '../catalog/plan.ts';
 import { SSE_HEADERS, type Delivery } from '../delivery/response.ts';
 import { fail, succeed, type Result } from '../errors.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import { StoreError, type ClientSession, type ListCounts, type Listening, type Subscription } from '../ports.ts';
+import {
+  StoreError,
+  type ClientSession,
+  type HeardPosition,
+  type HeardPositions,
+  type ListCounts,
+  type Listening,
+  type Subscription,
+} from '../ports.ts';
 import { listChangedText, updatedText, type ListenFilter } from '../protocol/announcements.ts';
 import { tellsOf } from '../protocol/capabilities.ts';
 import { questionToClient } from '../protocol/legacy/server-requests.ts';
@@ -86,7 +94,9 @@ async function* recorded(
 class Listener {
   readonly #visit: Visit;
   #scope: LegacyScope;
-  #state: Listening = { told: undefined, listener: undefined, subscriptions: [], updates: [] };
+  #state: Listening = { told: undefined, listener: undefined, subscriptions: [], updates: [], positions: {} };
+  /** How far upstreams had been heard at the last look. */
+  #reached: HeardPositions = {};
   /** What this one has claimed to listen with; a poll, which is over at once, claims nothing. */
   #token: string | undefined;
   #counts: ListCounts = { tools: 0, prompts: 0, resources: 0 };
@@ -136,6 +146,7 @@ class Listener {
     [this.#state, this.#counts] = await Promise.all([listening.read(session.key), countsOf(this.#visit, server)]);
     if (this.#isOver) return [];
     const { told = this.#counts, subscriptions, updates } = this.#state;
+    this.#reached = this.#hearing.positions;
     const heard = this.#hearing
       .takeUpdates()
       .filter(({ upstream, uri }) => subscriptions.some((one) => one.uri === uri && one.upstream === upstream));
@@ -162,7 +173,19 @@ class Listener {
     await Promise.all([
       isNews ? listening.tell(key, this.#counts, expiresAt) : undefined,
       updates.length > 0 ? listening.clearUpdates(key, updates) : undefined,
+      this.#keepReached(expiresAt),
     ]);
+  }
+
+  /** What upstreams have said up to there has been told, and whoever listens next asks them for the rest. */
+  async #keepReached(expiresAt: number): Promise<void> {
+    const { positions } = this.#state;
+    const reached = { ...positions, ...this.#reached };
+    const names = this.#scope.server.upstreams.map(({ name }) => name).filter((name) => Object.hasOwn(reached, name));
+    if (names.every((name) => isSame(positions[name], reached[name]))) return;
+    const kept = Object.fromEntries(names.map((name) => [name, reached[name]!]));
+    this.#state = { ...this.#state, positions: kept };
+    await this.#visit.stores.listening.reach(this.#scope.session.key, kept, expiresAt);
   }
 
   // ---------------------------------------------------------------------------------------------------------- poll
@@ -172,6 +195,7 @@ class Listener {
       yield* this.#tell(first);
       await this.#hearForAMoment();
       if (this.#hearing.hasHeard) yield* this.#tell(await this.#lookAgain());
+      else await this.#orNothing(() => this.#reachQuietly());
       yield retryField(POLL_AGAIN_MS);
     } finally {
       this.#hearing.end();
@@ -192,6 +216,13 @@ class Listener {
     const until = clock.elapsed() + forMs;
     await this.#hearing.open(forMs, this.#signal);
     if (this.#hearing.isListening) await this.#hearing.quiet(POLL_QUIET_MS, until - clock.elapsed(), this.#signal);
+  }
+
+  /** An upstream may say from where it can be heard, and nothing else. */
+  async #reachQuietly(): Promise<void> {
+    if (this.#isOver) return;
+    this.#reached = this.#hearing.positions;
+    await this.#keepReached(this.#visit.ports.clock.now() + SESSION_TTL_MS);
   }
 
   // ---------------------------------------------------------------------------------------------------------- hold
@@ -299,7 +330,9 @@ class Listener {
       subscribes: false,
       close: () => {},
     });
-    this.#hearing.listen({ upstream, filter, preferred: 'legacy', session }, this.#sessions.get(name));
+    const { positions } = this.#state;
+    const heard = Object.hasOwn(positions, name) ? positions[name] : undefined;
+    this.#hearing.listen({ upstream, filter, preferred: 'legacy', heard, session }, this.#sessions.get(name));
   }
 
   /** An upstream session that took the place of a lost one knows of no subscriptions. One that has succeeded is read. */
@@ -337,4 +370,8 @@ class Listener {
       deadline.stop();
     }
   }
+}
+
+function isSame(one: HeardPosition | undefined, other: HeardPosition | undefined): boolean {
+  return one?.generation === other?.generation && one?.eventId === other?.eventId;
 }

@@ -17,6 +17,9 @@ export interface GatewayInFront {
 
 const MAIN = fileURLToPath(new URL('../../lib/local/main.ts', import.meta.url));
 
+/** Each stream that is held occupies one. */
+const ENVIRONMENTS = '30';
+
 /** Enough to judge by. */
 const MOST_TROUBLES = 20;
 
@@ -33,7 +36,7 @@ export async function startGateway(
   const folder = await mkdtemp(join(tmpdir(), 'conformance-gateway-'));
   const config = join(folder, 'gateway.config.json');
   await writeFile(config, JSON.stringify(configurationOf(upstream, neighbours)));
-  const child = spawn(process.execPath, [MAIN, '--config', config, '--port', '0'], {
+  const child = spawn(process.execPath, [MAIN, '--config', config, '--port', '0', '--environments', ENVIRONMENTS], {
     env: { ...process.env, SLUICE_LOG: 'json' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -18,6 +18,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       listener: undefined,
       subscriptions: [],
       updates: [],
+      positions: {},
     });
   });
 
@@ -40,6 +41,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       listener: undefined,
       subscriptions: [other, one],
       updates: [],
+      positions: {},
     });
   });
 
@@ -98,6 +100,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       listener: undefined,
       subscriptions: [],
       updates: [],
+      positions: {},
     });
   });
 
@@ -113,6 +116,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       listener: 'l2',
       subscriptions: [subscription()],
       updates: [],
+      positions: {},
     });
   });
 
@@ -120,6 +124,24 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
     const session = freshKey();
     await race((stores, racer) => stores.listening.claim(session, `l${racer}`, END));
     expect((await listening().read(session)).listener).toMatch(/^l\d+$/);
+  });
+
+  test('how far upstreams were heard is kept as a whole, beside everything else', async () => {
+    const session = freshKey();
+    await listening().reach(session, { one: { generation: 'g', eventId: 'e1' } }, END);
+    await listening().subscribe(session, subscription(), 5, END);
+    await listening().tell(session, TOLD, END);
+    const positions = { two: { generation: 'g', eventId: 'e2' }, three: { generation: 'h', eventId: '~' } };
+    await listening().reach(session, positions, END);
+    expect(await listening().read(session)).toMatchObject({ told: TOLD, subscriptions: [subscription()], positions });
+    expect(Object.keys((await listening().read(session)).positions)).toHaveLength(2);
+  });
+
+  test.each(HOSTILE)('how far an upstream named %j was heard is kept as well', async (word) => {
+    const session = freshKey();
+    const positions = Object.fromEntries([[word, { generation: word, eventId: 'e' }]]);
+    await listening().reach(session, positions, END);
+    expect((await listening().read(session)).positions).toEqual(positions);
   });
 
   test('a renewed subscription keeps its update, and says which upstream session knows of it', async () => {
@@ -189,6 +211,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       listener: undefined,
       subscriptions: [],
       updates: [],
+      positions: {},
     });
     await listening().subscribe(session, subscription(), 5, END);
     await listening().noteUpdate(session, 'others', { uri: 'note://1', token: 't' });
@@ -240,6 +263,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       listener: undefined,
       subscriptions: [other],
       updates: [],
+      positions: {},
     });
   });
 
@@ -261,6 +285,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       () => store.subscribe(session, subscription({ uri: 'note://2' }), 5, END),
       () => store.tell(session, TOLD, END),
       () => store.claim(session, 'l1', END),
+      () => store.reach(session, {}, END),
       () => store.renew(session, subscription({ generation: 'g' }), null),
       () => store.noteUpdate(session, 'notes', update),
       () => store.clearUpdates(session, [update]),
@@ -274,7 +299,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       await operation();
       costs.push(tally.requests - before);
     }
-    expect(costs).toEqual([1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(costs).toEqual([1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
   });
 });
 

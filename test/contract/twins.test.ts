@@ -175,6 +175,9 @@ const onListening: fc.Arbitrary<Operation> = fc.oneof(
     .tuple(key, tellingToken, time)
     .map(([k, listener, end]): Operation => ['claimListening', (at, p) => at.listening.claim(p + k, listener, end)]),
   fc
+    .tuple(key, fc.dictionary(upstream, fc.record({ generation, eventId: tellingToken }), { maxKeys: 2 }), time)
+    .map(([k, positions, end]): Operation => ['reach', (at, p) => at.listening.reach(p + k, positions, end)]),
+  fc
     .tuple(key, fc.record({ uri: resource, upstream, generation: fc.option(generation) }), fc.option(generation))
     .map(([k, s, old]): Operation => ['renewSubscription', (at, p) => at.listening.renew(p + k, s, old)]),
   fc

@@ -157,6 +157,38 @@ describe.each(LEGS)('$name', (leg) => {
       await telling.one.open(0);
     });
 
+    test('an upstream with an event store is asked in each poll for what it has said since', async () => {
+      const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, { leg });
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      await subscribe(peer, URI);
+      const { sessionId } = upstreams.one.of('resources/subscribe')[0]!;
+      telling.one.queueEvent(sessionId!, 'e1', UPDATED, { uri: URI });
+      expect(await poll(clock, peer)).toEqual([updated(URI)]);
+      await gateway.settled();
+      await telling.one.open(0);
+      telling.one.queueEvent(sessionId!, 'e2');
+      expect(await poll(clock, peer.through(second!))).toEqual([]);
+      await gateway.settled();
+      await telling.one.open(0);
+      await poll(clock, peer);
+      expect(telling.one.resumedFrom).toEqual([undefined, 'e1', 'e2']);
+    });
+
+    test('an upstream session that takes the place of a lost one is heard from its beginning', async () => {
+      const { gateway, clock, upstreams, telling } = await openTelling({ one: legacySpec }, { leg });
+      const peer = await gateway.client.connect(LEGACY);
+      await subscribe(peer, URI);
+      const { sessionId } = upstreams.one.of('resources/subscribe')[0]!;
+      telling.one.queueEvent(sessionId!, 'e1', UPDATED, { uri: URI });
+      await poll(clock, peer);
+      await gateway.settled();
+      await restarted(upstreams.one);
+      await callTool(peer, 'one__a');
+      await poll(clock, peer);
+      expect(telling.one.resumedFrom).toEqual([undefined, undefined]);
+    });
+
     test('an upstream that has no stream beside the calls is asked once in a poll, and nothing is waited for', async () => {
       const { gateway, upstreams } = await openTelling({ one: legacySpec }, { leg });
       upstreams.one.onStream = undefined;

@@ -40,6 +40,8 @@ export interface Telling {
   shout(method: string, params: object): void;
   /** Keeps a message for a session until it is listened in. */
   queue(sessionId: string, method: string, params: object): void;
+  /** As `queue`, with the event's id; without a method the event only says from where the stream can be resumed. */
+  queueEvent(sessionId: string, eventId: string, method?: string, params?: object): void;
   /** Puts a question to everyone who listens in a session. */
   ask(method: string, id: string): void;
   /** Ends every stream beside the calls, as of the event of this id if there is one. */
@@ -140,6 +142,10 @@ export function startTelling(upstream: ListingUpstream): Telling {
     updated: (uri) => telling.tell('notifications/resources/updated', { uri }),
     queue(sessionId, method, params) {
       queued.set(sessionId, [...(queued.get(sessionId) ?? []), event(method, params)]);
+    },
+    queueEvent(sessionId, eventId, method, params) {
+      const text = method === undefined ? 'data: \n\n' : event(method, params);
+      queued.set(sessionId, [...(queued.get(sessionId) ?? []), `id: ${eventId}\n${text}`]);
     },
     ask(method, id) {
       const text = JSON.stringify({ jsonrpc: '2.0', id, method, params: {} });

@@ -32,6 +32,7 @@ export const NAMES = {
   '#owner': 'owner',
   '#partsExpireAt': 'partsExpireAt',
   '#subscribedAt': 'upstream',
+  '#positions': 'positions',
   '#session': 'session',
   '#shared': 'shared',
   '#state': 'state',

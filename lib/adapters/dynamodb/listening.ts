@@ -1,4 +1,12 @@
-import type { ListCounts, Listening, ListeningStore, ResourceUpdate, Subscription } from '../../ports.ts';
+import type {
+  HeardPosition,
+  HeardPositions,
+  ListCounts,
+  Listening,
+  ListeningStore,
+  ResourceUpdate,
+  Subscription,
+} from '../../ports.ts';
 import { ANNOUNCED_LISTS } from '../../protocol/methods.ts';
 import { atMost } from './at-most.ts';
 import {
@@ -23,7 +31,7 @@ class NeverRoom extends Error {
   override readonly name = 'NeverRoom';
 }
 
-const NOTHING: Listening = { told: undefined, listener: undefined, subscriptions: [], updates: [] };
+const NOTHING: Listening = { told: undefined, listener: undefined, subscriptions: [], updates: [], positions: {} };
 
 /** How many updates are cleared at a time: each is a request of its own, and there is seldom more than one. */
 const CLEARED_AT_ONCE = 4;
@@ -54,6 +62,15 @@ export function createListeningStore(records: Records): ListeningStore {
         await records.update(listeningKey(session), {
           text: `${MAKE}, #told = :told`,
           values: { ...makingValues(expiresAt), ':told': jsonValue({ tools, prompts, resources }) },
+        });
+      }),
+
+    reach: (session, positions, expiresAt) =>
+      storeOperation('listening.reach', async () => {
+        const kept = Object.entries(positions).map(([upstream, at]) => [upstream, at.generation, at.eventId]);
+        await records.update(listeningKey(session), {
+          text: `${MAKE}, #positions = :positions`,
+          values: { ...makingValues(expiresAt), ':positions': jsonValue(kept) },
         });
       }),
 
@@ -177,6 +194,7 @@ function decodeListening(item: Item): Listening {
     updates: kept.flatMap(({ uri, entry }) =>
       entry['updated'] === undefined ? [] : [{ uri, token: readText(entry, 'updated') }],
     ),
+    positions: item['positions'] === undefined ? {} : decodePositions(item),
   };
 }
 
@@ -188,4 +206,19 @@ function decodeCounts(item: Item): ListCounts {
     return [list, count] as const;
   });
   return Object.fromEntries(counts) as ListCounts;
+}
+
+/** A list, so that every name of an upstream is an ordinary one. */
+function decodePositions(item: Item): HeardPositions {
+  const kept = readJson(item, 'positions');
+  if (!Array.isArray(kept)) throw new GarbledRecord('positions');
+  return Object.fromEntries(kept.map(decodePosition));
+}
+
+function decodePosition(kept: unknown): readonly [string, HeardPosition] {
+  const [upstream, generation, eventId] = Array.isArray(kept) ? (kept as readonly unknown[]) : [];
+  if (typeof upstream !== 'string' || typeof generation !== 'string' || typeof eventId !== 'string') {
+    throw new GarbledRecord('positions');
+  }
+  return [upstream, { generation, eventId }];
 }

@@ -44,7 +44,7 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
         (await import('./streams.ts')).createStreamStore(records),
       ),
       listening: seldom(
-        ['read', 'claim', 'tell', 'subscribe', 'unsubscribe', 'renew', 'noteUpdate', 'clearUpdates', 'touch'],
+        ['read', 'claim', 'tell', 'reach', 'subscribe', 'unsubscribe', 'renew', 'noteUpdate', 'clearUpdates', 'touch'],
         async () => (await import('./listening.ts')).createListeningStore(records),
       ),
     };

@@ -1,14 +1,15 @@
-import type { ListCounts, ListeningStore, Subscription } from '../../ports.ts';
+import type { HeardPositions, ListCounts, ListeningStore, Subscription } from '../../ports.ts';
 import type { Request } from './request.ts';
 
 export interface KeptListening {
   readonly told: ListCounts | undefined;
   readonly listener: string | undefined;
+  readonly positions: HeardPositions;
   /** By URI, in no order that counts; `updated` is the token of an update that the client has not been told. */
   readonly subscriptions: ReadonlyMap<string, Subscription & { readonly updated?: string }>;
 }
 
-const NOTHING: KeptListening = { told: undefined, listener: undefined, subscriptions: new Map() };
+const NOTHING: KeptListening = { told: undefined, listener: undefined, positions: {}, subscriptions: new Map() };
 
 export function listeningIn(sessions: Map<string, KeptListening>, request: Request): ListeningStore {
   const subscribed = (session: string) => new Map(sessions.get(session)?.subscriptions);
@@ -18,19 +19,22 @@ export function listeningIn(sessions: Map<string, KeptListening>, request: Reque
   return {
     read: (session) =>
       request(() => {
-        const { told, listener, subscriptions } = sessions.get(session) ?? NOTHING;
+        const { told, listener, positions, subscriptions } = sessions.get(session) ?? NOTHING;
         const kept = [...subscriptions.values()].toSorted(byUri);
         return {
           told: told && { ...told },
           listener,
           subscriptions: kept.map(({ uri, upstream, generation }) => ({ uri, upstream, generation })),
           updates: kept.flatMap(({ uri, updated }) => (updated === undefined ? [] : [{ uri, token: updated }])),
+          positions: structuredClone(positions),
         };
       }),
 
     claim: (session, listener) => request(() => keep(session, { listener })),
 
     tell: (session, told) => request(() => keep(session, { told: { ...told } })),
+
+    reach: (session, positions) => request(() => keep(session, { positions: structuredClone(positions) })),
 
     subscribe: (session, { uri, upstream, generation }, most) => {
       // The database first finds that there is no record, looks again, and makes one.
