@@ -123,6 +123,21 @@ describe('opening a session', () => {
     expect(await open(on)).toMatchObject({ kind: 'opened', session: { id: 's1' } });
   });
 
+  test('leaves nothing behind of a session whose opening broke off, or was refused', async () => {
+    for (const broken of [eventsText(noteOf('notifications/message', {})), undefined]) {
+      const on = world();
+      on.server.onInitialize = ({ id }, session) => {
+        const headers = { 'mcp-session-id': session };
+        return broken === undefined
+          ? jsonAnswer(errorOf(id, -32603, 'not now'), headers)
+          : eventsAnswer(broken, headers);
+      };
+      expect((await open(on)).kind).toBe(broken === undefined ? 'refused' : 'end');
+      await on.settle();
+      expect(on.story).toEqual(['initialize -', 'DELETE s1']);
+    }
+  });
+
   test.each(['2026-07-28', '2099-01-01', '2024-10-07', ''])(
     'fails with a server that answers with version %j',
     async (version) => {
