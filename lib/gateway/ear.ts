@@ -50,6 +50,8 @@ export interface Stream {
   readonly accepted: Map<string, boolean>;
   /** The last event that was read there, and in which session. */
   position: HeardPosition | undefined;
+  /** The upstream wants it left alone for so long once it has ended (2025-11-25, basic/transports, `retry`); in milliseconds. */
+  retryMs: number | undefined;
   readonly deadline: Deadline;
   readonly tally: UpstreamTally;
   /** Goes on until this one is open: what is said meanwhile is heard twice rather than not at all. */
@@ -116,6 +118,9 @@ export async function listenAsLegacy(
         continue;
       case 'position':
         stream.position = { generation, eventId: event.eventId };
+        continue;
+      case 'retry':
+        stream.retryMs = event.ms;
         continue;
       case 'end':
         if (event.why === 'lost') return await replaceSession(line);

@@ -109,6 +109,7 @@ export class Hearing {
       openedAt: undefined,
       accepted: new Map(),
       position: ear.heard,
+      retryMs: undefined,
       deadline,
       tally: newTally(),
       replaces: before,
@@ -250,7 +251,7 @@ export class Hearing {
       if (heard === 'unserved') return;
       const livedMs = stream.openedAt === undefined ? 0 : clock.elapsed() - stream.openedAt;
       if (hasSpoken || livedMs > pauseMs) pauseMs = PAUSE_MS;
-      await this.#rest(pauseMs, deadline.signal);
+      await this.#rest(Math.max(pauseMs, stream.retryMs ?? 0), deadline.signal);
       pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
     }
   }

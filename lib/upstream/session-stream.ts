@@ -10,6 +10,8 @@ export type StreamEvent =
   | { readonly kind: 'open' }
   /** From here on it can be resumed. */
   | { readonly kind: 'position'; readonly eventId: string }
+  /** Once it has ended, it is not to be opened again for so long. */
+  | { readonly kind: 'retry'; readonly ms: number }
   | { readonly kind: 'notification'; readonly message: NotificationMessage }
   | { readonly kind: 'question'; readonly message: RequestMessage }
   | { readonly kind: 'end'; readonly why: StreamEnd };
@@ -39,8 +41,7 @@ export async function* listenInSession(
     yield { kind: 'open' };
     for await (const item of outcome.items) {
       if (item.kind === 'fault') break;
-      if (item.kind === 'retry') continue;
-      if (item.kind === 'position') {
+      if (item.kind === 'position' || item.kind === 'retry') {
         yield item;
         continue;
       }

@@ -504,6 +504,18 @@ describe.each(LEGS)('$name', (leg) => {
       expect(telling.one.resumedFrom).toEqual([undefined, 'e7']);
     });
 
+    test('an upstream that says for how long is left alone before it is listened to again', async () => {
+      const { gateway, clock, telling } = await openTelling({ one: legacySpec }, long);
+      const peer = await gateway.client.connect(LEGACY);
+      await peer.listen();
+      await asTimePasses(clock, telling.one.open(1));
+      telling.one.cut('e7', 7000);
+      await telling.one.open(0);
+      const cutAt = clock.elapsed();
+      await asTimePasses(clock, telling.one.open(1));
+      expect(clock.elapsed() - cutAt).toBeGreaterThanOrEqual(7000);
+    });
+
     test('an upstream that does not know the last event any more is listened to from now on', async () => {
       const { gateway, clock, telling, upstreams } = await openTelling({ one: legacySpec }, long);
       const peer = await gateway.client.connect(LEGACY);

@@ -44,8 +44,8 @@ export interface Telling {
   queueEvent(sessionId: string, eventId: string, method?: string, params?: object): void;
   /** Puts a question to everyone who listens in a session. */
   ask(method: string, id: string): void;
-  /** Ends every stream beside the calls, as of the event of this id if there is one. */
-  cut(eventId?: string): void;
+  /** Ends every stream beside the calls, as of the event of this id if there is one, and says after how long to come back. */
+  cut(eventId?: string, retryMs?: number): void;
   /** Resolves when another stream has been opened, or one has ended. */
   changed(): Promise<void>;
 }
@@ -119,9 +119,10 @@ export function startTelling(upstream: ListingUpstream): Telling {
     subscribed,
     filters,
     resumedFrom,
-    cut(eventId) {
+    cut(eventId, retryMs) {
+      const retry = retryMs === undefined ? '' : `retry: ${retryMs}\n`;
       for (const { response, filter } of streams) {
-        if (filter === undefined) response.end(eventId === undefined ? '' : `id: ${eventId}\ndata: \n\n`);
+        if (filter === undefined) response.end(eventId === undefined ? '' : `id: ${eventId}\n${retry}data: \n\n`);
       }
     },
     async open(count) {
