@@ -30,10 +30,12 @@ import type { Visit } from './visit.ts';
 const MAX_SUBSCRIPTION_MS = 5 * 60 * 1000;
 
 /**
- * The subscription is acknowledged once the upstreams are listened to, or after this time, in milliseconds. Whatever
- * resources no upstream has agreed to tell of by then are not acknowledged; they are still told of once one does.
+ * The subscription is acknowledged once the upstreams are listened to, or after this time, in milliseconds: the longer one
+ * if it is for resources. Whatever resources no upstream has agreed to tell of by then are not acknowledged; they are
+ * still told of once one does.
  */
-const OPENING_MS = 2000;
+const OPENING_MS = 500;
+const AGREEING_MS = 2000;
 
 /** Answers with whatever there is to be told. The result comes last, unless the client was seen to go. */
 export async function* listenToChanges(
@@ -77,7 +79,7 @@ async function* whileListening(
   const telling = await tellingUpstreams(visit, scope, tally);
   const filters = await filtersOf(visit, scope, wanted, telling, tally);
   for (const [upstream, filter] of filters) listenAt(visit, scope, hearing, upstream, filter);
-  await hearing.open(OPENING_MS, signal);
+  await hearing.open(wanted.uris.length === 0 ? OPENING_MS : AGREEING_MS, signal);
   const honoured = honouredOf(wanted, telling, hearing);
   yield { kind: 'interim', text: acknowledgedText(honoured, idText) };
   const isGone = (): boolean => signal?.aborted === true;
