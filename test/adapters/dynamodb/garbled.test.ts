@@ -170,6 +170,8 @@ describe('garbled word of what a session is to be told', () => {
   const entry: Attributes = { uri: { S: '"note://1"' }, upstream: { S: 'notes' } };
   const listening: Attributes = {
     told: { S: '{"tools":1,"prompts":2,"resources":3}' },
+    listener: { S: 'listener' },
+    positions: { S: '[["notes","generation","event"]]' },
     subscriptions: { M: { 'uri#digest': { M: entry } } },
   };
   const withEntry = (changes: Attributes): AttributeValue => ({ M: { 'uri#digest': { M: { ...entry, ...changes } } } });
@@ -179,8 +181,10 @@ describe('garbled word of what a session is to be told', () => {
     await put(listeningKey(key), listening, { told: undefined, unknown: { BOOL: true } });
     expect(await stores.listening.read(key)).toEqual({
       told: undefined,
+      listener: 'listener',
       subscriptions: [{ uri: 'note://1', upstream: 'notes', generation: null }],
       updates: [],
+      positions: { notes: { generation: 'generation', eventId: 'event' } },
     });
   });
 
@@ -190,6 +194,13 @@ describe('garbled word of what a session is to be told', () => {
     ['told', 'told', { S: '{"tools":1,"prompts":2,"resources":"3"}' }],
     ['told', 'told', { S: secret }],
     ['told', 'told', { N: '1' }],
+    ['listener', 'listener', { N: '1' }],
+    ['positions', 'positions', { S: secret }],
+    ['positions', 'positions', { S: '{}' }],
+    ['positions', 'positions', { S: '["notes"]' }],
+    ['positions', 'positions', { S: '[["notes","generation"]]' }],
+    ['positions', 'positions', { S: '[["notes","generation",1]]' }],
+    ['positions', 'positions', { NULL: true }],
     ['subscriptions', 'subscriptions', undefined],
     ['subscriptions', 'subscriptions', { S: secret }],
     ['subscriptions', 'subscriptions', { M: { 'uri#digest': { S: secret } } }],
