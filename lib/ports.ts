@@ -358,6 +358,8 @@ export interface ListeningStore {
    * happens when the subscription has ended or is another one by now. An update that the client was not told stays.
    */
   renew(session: string, subscription: Subscription, replaces: string | null): Promise<void>;
+  /** Ends a subscription that its upstream refuses; nothing happens when it is another one by now. */
+  withdraw(session: string, subscription: Subscription): Promise<void>;
   /** Keeps an update for the client; nothing happens unless it has subscribed to the resource at this upstream. */
   noteUpdate(session: string, upstream: string, update: ResourceUpdate): Promise<void>;
   /** Forgets updates that the client has been told, except those that have been replaced by later ones. */

@@ -366,7 +366,8 @@ class Listener {
       const subscribed = await subscribeInSession(line, subscription.uri);
       const { key } = this.#scope.session;
       if (subscribed === 'made') await visit.stores.listening.renew(key, subscription, replaces);
-      if (subscribed === 'refused') await visit.stores.listening.unsubscribe(key, subscription.uri);
+      if (subscribed === 'refused')
+        await visit.stores.listening.withdraw(key, { ...subscription, generation: replaces });
     } finally {
       deadline.stop();
     }

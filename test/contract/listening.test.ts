@@ -182,6 +182,20 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
     expect((await listening().read(session)).subscriptions).toEqual([elsewhere]);
   });
 
+  test('a subscription that its upstream refuses ends, unless it was made anew', async () => {
+    const session = freshKey();
+    const refused = subscription({ generation: 'old' });
+    await listening().withdraw(session, refused);
+    for (const anew of [subscription({ generation: 'new' }), subscription({ upstream: 'others', generation: 'old' })]) {
+      await listening().subscribe(session, anew, 5, END);
+      await listening().withdraw(session, refused);
+      expect((await listening().read(session)).subscriptions).toEqual([anew]);
+    }
+    await listening().subscribe(session, refused, 5, END);
+    await listening().withdraw(session, refused);
+    expect((await listening().read(session)).subscriptions).toEqual([]);
+  });
+
   test('an update is kept once for each resource, until it has been told', async () => {
     const session = freshKey();
     await listening().subscribe(session, subscription(), 5, END);
@@ -290,6 +304,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       () => store.noteUpdate(session, 'notes', update),
       () => store.clearUpdates(session, [update]),
       () => store.unsubscribe(session, 'note://1'),
+      () => store.withdraw(session, subscription()),
       () => store.touch(session, END),
       () => store.read(session),
     ];
@@ -299,7 +314,7 @@ describe.each(legs)('what sessions are told, in $name', (leg) => {
       await operation();
       costs.push(tally.requests - before);
     }
-    expect(costs).toEqual([1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(costs).toEqual([1, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
   });
 });
 

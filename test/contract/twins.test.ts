@@ -181,6 +181,9 @@ const onListening: fc.Arbitrary<Operation> = fc.oneof(
     .tuple(key, fc.record({ uri: resource, upstream, generation: fc.option(generation) }), fc.option(generation))
     .map(([k, s, old]): Operation => ['renewSubscription', (at, p) => at.listening.renew(p + k, s, old)]),
   fc
+    .tuple(key, fc.record({ uri: resource, upstream, generation: fc.option(generation) }))
+    .map(([k, s]): Operation => ['withdraw', (at, p) => at.listening.withdraw(p + k, s)]),
+  fc
     .tuple(
       key,
       fc.record({ uri: resource, upstream, generation: fc.option(generation) }),

@@ -129,7 +129,7 @@ export const CONDITIONS = {
 
   /**
    * Renewal against unsubscription: what the client has ended is not brought back. Renewal against subscription: one
-   * that was made meanwhile, in another upstream session, stays.
+   * that was made meanwhile, in another upstream session, stays, whatever became of the renewal.
    */
   subscriptionStands:
     '#subscriptions.#uri.#subscribedAt = :upstream' +

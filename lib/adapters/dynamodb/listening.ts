@@ -105,11 +105,13 @@ export function createListeningStore(records: Records): ListeningStore {
           names: { '#uri': subscriptionEntry(uri) },
           values: generation === null ? {} : { ':generation': textValue(generation) },
         };
-        const condition = {
-          text: CONDITIONS.subscriptionStands,
-          values: { ':upstream': textValue(upstream), ':replaces': textValue(replaces ?? '') },
-        };
-        await records.update(listeningKey(session), update, condition);
+        await records.update(listeningKey(session), update, standing(upstream, replaces));
+      }),
+
+    withdraw: (session, { uri, upstream, generation }) =>
+      storeOperation('listening.withdraw', async () => {
+        const update = { text: 'REMOVE #subscriptions.#uri', names: { '#uri': subscriptionEntry(uri) } };
+        await records.update(listeningKey(session), update, standing(upstream, generation));
       }),
 
     noteUpdate: (session, upstream, { uri, token }) =>
@@ -173,6 +175,11 @@ function clearUpdate(records: Records, session: string, { uri, token }: Resource
   const update = { text: 'REMOVE #subscriptions.#uri.#updated', names: { '#uri': subscriptionEntry(uri) } };
   const condition = { text: CONDITIONS.updateIsTold, values: { ':token': textValue(token) } };
   return records.update(listeningKey(session), update, condition);
+}
+
+function standing(upstream: string, generation: string | null): Expression {
+  const values = { ':upstream': textValue(upstream), ':replaces': textValue(generation ?? '') };
+  return { text: CONDITIONS.subscriptionStands, values };
 }
 
 function decodeListening(item: Item): Listening {

@@ -44,7 +44,19 @@ export function createDynamoStores({ client, tableName }: DynamoStoresOptions): 
         (await import('./streams.ts')).createStreamStore(records),
       ),
       listening: seldom(
-        ['read', 'claim', 'tell', 'reach', 'subscribe', 'unsubscribe', 'renew', 'noteUpdate', 'clearUpdates', 'touch'],
+        [
+          'read',
+          'claim',
+          'tell',
+          'reach',
+          'subscribe',
+          'unsubscribe',
+          'renew',
+          'withdraw',
+          'noteUpdate',
+          'clearUpdates',
+          'touch',
+        ],
         async () => (await import('./listening.ts')).createListeningStore(records),
       ),
     };

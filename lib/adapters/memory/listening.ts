@@ -58,9 +58,17 @@ export function listeningIn(sessions: Map<string, KeptListening>, request: Reque
       request(() => {
         const subscriptions = subscribed(session);
         const subscription = subscriptions.get(uri);
-        if (subscription?.upstream !== upstream) return;
-        if (subscription.generation !== null && subscription.generation !== replaces) return;
+        if (subscription === undefined || !stands(subscription, upstream, replaces)) return;
         subscriptions.set(uri, { ...subscription, generation });
+        keep(session, { subscriptions });
+      }),
+
+    withdraw: (session, { uri, upstream, generation }) =>
+      request(() => {
+        const subscriptions = subscribed(session);
+        const subscription = subscriptions.get(uri);
+        if (subscription === undefined || !stands(subscription, upstream, generation)) return;
+        subscriptions.delete(uri);
         keep(session, { subscriptions });
       }),
 
@@ -87,6 +95,10 @@ export function listeningIn(sessions: Map<string, KeptListening>, request: Reque
 
     touch: () => request(() => undefined),
   };
+}
+
+function stands(kept: Subscription, upstream: string, generation: string | null): boolean {
+  return kept.upstream === upstream && (kept.generation === null || kept.generation === generation);
 }
 
 function byUri(one: Subscription, other: Subscription): number {
