@@ -29,8 +29,16 @@ export interface SoakReport {
   readonly tally: Tally;
   /** Of the main process, with the emulator, and of all environments together; undefined when the run was too short. */
   readonly heap: Readonly<Record<'main process' | 'environments', HeapVerdict | undefined>>;
-  /** Upstream sessions: how many were opened, how many were open before the sweep, and are after it. */
-  readonly sessions: { readonly opened: number; readonly before: number; readonly after: number };
+  /**
+   * Upstream sessions: how many were opened, how many were open before the sweep, and are after it. The gateway never
+   * heard of those that are `unheard`: it had given the opening up, or was ended, before it was answered.
+   */
+  readonly sessions: {
+    readonly opened: number;
+    readonly before: number;
+    readonly after: number;
+    readonly unheard: number;
+  };
   readonly swept: { readonly clientSessions: number; readonly upstreamSessions: number };
   readonly table: TableReport;
   /** Environments that failed by themselves, and defects of the program. */
@@ -113,7 +121,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   if (!resolved.ok) throw new Error('The configuration was good for the gateway');
   const table = await inspectTable(database.endpoint);
   const swept = await sweepEverything(resolved.config, database.endpoint);
-  const after = countOpen(upstreams);
+  const unheard = Object.values(upstreams).reduce((sum, upstream) => sum + upstream.openUnused, 0);
+  const after = countOpen(upstreams) - unheard;
   const defects = gateway.logLines().filter((line) => line.includes('"defect":') && !line.includes('"StoreError"'));
   const trouble = [...gateway.reports, ...defects];
   await gateway.close();
@@ -124,7 +133,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     options,
     tally,
     heap: { 'main process': judgeHeap(heap['main process']), environments: judgeHeap(heap.environments) },
-    sessions: { opened, before, after },
+    sessions: { opened, before, after, unheard },
     swept,
     table,
     trouble,
@@ -196,7 +205,8 @@ export function formatSoak(report: SoakReport): string {
     `${(options.ms / 60_000).toFixed(1)} minutes, ${options.clients} clients (SLUICE_SEED=${options.seed})`,
     formatCounts(report.tally),
     ...heaps,
-    `Upstream sessions: ${sessions.opened} opened, ${sessions.before} open before the sweep, ${sessions.after} after it ` +
+    `Upstream sessions: ${sessions.opened} opened, ${sessions.before} open before the sweep, ${sessions.after} after it, ` +
+      `besides ${sessions.unheard} that the gateway never heard of ` +
       `(${swept.clientSessions} client sessions and ${swept.upstreamSessions} upstream sessions swept)`,
     `Records in the table before the sweep: ${formatCounts(table.kinds)}`,
   ].join('\n');

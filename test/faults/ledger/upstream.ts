@@ -52,6 +52,8 @@ export class LedgerUpstream {
   readonly #behaviour: Behaviour;
   /** Sessions that are open. */
   readonly #sessions = new Set<string>();
+  /** Those of them in which nothing has been said yet. */
+  readonly #unused = new Set<string>();
   #opened = 0;
   #server: Server | undefined;
   #port = 0;
@@ -73,6 +75,11 @@ export class LedgerUpstream {
   /** Sessions that nobody has ended. */
   get open(): number {
     return this.#sessions.size;
+  }
+
+  /** Those of them in which nothing was ever said, not even that they are open: whoever asked had gone, and knows of none. */
+  get openUnused(): number {
+    return this.#unused.size;
   }
 
   /** Listens, on the same port as before; sessions are as they were. */
@@ -101,7 +108,7 @@ export class LedgerUpstream {
   /** A session is unknown from now on; one of those that are open. Not counted as ended by anybody. */
   forgetOne(): void {
     const [oldest] = this.#sessions;
-    if (oldest !== undefined) this.#sessions.delete(oldest);
+    if (oldest !== undefined) this.#drop(oldest);
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -110,6 +117,7 @@ export class LedgerUpstream {
     // Cut off by its sender: nothing has been asked.
     if (text === undefined) return;
     const session = incoming.headers['mcp-session-id'];
+    this.#unused.delete(String(session));
     if (incoming.method === 'DELETE') return this.#end(String(session), response);
     if (incoming.method !== 'POST') return respond(response, 405, { allow: 'POST, DELETE' }, '');
     const message: AnyJson = JSON.parse(text);
@@ -133,14 +141,20 @@ export class LedgerUpstream {
     const protocolVersion = LEGACY_VERSIONS.find((version) => version === asked) ?? LEGACY_VERSIONS[0];
     const session = randomUUID();
     this.#sessions.add(session);
+    this.#unused.add(session);
     this.#opened += 1;
     const result = { protocolVersion, capabilities: CAPABILITIES, serverInfo: SERVER_INFO };
     respondJson(response, { jsonrpc: '2.0', id, result }, { 'mcp-session-id': session });
   }
 
   #end(session: string, response: ServerResponse): void {
-    if (!this.#sessions.delete(session)) return refuse(response, 404, null, -32001, 'Session not found');
+    if (!this.#drop(session)) return refuse(response, 404, null, -32001, 'Session not found');
     respond(response, 200, {}, '');
+  }
+
+  #drop(session: string): boolean {
+    this.#unused.delete(session);
+    return this.#sessions.delete(session);
   }
 
   async #call(message: AnyJson, modern: boolean, arrivedAt: number, response: ServerResponse): Promise<void> {
