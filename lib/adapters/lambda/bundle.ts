@@ -1,5 +1,5 @@
 /** How the function is built: the one place with esbuild's options, for deployment and the local gateway alike. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type BuildOptions, type Metafile } from 'esbuild';
@@ -26,11 +26,10 @@ const FUNCTION_ENTRY = fileURLToPath(new URL('../../../functions/mcp.ts', import
 /** Builds the function into `outdir`. Rejects with esbuild's `BuildFailure`. */
 export async function bundleFunction({ entry = FUNCTION_ENTRY, outdir, config }: BundleInput): Promise<FunctionBundle> {
   const { outputFiles, metafile } = await build(bundleOptions(entry, outdir));
-  await mkdir(outdir, { recursive: true });
-  await Promise.all([
-    ...outputFiles.map(({ path, contents }) => writeFile(path, contents)),
-    writeFile(join(outdir, CONFIG_FILE), JSON.stringify(config)),
-  ]);
+  // Synchronously: a process that ends in between has nothing under way that would bring a folder back that it removes.
+  mkdirSync(outdir, { recursive: true });
+  for (const { path, contents } of outputFiles) writeFileSync(path, contents);
+  writeFileSync(join(outdir, CONFIG_FILE), JSON.stringify(config));
   return { file: join(outdir, `${nameOf(entry)}.mjs`), metafile };
 }
 
