@@ -55,6 +55,9 @@ export interface ShownTool {
 /** No more sessions than this are read for a list. */
 export const MAX_SESSIONS = 1000;
 
+/** Fewer than there are connections to the database: who waits for one runs out of time to connect. */
+const READ_AT_ONCE = 25;
+
 export interface SessionList {
   /** The one that expires first in front; `MAX_SESSIONS` at most. */
   readonly sessions: readonly ClientSession[];
@@ -163,8 +166,13 @@ export class Operator {
   }
 
   async #readSessions(keys: readonly string[]): Promise<readonly ClientSession[]> {
-    const sessions = await Promise.all(keys.map((key) => this.#work.stores.clientSessions.read(key)));
-    return sessions.flatMap((session) => session ?? []);
+    const { clientSessions } = this.#work.stores;
+    const found: ClientSession[] = [];
+    for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
+      const sessions = await Promise.all(keys.slice(at, at + READ_AT_ONCE).map((key) => clientSessions.read(key)));
+      found.push(...sessions.flatMap((session) => session ?? []));
+    }
+    return found;
   }
 
   /** Ends a client session, and the upstream sessions attached to it; undefined when there is none of that key. */

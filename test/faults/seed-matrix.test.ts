@@ -151,19 +151,19 @@ afterAll(async () => {
   await Promise.all([steady?.close(), losing?.close()]);
 });
 
-test.concurrent('no call of the seed matrix is lost, one after the other', { timeout: TIME_LIMIT_MS }, async () => {
+test('no call of the seed matrix is lost, one after the other', { timeout: TIME_LIMIT_MS }, async () => {
   const scores = await playAll(steady, ONE_BY_ONE);
   print('one after the other', scores);
   expectAllRight(scores);
 });
 
-test.concurrent('none is lost with ten callers at once', { timeout: TIME_LIMIT_MS }, async () => {
+test('none is lost with ten callers at once', { timeout: TIME_LIMIT_MS }, async () => {
   const scores = await playInTwoLanes(steady, MANY);
   print(`${CALLERS} callers at once`, scores);
   expectAllRight(scores);
 });
 
-test.concurrent('none is lost while the upstreams lose sessions', { timeout: TIME_LIMIT_MS }, async () => {
+test('none is lost while the upstreams lose sessions', { timeout: TIME_LIMIT_MS }, async () => {
   const scores = await playAll(losing, ONE_BY_ONE);
   const forgotten = Object.values(losing.proxies).reduce((sum, proxy) => sum + proxy.forgotten, 0);
   print('while sessions are lost', scores, `, ${forgotten} sessions lost`);
