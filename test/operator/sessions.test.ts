@@ -1,7 +1,7 @@
 /** The operator's look at client sessions, when there are more of them than are read at once. */
 import { describe, expect, test } from 'vitest';
 import { MAX_SESSIONS, Operator } from '../../lib/operator.ts';
-import type { ClientSession } from '../../lib/ports.ts';
+import type { ClientSession, ClientSessionStore, Ports } from '../../lib/ports.ts';
 import { newInvocation, openHouse, type House } from '../housekeeping/kit.ts';
 import { LEGS } from '../support/gateway-harness.ts';
 
@@ -62,5 +62,28 @@ describe.each(LEGS)('$name', (leg) => {
     expect(await operator.sessionsBeginningWith('last-')).toHaveLength(2);
     const { sessions, hasMore } = await operator.sessions();
     expect([sessions.length, hasMore]).toEqual([MAX_SESSIONS, false]);
+  });
+
+  test('reads no more sessions at a time than there are connections to the database', async () => {
+    const house = await openHouse({ up: { era: 'legacy' } }, leg);
+    await fill(house, 200);
+    let reading = 0;
+    let most = 0;
+    const openStores: Ports['openStores'] = (tally) => {
+      const stores = house.ports.openStores(tally);
+      const read: ClientSessionStore['read'] = async (key) => {
+        reading += 1;
+        most = Math.max(most, reading);
+        try {
+          return await stores.clientSessions.read(key);
+        } finally {
+          reading -= 1;
+        }
+      };
+      return { ...stores, clientSessions: { ...stores.clientSessions, read } };
+    };
+    const operator = operatorOf({ ...house, ports: { ...house.ports, openStores } });
+    expect((await operator.sessions()).sessions).toHaveLength(203);
+    expect(most).toBeLessThanOrEqual(50);
   });
 });
