@@ -299,6 +299,31 @@ describe.each(LEGS)('$name', (leg) => {
       expect(await subscriptionsOf(gateway, peer)).toEqual([]);
     });
 
+    test('a renewal that is refused ends nothing that was subscribed to anew meanwhile', async () => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg });
+      const [first, second] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      await subscribe(peer, URI);
+      await restarted(upstreams.one);
+      await callTool(peer, 'one__a');
+      const renewing = Promise.withResolvers<void>();
+      const refusal = Promise.withResolvers<void>();
+      let asked = 0;
+      upstreams.one.on('resources/subscribe', ({ answer, fail }) => {
+        asked += 1;
+        if (asked > 1) return answer({});
+        renewing.resolve();
+        void refusal.promise.then(() => fail(-32602, 'Gone'));
+      });
+      const polled = poll(clock, peer);
+      await renewing.promise;
+      await subscribe(peer.through(second!), URI);
+      refusal.resolve();
+      await polled;
+      await gateway.settled();
+      expect((await subscriptionsOf(gateway, peer)).map(({ uri }) => uri)).toEqual([URI]);
+    });
+
     test('a stranger gets nothing of a session', async () => {
       const { gateway } = await openTelling({ one: legacySpec }, { leg });
       const { status } = await gateway.client.listen({ 'mcp-session-id': 'A'.repeat(32) });
