@@ -22,6 +22,11 @@ export function clientSnippet(input: ClientSnippetInput): object {
 }
 
 function signed({ url, region, timeoutSeconds }: ClientSnippetInput): object {
-  const patience = timeoutSeconds <= PROXY_TIMEOUT_SECONDS ? [] : ['--tool-timeout', String(timeoutSeconds)];
-  return { command: 'uvx', args: [SIGNING_PROXY, url, '--service', 'lambda', '--region', region, ...patience] };
+  const patience = timeoutSeconds > PROXY_TIMEOUT_SECONDS ? ['--tool-timeout', String(timeoutSeconds)] : [];
+  return {
+    command: 'uvx',
+    args: [SIGNING_PROXY, url, '--service', 'lambda', '--region', region, ...patience],
+    // It does not start without, not even when it is told the region.
+    env: { AWS_REGION: region },
+  };
 }

@@ -1,6 +1,5 @@
 /** The app of the CDK (`cdk.json`): from a configuration file to a cloud assembly. */
-import { App, Validations } from 'aws-cdk-lib';
-import { AwsSolutionsChecks } from 'cdk-nag';
+import { openApp } from './app.ts';
 import { withFunctionCode } from './code.ts';
 import { readConfiguration } from './configuration.ts';
 import { readOptions } from './options.ts';
@@ -8,10 +7,9 @@ import { SluiceStack } from './stack.ts';
 import { SynthError } from './synth-error.ts';
 
 async function synthesize(): Promise<void> {
-  const app = new App();
+  const app = openApp();
   const { configFile, stackName } = readOptions(app.node);
   const config = readConfiguration(configFile);
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   await withFunctionCode(config, (code) => new SluiceStack(app, stackName, { config, code }));
   app.synth();
 }
