@@ -75,7 +75,9 @@ export async function openErrand(options: ErrandOptions = {}): Promise<OpenErran
   const [upstream] = allUpstreams(config);
   const server = shared.servers.get('default');
   if (upstream === undefined || server === undefined) throw new Error('The configuration lost its upstream');
-  const caller = authenticate(config.auth, cryptoIds);
+  const authenticated = authenticate(config.auth, undefined, cryptoIds);
+  if (!authenticated.ok) throw new Error('Everyone may call');
+  const caller = authenticated.value;
   const scope: LegacyScope = { era: 'legacy', server, caller, session, canAsk: false };
   const call = callOf(requestText('tools/call', { name: 'time__now', arguments: {} }));
   const errand: Errand = { visit, scope, call, upstream, targetName: 'now', tally: newTally() };

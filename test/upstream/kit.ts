@@ -69,6 +69,7 @@ export function connect(answer: Answerer, options: ConnectionOptions = {}): Conn
     maxMessageBytes,
     limits,
     tally,
+    clientHeaders: {},
     post,
     defer: (work) => void running.add(runLater(work)),
     leave: (_link, session) => void left.push(session),

@@ -16,6 +16,8 @@ export interface EmulatorOptions {
   readonly limit: number;
   /** Whether consecutive requests go to the same environment when they can, instead of to different ones. */
   readonly affinity: boolean;
+  /** Whether the function URL takes signed requests only; every request then counts as signed by one local user. */
+  readonly isSigned: boolean;
   /** Longest an invocation may take, in milliseconds; then its environment is ended. */
   readonly timeoutMs: number;
   /** The platform's own log, a line at a time: failed invocations, timeouts, crashes. */
@@ -57,7 +59,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   await pool.warm();
   return {
     handle(request, response) {
-      void serveFunctionUrl(pool, request, response);
+      void serveFunctionUrl(pool, request, response, options.isSigned);
     },
     get environments() {
       return pool.environments.map(({ id, state, invocations }) => ({ id, state, invocations }));
