@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { deploymentProblems } from '../lib/config/deployment.ts';
-import { parseConfig } from '../lib/config/load.ts';
+import { parseConfig, UNSAID } from '../lib/config/load.ts';
 import { formatProblems, type Problem } from '../lib/config/problems.ts';
 import type { GatewayConfig } from '../lib/config/schema.ts';
 import { SynthError } from './synth-error.ts';
 
 /** From a file that must hold what can be deployed. Throws a `SynthError` that lists everything that is wrong. */
 export function readConfiguration(file: string): GatewayConfig {
-  const result = parseConfig(readText(file));
+  const result = parseConfig(readText(file), UNSAID.deployed);
   if (!result.ok) throw refusal(result.problems, file);
   const problems = deploymentProblems(result.config);
   if (problems.length > 0) throw refusal(problems, file);

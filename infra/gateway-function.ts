@@ -1,15 +1,14 @@
-import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
 import { VARIABLES } from '../lib/adapters/lambda/names.ts';
 import type { GatewayConfig } from '../lib/config/schema.ts';
-import { secretReferences } from '../lib/config/secrets.ts';
 import { LoggedFunction, type LoggedFunctionProps } from './logged-function.ts';
 import { allowSecrets } from './secret-grants.ts';
 import { allowRecords } from './table-grants.ts';
 
 export interface GatewayFunctionProps extends Pick<LoggedFunctionProps, 'name' | 'description' | 'code'> {
   readonly config: GatewayConfig;
-  readonly table: ITable;
+  readonly table: Table;
   readonly timeoutSeconds: number;
   readonly reservedConcurrency?: number | undefined;
 }
@@ -20,6 +19,6 @@ export class GatewayFunction extends LoggedFunction {
     const { memoryMb, logRetentionDays } = config.deployment;
     super(scope, id, { ...props, memoryMb, logRetentionDays, variables: { [VARIABLES.table]: table.tableName } });
     allowRecords(this, table);
-    allowSecrets(this, secretReferences(config));
+    allowSecrets(this, config);
   }
 }

@@ -1,7 +1,7 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Code, Function, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { type CfnLogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { HANDLER_EXPORT } from '../lib/adapters/lambda/names.ts';
 
@@ -27,9 +27,9 @@ export class LoggedFunction extends Construct {
     super(scope, id);
     const logGroup = new LogGroup(this, 'Logs', {
       logGroupName: `/sluice/${Stack.of(this).stackName}/${props.name}`,
-      retention: props.logRetentionDays as RetentionDays,
       removalPolicy: RemovalPolicy.DESTROY,
     });
+    (logGroup.node.defaultChild as CfnLogGroup).retentionInDays = props.logRetentionDays;
     this.#role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     this.allow(['logs:CreateLogStream', 'logs:PutLogEvents'], logGroup.logGroupArn);
     this.function = new Function(this, 'Function', {

@@ -1,5 +1,5 @@
-import { CfnOutput, Stack, Token } from 'aws-cdk-lib';
-import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import { CfnOutput, type Stack } from 'aws-cdk-lib';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { Function } from 'aws-cdk-lib/aws-lambda';
 import type { GatewayConfig } from '../lib/config/schema.ts';
 import { clientSnippet } from './client-snippet.ts';
@@ -9,7 +9,7 @@ export interface Outputs {
   readonly config: GatewayConfig;
   readonly endpoint: Endpoint;
   readonly gateway: Function;
-  readonly table: ITable;
+  readonly table: Table;
   /** Timeout of the gateway's function. */
   readonly timeoutSeconds: number;
 }

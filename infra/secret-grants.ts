@@ -1,30 +1,27 @@
-import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
-import type { SecretReference } from '../lib/config/secrets.ts';
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import type { GatewayConfig, SecretReference } from '../lib/config/schema.ts';
+import { secretReferences } from '../lib/config/secrets.ts';
 import type { LoggedFunction } from './logged-function.ts';
 
 /** To read each secret that the configuration refers to, and no other. */
-export function allowSecrets(grantee: LoggedFunction, references: readonly SecretReference[]): void {
-  for (const reference of references) allowSecret(grantee, reference);
+export function allowSecrets(grantee: LoggedFunction, config: GatewayConfig): void {
+  const references = secretReferences(config).map(({ reference }) => reference);
+  const stored = new Map(references.map((reference) => [`${reference.store} ${reference.secret}`, reference]));
+  for (const reference of stored.values()) allowSecret(grantee, reference);
 }
 
-function allowSecret(grantee: LoggedFunction, { store, name }: SecretReference): void {
+function allowSecret(grantee: LoggedFunction, { store, secret }: SecretReference): void {
   const stack = Stack.of(grantee);
   switch (store) {
-    case 'secretsmanager':
-      // Its ARN ends with six characters that Secrets Manager chooses.
-      return grantee.allow(
-        ['secretsmanager:GetSecretValue'],
-        stack.formatArn({
-          service: 'secretsmanager',
-          resource: 'secret',
-          resourceName: `${name}-??????`,
-          arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-        }),
-      );
-    case 'ssm':
-      return grantee.allow(
-        ['ssm:GetParameter'],
-        stack.formatArn({ service: 'ssm', resource: 'parameter', resourceName: name.replace(/^\//, '') }),
-      );
+    case 'secretsmanager': {
+      // The ARN ends with six characters that Secrets Manager chooses.
+      const place = { service: 'secretsmanager', resource: 'secret', resourceName: `${secret}-??????` };
+      const arn = stack.formatArn({ ...place, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+      return grantee.allow(['secretsmanager:GetSecretValue'], arn);
+    }
+    case 'ssm': {
+      const place = { service: 'ssm', resource: 'parameter', resourceName: secret.replace(/^\//, '') };
+      return grantee.allow(['ssm:GetParameter'], stack.formatArn(place));
+    }
   }
 }

@@ -1,4 +1,4 @@
-import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { EXPIRY_INDEX } from '../lib/adapters/dynamodb/table.ts';
 import type { LoggedFunction } from './logged-function.ts';
 
@@ -13,11 +13,11 @@ const TABLE_ACTIONS = [
 ];
 
 /** To read and write records. The index of the table is not among it. */
-export function allowRecords(grantee: LoggedFunction, table: ITable): void {
+export function allowRecords(grantee: LoggedFunction, table: Table): void {
   grantee.allow(TABLE_ACTIONS, table.tableArn);
 }
 
 /** To find what has expired, which housekeeping alone does. */
-export function allowExpiryIndex(grantee: LoggedFunction, table: ITable): void {
+export function allowExpiryIndex(grantee: LoggedFunction, table: Table): void {
   grantee.allow(['dynamodb:Query'], `${table.tableArn}/index/${EXPIRY_INDEX}`);
 }

@@ -19,7 +19,7 @@ export function statementsOf(template: Template, role: string): { actions: reado
   const policies = [...resourcesOf(template, 'AWS::IAM::Policy')].filter(([id]) => id.startsWith(role));
   return policies.flatMap(([, { PolicyDocument }]) =>
     (PolicyDocument as { readonly Statement: readonly Statement[] }).Statement.map(({ Action, Resource }) => ({
-      actions: [Action].flat() as string[],
+      actions: typeof Action === 'string' ? [Action] : Action,
       resources: [Resource].flat().map((resource) => textOf(resource).replace(/(?<=\{[A-Za-z]+)[0-9A-F]{8}(?=\.)/, '')),
     })),
   );

@@ -8,7 +8,7 @@ import { afterAll } from 'vitest';
 import { openApp } from '../../infra/app.ts';
 import type { FunctionCode } from '../../infra/code.ts';
 import { SluiceStack } from '../../infra/stack.ts';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import type { GatewayConfig } from '../../lib/config/schema.ts';
 
@@ -43,7 +43,7 @@ export function synthesize(file: object = {}, name = 'Sluice'): Template {
 }
 
 export function configOf(file: object): GatewayConfig {
-  const resolved = resolveConfig({ ...LEAST, ...file });
+  const resolved = resolveConfig({ ...LEAST, ...file }, UNSAID.deployed);
   if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'test configuration'));
   return resolved.config;
 }
