@@ -4,22 +4,10 @@ import { CfnResource } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { expect, it } from 'vitest';
 import { openStack } from './kit.ts';
+import { OPEN, WHOLE } from './samples.ts';
 
-const everything = {
-  upstreams: {
-    time: {
-      url: 'https://time.example/mcp',
-      headers: {
-        'x-api-key': { secret: 'time/key', store: 'secretsmanager' },
-        'x-team': { secret: '/teams/search', store: 'ssm' },
-      },
-    },
-  },
-  deployment: { memoryMb: 1024, logRetentionDays: 90, reservedConcurrency: 5 },
-};
-
-const whole = openStack(everything);
-const open = openStack({ ...everything, auth: { mode: 'none', iUnderstandThisIsOpen: true } });
+const whole = openStack(WHOLE);
+const open = openStack(OPEN);
 const careless = openStack();
 
 it('cdk-nag finds nothing in the whole stack, and no finding is waved through', () => {
@@ -42,8 +30,8 @@ it('cdk-nag fails the synthesis when a function is given too much', () => {
 });
 
 it('every resource is of a kind that the documentation names', () => {
-  const kinds = open.stack.node
-    .findAll()
+  const kinds = [whole, open]
+    .flatMap(({ stack }) => stack.node.findAll())
     .flatMap((part) => (CfnResource.isCfnResource(part) ? [part.cfnResourceType] : []));
   expect([...new Set(kinds)].toSorted()).toEqual([
     'AWS::DynamoDB::Table',

@@ -1,22 +1,13 @@
 /** Stacks as they are synthesized, of configurations that tests write, with next to nothing as the code of the functions. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll } from 'vitest';
 import { openApp } from '../../infra/app.ts';
-import type { FunctionCode } from '../../infra/code.ts';
 import { SluiceStack } from '../../infra/stack.ts';
-import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
-import { formatProblems } from '../../lib/config/problems.ts';
-import type { GatewayConfig } from '../../lib/config/schema.ts';
-
-/** The least that can be deployed. */
-export const LEAST = {
-  upstreams: { time: { url: 'https://time.example/mcp' } },
-  servers: { default: { upstreams: ['time'] } },
-};
+import { configOf, emptyCode } from './samples.ts';
 
 /** Removed after the tests of the file. */
 export function folderOfThisFile(): string {
@@ -40,18 +31,6 @@ export function openStack(file: object = {}, name = 'Sluice'): OpenStack {
 /** As `openStack`, and synthesized, with all the checks that go with it. */
 export function synthesize(file: object = {}, name = 'Sluice'): Template {
   return Template.fromStack(openStack(file, name).stack);
-}
-
-export function configOf(file: object): GatewayConfig {
-  const resolved = resolveConfig({ ...LEAST, ...file }, UNSAID.deployed);
-  if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'test configuration'));
-  return resolved.config;
-}
-
-function emptyCode(folder: string): FunctionCode {
-  const code = mkdtempSync(join(folder, 'code-'));
-  writeFileSync(join(code, 'index.mjs'), '');
-  return { mcp: code, refresh: code };
 }
 
 export type Properties = Readonly<Record<string, unknown>>;

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { readConfiguration } from '../../infra/configuration.ts';
 import { readOptions } from '../../infra/options.ts';
 import { SynthError } from '../../infra/synth-error.ts';
-import { folderOfThisFile, LEAST } from './kit.ts';
+import { folderOfThisFile } from './kit.ts';
+import { LEAST } from './samples.ts';
 
 const folder = folderOfThisFile();
 
