@@ -44,7 +44,8 @@ describe.each(LEGS)('$name', (leg) => {
       const namesFor = async (tenant: string): Promise<string[]> => {
         const { messages } = await peer.request('tools/list', {}, of(tenant));
         await gateway.settled();
-        return messages[0].result.tools.map(({ name }: { name: string }) => name);
+        const { tools } = messages[0].result as { tools: { name: string }[] };
+        return tools.map(({ name }) => name);
       };
       expect(await namesFor('blue')).toEqual(['up__blue']);
       expect(await namesFor('green')).toEqual(['up__green']);
