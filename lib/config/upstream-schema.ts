@@ -1,7 +1,6 @@
 /** What the configuration file may say of an upstream and its tools. */
 import * as z from 'zod';
 import { KEYS, choice, named, section, text, trueOrFalse, wholeNumber } from './shapes.ts';
-import type { BreakerConfig } from './schema.ts';
 
 /** A Lambda function ends after 900 s at the latest. */
 export const LONGEST_FUNCTION_MS = 900_000;
@@ -41,7 +40,7 @@ const MOST_FAILURES = 1_000;
 /** A week. */
 const LONGEST_TTL_SECONDS = 604_800;
 
-const DEFAULT_BREAKER: BreakerConfig = { failures: 5, openMs: 10_000 };
+const DEFAULT_BREAKER = { failures: 5, openMs: 10_000 };
 
 const retries = wholeNumber(MOST_RETRIES, 'repetitions', 0);
 

@@ -513,9 +513,27 @@ describe('forwarded headers', () => {
   });
 
   it.each([
-    ...['host', 'accept', 'content-type', 'connection', 'last-event-id', 'mcp-session-id', 'Mcp-Param-City'],
-    ...['origin', 'referer', 'forwarded', 'x-forwarded-for', 'X-Amzn-Trace-Id', 'x-amz-date', 'sec-fetch-site', 'via'],
-    ...['idempotency-key', 'set-cookie', '', 'a b', '__proto__', 7],
+    'host',
+    'accept',
+    'content-type',
+    'connection',
+    'last-event-id',
+    'mcp-session-id',
+    'Mcp-Param-City',
+    'origin',
+    'referer',
+    'forwarded',
+    'x-forwarded-for',
+    'X-Amzn-Trace-Id',
+    'x-amz-date',
+    'sec-fetch-site',
+    'via',
+    'idempotency-key',
+    'set-cookie',
+    '',
+    'a b',
+    '__proto__',
+    7,
   ])('are not %j', (name) => {
     expect(pathsOf(withUpstream({ forwardHeaders: ['x-tenant', name] }))).toEqual(['upstreams.time.forwardHeaders[1]']);
   });

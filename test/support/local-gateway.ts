@@ -18,7 +18,14 @@ import type { Action } from '../../lib/ports.ts';
 export interface TestGatewayOptions extends Partial<
   Pick<
     LocalGatewayOptions,
-    'environments' | 'affinity' | 'stateDirectory' | 'dynamodbEndpoint' | 'entry' | 'timeoutMs' | 'onMessage'
+    | 'secrets'
+    | 'environments'
+    | 'affinity'
+    | 'stateDirectory'
+    | 'dynamodbEndpoint'
+    | 'entry'
+    | 'timeoutMs'
+    | 'onMessage'
   >
 > {}
 

@@ -30,8 +30,7 @@ export function createLegacyServer(protocolVersion = '2025-11-25', issuesSession
     },
     onNotification: () => ({ status: 202 }),
     answer(request, message) {
-      const { 'mcp-session-id': held } = request.headers;
-      const session = typeof held === 'string' ? held : undefined;
+      const session = request.headers['mcp-session-id'];
       if (request.method === 'DELETE') return { status: session !== undefined && sessions.delete(session) ? 204 : 404 };
       if (message.method === 'initialize') {
         opened += 1;

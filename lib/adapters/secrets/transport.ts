@@ -24,6 +24,6 @@ export function withSecrets(transport: PlainHttpTransport, open: () => Promise<S
   };
 }
 
-function isPlain(request: UpstreamHttpRequest): request is PlainHttpRequest {
+export function isPlain(request: UpstreamHttpRequest): request is PlainHttpRequest {
   return Object.values(request.headers).every((value) => typeof value === 'string');
 }
