@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../lib/adapters/dynamodb/sdk.ts';
 import { grantsOf, statementsOf } from './grants.ts';
@@ -72,6 +73,15 @@ describe('the gateway', () => {
     const actions = requests.map((name) => `dynamodb:${name[0]!.toUpperCase()}${name.slice(1)}`);
     const granted = grantsOf(plain, 'Gateway').filter(({ action }) => action.startsWith('dynamodb:'));
     expect(granted.map(({ action }) => action).toSorted()).toEqual(actions.toSorted());
+  });
+});
+
+describe('what is asked of the stores of secrets', () => {
+  it('is what may be asked of them', () => {
+    const source = readFileSync(new URL('../../lib/adapters/secrets/aws.ts', import.meta.url), 'utf8');
+    const sent = [...source.matchAll(/new (\w+)Command\(/g)].map(([, request]) => request!);
+    const granted = SECRETS.flatMap(({ actions }) => actions.map((action) => action.replace(/^\w+:/, '')));
+    expect(new Set(sent)).toEqual(new Set(granted));
   });
 });
 
