@@ -39,15 +39,15 @@ export function addOutputs(stack: Stack, { config, endpoint, gateway, table, tim
 
 /** `Endpoint` for the default virtual server, `EndpointTeamA` for `team-a`; a number follows where names would meet. */
 function endpointNames(servers: readonly string[]): Map<string, string> {
-  const taken = new Map<string, number>();
-  const unique = (name: string): string => {
-    const count = (taken.get(name) ?? 0) + 1;
-    taken.set(name, count);
-    return count === 1 ? name : `${name}N${count}`;
-  };
-  return new Map(
-    servers.map((server) => [server, unique(server === 'default' ? 'Endpoint' : `Endpoint${pascal(server)}`)]),
-  );
+  const names = new Map<string, string>();
+  for (const server of servers) {
+    const name = server === 'default' ? 'Endpoint' : `Endpoint${pascal(server)}`;
+    const taken = new Set(names.values());
+    let free = name;
+    for (let count = 2; taken.has(free); count += 1) free = `${name}N${count}`;
+    names.set(server, free);
+  }
+  return names;
 }
 
 function pascal(name: string): string {

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { resourceOf, resourcesOf, synthesize, textOf } from './kit.ts';
 
-const URL = 'AWS::Lambda::Url';
+const FUNCTION_URL = 'AWS::Lambda::Url';
 const PERMISSION = 'AWS::Lambda::Permission';
 const OPEN = { auth: { mode: 'none', iUnderstandThisIsOpen: true } };
 
@@ -10,25 +11,25 @@ const open = synthesize(OPEN);
 
 describe('the function URL', () => {
   it('streams', () => {
-    expect(resourceOf(signed, URL)).toMatchObject({ InvokeMode: 'RESPONSE_STREAM' });
+    expect(resourceOf(signed, FUNCTION_URL)).toMatchObject({ InvokeMode: 'RESPONSE_STREAM' });
   });
 
   it('leaves CORS to the gateway', () => {
-    expect(resourceOf(signed, URL)).not.toHaveProperty('Cors');
+    expect(resourceOf(signed, FUNCTION_URL)).not.toHaveProperty('Cors');
   });
 
   it('takes signed requests only, and nobody is allowed by the stack, when nothing is said', () => {
-    expect(resourceOf(signed, URL)).toMatchObject({ AuthType: 'AWS_IAM' });
+    expect(resourceOf(signed, FUNCTION_URL)).toMatchObject({ AuthType: 'AWS_IAM' });
     const principals = [...resourcesOf(signed, PERMISSION).values()].map(({ Principal }) => Principal);
     expect(principals).toEqual(['events.amazonaws.com']);
   });
 
   it('takes signed requests only when the configuration says so', () => {
-    expect(resourceOf(synthesize({ auth: { mode: 'iam' } }), URL)).toMatchObject({ AuthType: 'AWS_IAM' });
+    expect(resourceOf(synthesize({ auth: { mode: 'iam' } }), FUNCTION_URL)).toMatchObject({ AuthType: 'AWS_IAM' });
   });
 
   it('is open when the configuration says so', () => {
-    expect(resourceOf(open, URL)).toMatchObject({ AuthType: 'NONE' });
+    expect(resourceOf(open, FUNCTION_URL)).toMatchObject({ AuthType: 'NONE' });
   });
 
   it('is open with both permissions that callers need, and the function only through its URL', () => {
@@ -59,14 +60,16 @@ describe('the outputs', () => {
 
   it('have an endpoint for each virtual server, also where two names come out the same', () => {
     const time = { upstreams: ['time'] };
-    const { Endpoint, EndpointTeam1, EndpointTeam1N2, EndpointClock } = valuesOf(
-      synthesize({ servers: { 'team-1': time, default: time, team1: time, clock: time } }),
+    const outputs = valuesOf(
+      synthesize({ servers: { 'team-1': time, default: time, team1: time, clock: time, 'team-1-n2': time } }),
     );
-    expect({ Endpoint, EndpointTeam1, EndpointTeam1N2, EndpointClock }).toEqual({
+    const endpoints = Object.entries(outputs).filter(([name]) => name.startsWith('Endpoint'));
+    expect(Object.fromEntries(endpoints)).toEqual({
       Endpoint: '{Gateway.FunctionUrl}mcp',
       EndpointTeam1: '{Gateway.FunctionUrl}mcp/team-1',
       EndpointTeam1N2: '{Gateway.FunctionUrl}mcp/team1',
       EndpointClock: '{Gateway.FunctionUrl}mcp/clock',
+      EndpointTeam1N2N2: '{Gateway.FunctionUrl}mcp/team-1-n2',
     });
   });
 
@@ -93,6 +96,14 @@ describe('the outputs', () => {
         },
       },
     });
+  });
+
+  it('have the snippet of the documentation', () => {
+    const documented = readFileSync(new URL('../../docs/deploying.md', import.meta.url), 'utf8');
+    const ofRegion = valuesOf(signed)['ClientSnippet']!.replaceAll('{AWS::Region}', 'eu-central-1');
+    const snippet: unknown = JSON.parse(ofRegion.replace('{Gateway.FunctionUrl}', 'https://.../'));
+    const blocks = [...documented.matchAll(/```json\n(.+?)\n```/gs)].map(([, json]) => JSON.parse(json!) as unknown);
+    expect(blocks).toContainEqual(snippet);
   });
 
   it('have a snippet that waits for as long as the longest tool may take', () => {
