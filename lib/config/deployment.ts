@@ -1,5 +1,6 @@
 /** What works, or is safe, on one's own machine only: what must not be in a configuration that is deployed. */
 import { finding, toProblems } from './problems.ts';
+import { LONGEST_FUNCTION_MS, LONGEST_TOOL_MS } from './upstream-schema.ts';
 import type { Finding, Problem } from './problems.ts';
 import type { AuthConfig, GatewayConfig, UpstreamConfig } from './schema.ts';
 
@@ -8,6 +9,7 @@ export function deploymentProblems(config: GatewayConfig): readonly Problem[] {
   const findings = Object.entries(config.upstreams).flatMap(([name, upstream]) => [
     ...unreachable(['upstreams', name], upstream),
     ...plainCredentials(['upstreams', name, 'headers'], upstream),
+    ...outlasting(['upstreams', name, 'timeoutMs'], upstream),
   ]);
   return toProblems([...findings, ...unintended(config.auth)], config);
 }
@@ -42,6 +44,13 @@ function plainCredentials(keys: readonly string[], { headers }: UpstreamConfig):
   return Object.entries(headers)
     .filter(([name, value]) => typeof value === 'string' && CREDENTIAL_NAME.test(name))
     .map(([name]) => finding([...keys, name], 'the reference to a secret, { "secret": NAME }'));
+}
+
+/** Tools cannot be given more in the first place. */
+function outlasting(keys: readonly string[], { timeoutMs }: UpstreamConfig): Finding[] {
+  if (timeoutMs <= LONGEST_TOOL_MS) return [];
+  const expected = `at most ${LONGEST_TOOL_MS}: a function ends after ${LONGEST_FUNCTION_MS / 1000} s`;
+  return [finding(keys, expected, String(timeoutMs))];
 }
 
 function unintended(auth: AuthConfig): Finding[] {

@@ -6,7 +6,7 @@ import { KEYS, choice, named, section, text, trueOrFalse, wholeNumber } from './
 export const LONGEST_FUNCTION_MS = 900_000;
 /** What the function's timeout leaves after the longest call, for starting and for the last word. */
 export const FUNCTION_MARGIN_MS = 5_000;
-const LONGEST_TOOL_MS = LONGEST_FUNCTION_MS - FUNCTION_MARGIN_MS;
+export const LONGEST_TOOL_MS = LONGEST_FUNCTION_MS - FUNCTION_MARGIN_MS;
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 3_000;
 /** For a call with this total; it gives way to one that is lower. */

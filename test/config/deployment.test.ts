@@ -117,6 +117,15 @@ describe('what cannot be deployed', () => {
     expect(deploymentProblems(hosted).map(({ path }) => path)).toEqual(['upstreams.time.command']);
   });
 
+  it('is an upstream whose calls may outlast the function, which could say no more', () => {
+    const timeoutMs = (ms: number) =>
+      deploymentProblems(configOf(withUpstream({ url: 'https://time.example/mcp', timeoutMs: ms })));
+    expect(timeoutMs(895_000)).toEqual([]);
+    expect(timeoutMs(895_001)).toEqual([
+      { path: 'upstreams.time.timeoutMs', expected: 'at most 895000: a function ends after 900 s', found: '895001' },
+    ]);
+  });
+
   it('is listed in full, in the order of the file', () => {
     const upstreams = {
       word: { command: 'mcp-server-word' },

@@ -19,13 +19,19 @@ export interface BundleInput {
   readonly outdir: string;
   /** The resolved configuration. */
   readonly config: object;
+  /**
+   * Whether source maps are written beside the bundle (they are by default). Without them the same sources give the same
+   * bytes wherever `outdir` is.
+   */
+  readonly sourceMaps?: boolean;
 }
 
 const FUNCTION_ENTRY = fileURLToPath(new URL('../../../functions/mcp.ts', import.meta.url));
 
 /** Builds the function into `outdir`. Rejects with esbuild's `BuildFailure`. */
-export async function bundleFunction({ entry = FUNCTION_ENTRY, outdir, config }: BundleInput): Promise<FunctionBundle> {
-  const { outputFiles, metafile } = await build(bundleOptions(entry, outdir));
+export async function bundleFunction(input: BundleInput): Promise<FunctionBundle> {
+  const { entry = FUNCTION_ENTRY, outdir, config, sourceMaps = true } = input;
+  const { outputFiles, metafile } = await build(bundleOptions(entry, outdir, sourceMaps));
   // Synchronously: a process that ends in between has nothing under way that would bring a folder back that it removes.
   mkdirSync(outdir, { recursive: true });
   for (const { path, contents } of outputFiles) writeFileSync(path, contents);
@@ -33,7 +39,7 @@ export async function bundleFunction({ entry = FUNCTION_ENTRY, outdir, config }:
   return { file: join(outdir, `${nameOf(entry)}.mjs`), metafile };
 }
 
-function bundleOptions(entry: string, outdir: string) {
+function bundleOptions(entry: string, outdir: string, sourceMaps: boolean) {
   return {
     entryPoints: [{ in: entry, out: nameOf(entry) }],
     outdir,
@@ -48,7 +54,7 @@ function bundleOptions(entry: string, outdir: string) {
     // ES modules where a package has both: they can be shaken.
     mainFields: ['module', 'main'],
     // Beside the bundle, read only by a Node that was asked to.
-    sourcemap: 'linked',
+    sourcemap: sourceMaps ? 'linked' : false,
     sourcesContent: false,
     legalComments: 'none',
     metafile: true,
