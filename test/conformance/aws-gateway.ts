@@ -1,17 +1,11 @@
 /** The deployed function in front of the suite, run by AWS's own runtime instead of emulated environments. */
-import { once } from 'node:events';
 import { resolveConfig } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import { startLocalGateway } from '../../lib/local/gateway.ts';
-import { runtimePromises } from '../runtime/promises.ts';
-import { openStage, type StartFunction } from '../runtime/stage.ts';
 import { startRuntimeFunction, type RuntimeFunction } from '../runtime/function.ts';
 import type { RuntimeClient } from '../runtime/ric.ts';
 import { configurationOf, ENVIRONMENTS, GatewayLog, type GatewayInFront } from './in-front.ts';
 import type { Neighbour } from './neighbours.ts';
-
-/** A promise that is not kept may be one that never settles. */
-const PROMISE_LIMIT_MS = 30_000;
 
 /** What the environments of one gateway or more did. */
 export interface Work {
@@ -58,25 +52,4 @@ export async function startAwsGateway(
       await gateway.close();
     },
   };
-}
-
-/** Those that AWS's runtime does not keep and the emulator does, each with the reason; and those it keeps. */
-export async function checkPromises(
-  client: RuntimeClient,
-): Promise<{ readonly kept: number; readonly broken: string[] }> {
-  const start: StartFunction = (options) =>
-    startRuntimeFunction({ ...options, program: client.program, onLine: () => undefined });
-  const broken: string[] = [];
-  for (const { name, options, check } of runtimePromises) {
-    const stage = await openStage(start, options);
-    const late = AbortSignal.timeout(PROMISE_LIMIT_MS);
-    try {
-      await Promise.race([check(stage), once(late, 'abort').then(() => Promise.reject(late.reason as Error))]);
-    } catch (error) {
-      broken.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      await stage.close();
-    }
-  }
-  return { kept: runtimePromises.length - broken.length, broken };
 }

@@ -63,7 +63,7 @@ describe('a runtime in a process of its own', () => {
     const { origin, lines, reports, environments } = await start('answers');
     for (let call = 0; call < 3; call += 1) expect((await send('GET', origin, '')).status).toBe(204);
     expect(environments()[0]).toMatch(/^env-1 .* 3$/);
-    expect(await lines(3)).toEqual(Array.from({ length: 3 }, () => expect.stringMatching(/^took [0-9a-f-]{36}$/)));
+    expect((await lines(3)).join(',')).toMatch(/^(took [0-9a-f-]{36}(,|$)){3}$/);
     expect(reports).toEqual([]);
   });
 
