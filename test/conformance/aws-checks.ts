@@ -32,7 +32,11 @@ export async function checkRuntime({ program }: RuntimeClient, signal: AbortSign
       name,
       run: async () => {
         const stage = await openStage(start, options);
-        await withinLimit(check(stage)).finally(() => stage.close());
+        try {
+          await withinLimit(check(stage));
+        } finally {
+          await stage.close();
+        }
       },
     })),
     { name: 'the scheduled function keeps house', run: () => keepHouse(start) },
