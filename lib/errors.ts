@@ -33,6 +33,8 @@ export type UpstreamFault =
   | { readonly kind: 'upstream-redirect' }
   | { readonly kind: 'upstream-too-large'; readonly limitBytes: number }
   | { readonly kind: 'upstream-unauthorized' }
+  /** The gateway could not read the credentials that the upstream is to be sent; it was not called. */
+  | { readonly kind: 'upstream-credentials' }
   | { readonly kind: 'upstream-session-lost' }
   /** As many calls as the upstream may have at once are under way; it was not called. */
   | { readonly kind: 'upstream-busy'; readonly retryAfterMs: number }
@@ -52,6 +54,8 @@ export interface KeyedSite {
 export type Failure =
   // The HTTP request itself.
   | { readonly kind: 'origin-forbidden' }
+  /** Only requests that the platform knows the signer of are taken, and this is none. */
+  | { readonly kind: 'unsigned' }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'method-not-allowed'; readonly allow: string }
   | { readonly kind: 'not-acceptable' }
@@ -118,6 +122,7 @@ export const SLUICE_CODES = {
   'upstream-session-lost': 1014,
   'upstream-busy': 1015,
   'breaker-open': 1016,
+  'upstream-credentials': 1017,
   cancelled: 1020,
   'tool-held': 1021,
   'cannot-ask': 1022,
@@ -135,6 +140,12 @@ export function toWire(failure: Failure): WireError {
   switch (failure.kind) {
     case 'origin-forbidden':
       return wire(403, JSON_RPC.invalidRequest, 'This origin may not call the gateway');
+    case 'unsigned':
+      return wire(
+        403,
+        JSON_RPC.invalidRequest,
+        'This gateway takes only requests that are signed with AWS credentials',
+      );
     case 'not-found':
       return wire(404, JSON_RPC.invalidRequest, 'There is no virtual server at this path');
     case 'method-not-allowed':
@@ -280,6 +291,8 @@ function describeFault(fault: Exclude<UpstreamFault, { kind: 'upstream-refused' 
       return `sent a message larger than ${fault.limitBytes} bytes`;
     case 'upstream-unauthorized':
       return 'does not accept the gateway (HTTP status 401 or 403)';
+    case 'upstream-credentials':
+      return 'needs credentials that the gateway could not read; it was not called';
     case 'upstream-session-lost':
       return 'lost the session it had just opened';
     case 'upstream-busy':

@@ -83,7 +83,11 @@ async function enter(visit: Visit): Promise<Delivery> {
     return { ...EMPTY, headers: preflightHeaders(visit.request.headers['access-control-request-headers']) };
   }
   const { server } = door.value;
-  const caller = await ports.tracer.stage('authenticate', async () => authenticate(config.auth, ports.ids));
+  const authenticated = await ports.tracer.stage('authenticate', async () =>
+    authenticate(config.auth, visit.request.signer, ports.ids),
+  );
+  if (!authenticated.ok) return refuse(visit, authenticated.failure, { server });
+  const caller = authenticated.value;
   switch (door.value.kind) {
     case 'terminate':
       return terminate(visit, server, caller);

@@ -577,10 +577,20 @@ export type ExecuteOnce = (execution: KeyedExecution) => Promise<KeyedResult>;
 
 // ------------------------------------------------------------------------------------------------------- transport
 
+/** A secret that is kept elsewhere. The core knows its name and never its value, which only the transport reads. */
+export interface SecretReference {
+  readonly secret: string;
+  readonly store: 'secretsmanager' | 'ssm';
+  /** The member of a JSON object that is meant; absent when the secret is the value itself. */
+  readonly key?: string;
+  /** Goes before it in the header. */
+  readonly prefix?: string;
+}
+
 export interface UpstreamHttpRequest {
   readonly url: string;
   readonly method: 'GET' | 'POST' | 'DELETE';
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | SecretReference>>;
   readonly body: string;
   /** Limit for name resolution, TCP and TLS together, in milliseconds. */
   readonly connectTimeoutMs: number;
@@ -602,14 +612,14 @@ export interface UpstreamHttpResponse {
 /** No response: why, and whether the request may have reached the upstream. */
 export interface TransportFailure {
   readonly kind: 'failure';
-  readonly cause: 'unreachable' | 'connect-timeout' | 'reset' | 'aborted';
+  readonly cause: 'unreachable' | 'connect-timeout' | 'reset' | 'aborted' | 'secret-unavailable';
   /** False only when it is certain that no byte of the request was taken. */
   readonly sent: boolean;
 }
 
 /** HTTP to an upstream. Redirects are returned as they are, never followed. */
 export interface UpstreamTransport {
-  send(request: UpstreamHttpRequest): Promise<UpstreamHttpResponse | TransportFailure>;
+  readonly send: (request: UpstreamHttpRequest) => Promise<UpstreamHttpResponse | TransportFailure>;
 }
 
 // ---------------------------------------------------------------------------------------------------------- insight
@@ -688,12 +698,14 @@ export type Notice =
   | { readonly kind: 'name-too-long'; readonly server: string; readonly upstream: string; readonly name: string }
   /** An upstream has failed so often in a row that it is left alone; and it has served again. */
   | { readonly kind: 'breaker-opened' | 'breaker-closed'; readonly upstream: string }
+  /** A secret that an upstream is to be sent could not be read; the upstream was not called. */
+  | { readonly kind: 'secret-unavailable'; readonly secret: string; readonly reason: string }
   /** A pinned tool changed: it is hidden and refused until an operator accepts it. */
   | { readonly kind: 'tool-held'; readonly upstream: string; readonly tool: string };
 
 export interface ActionLog {
-  /** For the operator; written synchronously, as actions are. */
-  notice(requestId: string, notice: Notice): void;
+  /** For the operator; written synchronously, as actions are. The request is null when it is not known. */
+  notice(requestId: string | null, notice: Notice): void;
   /** Writes synchronously, so that an environment that is killed leaves its last line. */
   write(action: Action): void;
   /** Something that the code did not expect: a defect, or a store that does not answer. For the operator only. */

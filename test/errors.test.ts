@@ -21,6 +21,7 @@ interface Expected {
 /** One failure of every kind there is: the compiler misses those that are not here. */
 const TABLE: { readonly [Kind in Failure['kind']]: Expected & { readonly failure: { readonly kind: Kind } } } = {
   'origin-forbidden': { failure: { kind: 'origin-forbidden' }, status: 403, code: -32600 },
+  unsigned: { failure: { kind: 'unsigned' }, status: 403, code: -32600 },
   'not-found': { failure: { kind: 'not-found' }, status: 404, code: -32600 },
   'method-not-allowed': { failure: { kind: 'method-not-allowed', allow: 'POST' }, status: 405, code: -32600 },
   'not-acceptable': { failure: { kind: 'not-acceptable' }, status: 406, code: -32600 },
@@ -68,6 +69,7 @@ const TABLE: { readonly [Kind in Failure['kind']]: Expected & { readonly failure
   'upstream-redirect': { failure: { kind: 'upstream-redirect', site }, status: 200, code: 1011 },
   'upstream-too-large': { failure: { kind: 'upstream-too-large', limitBytes: 20, site }, status: 200, code: 1012 },
   'upstream-unauthorized': { failure: { kind: 'upstream-unauthorized', site }, status: 200, code: 1013 },
+  'upstream-credentials': { failure: { kind: 'upstream-credentials', site }, status: 200, code: 1017 },
   'upstream-session-lost': { failure: { kind: 'upstream-session-lost', site }, status: 200, code: 1014 },
   'upstream-refused': {
     failure: { kind: 'upstream-refused', error: { code: -32000, message: 'no', data: { own: 1 } }, site },

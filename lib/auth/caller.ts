@@ -1,17 +1,25 @@
 /** Who is behind a request. */
 import type { GatewayConfig } from '../config/schema.ts';
+import { fail, succeed, type Result } from '../errors.ts';
 import type { Ids } from '../ports.ts';
 
 export interface Caller {
-  readonly kind: 'anonymous';
+  readonly kind: 'anonymous' | 'signed';
   /** Binds sessions to the caller; equal keys mean the same caller. Never a credential. */
   readonly key: string;
 }
 
-/** With `auth.mode` "none" everyone is the same anonymous caller, told apart by session ids alone. */
-export function authenticate(auth: GatewayConfig['auth'], ids: Ids): Caller {
+/**
+ * `signer` is who signed the request, by the word of the platform that has checked it. With `auth.mode` "none" everyone is
+ * the same anonymous caller, told apart by session ids alone. Where callers must sign, a request without a signer has come
+ * past the platform's check, and is refused.
+ */
+export function authenticate(auth: GatewayConfig['auth'], signer: string | undefined, ids: Ids): Result<Caller> {
   switch (auth.mode) {
     case 'none':
-      return { kind: 'anonymous', key: ids.digest('anonymous') };
+      return succeed({ kind: 'anonymous', key: ids.digest('anonymous') });
+    case 'iam':
+      if (signer === undefined) return fail({ kind: 'unsigned' });
+      return succeed({ kind: 'signed', key: ids.digest(JSON.stringify(['iam', signer])) });
   }
 }

@@ -24,6 +24,8 @@ export interface Audience {
   readonly clientCapabilities: JsonObject;
   /** Whose authorization counts; undefined when it makes no difference. */
   readonly caller: string | undefined;
+  /** Stands for the headers of the client's own that the upstream is sent; absent for none. */
+  readonly forwarded?: string;
   /** Whether the list can be asked for on nobody's behalf. */
   readonly shared: boolean;
 }
@@ -41,8 +43,9 @@ export function modernAudiences(caller: string, anonymous: boolean): readonly [e
 }
 
 export function catalogKey(upstream: string, audience: Audience, member: CatalogMember, ids: Ids): CatalogKey {
-  const { era, version, clientCapabilities, caller } = audience;
-  return { upstream, audience: ids.digest(JSON.stringify([era, version, clientCapabilities, caller ?? null])), member };
+  const { era, version, clientCapabilities, caller = null, forwarded } = audience;
+  const parts = [era, version, clientCapabilities, caller, ...(forwarded === undefined ? [] : [forwarded])];
+  return { upstream, audience: ids.digest(JSON.stringify(parts)), member };
 }
 
 /** Whether a kept list is as good as a new one at `now`. */

@@ -1,14 +1,15 @@
-/** What works on one's own machine only: what must not be in a configuration that is deployed. */
+/** What works, or is safe, on one's own machine only: what must not be in a configuration that is deployed. */
 import { finding, toProblems } from './problems.ts';
 import type { Finding, Problem } from './problems.ts';
-import type { GatewayConfig, UpstreamConfig } from './schema.ts';
+import type { AuthConfig, GatewayConfig, UpstreamConfig } from './schema.ts';
 
-/** One problem per upstream that the deployed gateway could never reach, in the order of the file; none when all is well. */
+/** One problem for each thing that cannot be deployed, in the order of the file; none when all is well. */
 export function deploymentProblems(config: GatewayConfig): readonly Problem[] {
-  const findings = Object.entries(config.upstreams).flatMap(([name, upstream]) =>
-    unreachable(['upstreams', name], upstream),
-  );
-  return toProblems(findings, config);
+  const findings = Object.entries(config.upstreams).flatMap(([name, upstream]) => [
+    ...unreachable(['upstreams', name], upstream),
+    ...plainCredentials(['upstreams', name, 'headers'], upstream),
+  ]);
+  return toProblems([...findings, ...unintended(config.auth)], config);
 }
 
 function unreachable(keys: readonly string[], upstream: UpstreamConfig): Finding[] {
@@ -31,4 +32,20 @@ function ownAddress(url: string): string | undefined {
   const { hostname } = new URL(url);
   if (LOOPBACK.test(hostname) || LOCALHOST.test(hostname)) return 'a loopback address';
   return UNSPECIFIED.test(hostname) ? 'the unspecified address' : undefined;
+}
+
+/** Names that servers give to the headers which let somebody in. */
+const CREDENTIAL_NAME = /(?:^|[-_])(?:api-?key|token|secret|password|credentials?)(?:[-_]|$)/;
+
+/** Whoever may read the function may read the file that is deployed with it. */
+function plainCredentials(keys: readonly string[], { headers }: UpstreamConfig): Finding[] {
+  return Object.entries(headers)
+    .filter(([name, value]) => typeof value === 'string' && CREDENTIAL_NAME.test(name))
+    .map(([name]) => finding([...keys, name], 'the reference to a secret, { "secret": NAME }'));
+}
+
+function unintended(auth: AuthConfig): Finding[] {
+  if (auth.mode !== 'none' || auth.iUnderstandThisIsOpen) return [];
+  const expected = 'true, because everyone who knows the address may then call everything; or the mode "iam"';
+  return [finding(['auth', 'iUnderstandThisIsOpen'], expected)];
 }

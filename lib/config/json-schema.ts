@@ -4,7 +4,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import * as z from 'zod';
-import { REACH, configFile, upstream } from './schema.ts';
+import { configFile } from './schema.ts';
+import { REACH, upstream } from './upstream-schema.ts';
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 

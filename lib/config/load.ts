@@ -7,20 +7,23 @@ import { finding, found, kindOf, toProblems } from './problems.ts';
 import { strayKeys } from './reach-rules.ts';
 import { asFile } from './resolved-form.ts';
 import { brokenRules } from './rules.ts';
+import { configFile } from './schema.ts';
+import { seal } from './seal.ts';
 import {
   DEFAULT_IDLE_MS,
   DEFAULT_MAX_PROCESSES,
   FUNCTION_MARGIN_MS,
   LONGEST_FUNCTION_MS,
-  configFile,
   defaultConnectTimeoutMs,
-} from './schema.ts';
-import { seal } from './seal.ts';
+} from './upstream-schema.ts';
 import { prefixOf } from './upstream-rules.ts';
 import type { Finding, Keys, Problem } from './problems.ts';
 import type {
+  AuthConfig,
   ConfigFile,
+  DeploymentConfig,
   GatewayConfig,
+  SecretReference,
   ServerConfig,
   StdioConfig,
   ToolConfig,
@@ -33,22 +36,28 @@ export type ConfigResult =
   | { readonly ok: true; readonly config: GatewayConfig }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** From the text of a file. */
-export function parseConfig(text: string): ConfigResult {
+/** Who may call a gateway whose file does not say so: nobody unknown where others reach it, everyone on one's own machine. */
+export const UNSAID = {
+  deployed: { mode: 'iam' },
+  local: { mode: 'none', iUnderstandThisIsOpen: false },
+} as const satisfies Record<string, AuthConfig>;
+
+/** From the text of a file; `unsaid` is who may call when it does not say so. */
+export function parseConfig(text: string, unsaid: AuthConfig): ConfigResult {
   const json = readJson(text);
   if (!json.ok) return json;
-  const result = resolveConfig(json.value);
+  const result = resolveConfig(json.value, unsaid);
   if (json.repeated.length === 0) return result;
   return { ok: false, problems: [...json.repeated, ...(result.ok ? [] : result.problems)] };
 }
 
 /** From the value of a file. A resolved configuration resolves to itself. */
-export function resolveConfig(value: unknown): ConfigResult {
+export function resolveConfig(value: unknown, unsaid: AuthConfig): ConfigResult {
   const file = asFile(value);
   const shape = configFile.safeParse(file);
   const misshapes = (shape.error?.issues ?? []).flatMap((issue) => misshapen(issue, file));
   const findings = [...strayKeys(file), ...misshapes, ...brokenRules(file)];
-  if (shape.success && findings.length === 0) return { ok: true, config: withDefaults(shape.data) };
+  if (shape.success && findings.length === 0) return { ok: true, config: withDefaults(shape.data, unsaid) };
   return { ok: false, problems: toProblems(findings, file) };
 }
 
@@ -65,9 +74,19 @@ export function functionTimeoutMs(config: GatewayConfig): number {
 
 /** One finding per value, or per unknown key, that has the wrong shape. */
 function misshapen(issue: z.core.$ZodIssue, file: unknown): Finding[] {
+  const within = issue.code === 'invalid_union' ? meantForm(issue) : undefined;
+  if (within !== undefined) return within.flatMap((inner) => misshapen(inner, file));
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => finding([...issue.path, key], issue.message));
   const value = valueAt(file, issue.path);
   return [finding(issue.path, issue.message, misshape(issue, value))];
+}
+
+/** Of a value that may have several forms, what is wrong with it in the form that it is an attempt at, if that is plain. */
+function meantForm({ errors, path }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | undefined {
+  const isInside = (issue: z.core.$ZodIssue): boolean => issue.path.length > 0 || issue.code === 'unrecognized_keys';
+  return errors
+    .find((issues) => issues.length > 0 && issues.every(isInside))
+    ?.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
 }
 
 /** Where secrets are, or are put by mistake. */
@@ -98,24 +117,25 @@ function valueAt(file: unknown, keys: Keys): unknown {
 // --------------------------------------------------------------------------------------------------------- defaults
 
 /** Only for a file in which nothing is wrong. */
-function withDefaults(file: ConfigFile): GatewayConfig {
+function withDefaults(file: ConfigFile, unsaid: AuthConfig): GatewayConfig {
   return seal({
     upstreams: mapValues(file.upstreams, upstreamWithDefaults),
     servers: mapValues(file.servers, (_name, { upstreams, tools }): ServerConfig => ({
       upstreams,
       ...(tools === undefined ? {} : { tools }),
     })),
-    auth: file.auth,
+    auth: file.auth ?? unsaid,
     origins: file.origins,
     limits: file.limits,
     refresh: file.refresh,
     listen: file.listen,
+    deployment: present(file.deployment),
   });
 }
 
 function upstreamWithDefaults(name: string, upstream: UpstreamFile): UpstreamConfig {
-  const { url, transport, era, isolation, headers, timeoutMs, idleTimeoutMs, listTtlMs, pin, tools } = upstream;
-  const { retries, breaker, maxConcurrent } = upstream;
+  const { url, transport, era, isolation, headers, forwardHeaders, timeoutMs, idleTimeoutMs } = upstream;
+  const { listTtlMs, pin, retries, breaker, maxConcurrent, tools } = upstream;
   const stdio = stdioWithDefaults(upstream);
   return {
     url: url ?? '',
@@ -124,7 +144,10 @@ function upstreamWithDefaults(name: string, upstream: UpstreamFile): UpstreamCon
     prefix: prefixOf(name, upstream)!,
     era,
     isolation,
-    headers: Object.fromEntries(Object.entries(headers).map(([header, value]) => [header.toLowerCase(), value])),
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([header, value]) => [header.toLowerCase(), headerValue(value)]),
+    ),
+    forwardHeaders: forwardHeaders.map((header) => header.toLowerCase()),
     timeoutMs,
     ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
     connectTimeoutMs: upstream.connectTimeoutMs ?? defaultConnectTimeoutMs(timeoutMs),
@@ -137,9 +160,18 @@ function upstreamWithDefaults(name: string, upstream: UpstreamFile): UpstreamCon
   };
 }
 
+function headerValue(value: UpstreamFile['headers'][string]): string | SecretReference {
+  return typeof value === 'string' ? value : present<SecretReference>(value);
+}
+
+/** What is there, but may say nothing. */
+type Unsaid<Settings> = { readonly [Key in keyof Settings]: Settings[Key] | undefined };
+
 /** Without the keys that are there and say nothing. */
-function present(settings: UpstreamFile['tools'][string]): ToolConfig {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+function present<Settings extends ToolConfig | SecretReference | DeploymentConfig>(
+  settings: Unsaid<Settings>,
+): Settings {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as unknown as Settings;
 }
 
 function stdioWithDefaults({ command, args, env, cwd, idleMs, maxProcesses }: UpstreamFile): StdioConfig | undefined {

@@ -1,7 +1,7 @@
 /** How an upstream is reached: at a URL or by running a command, and which keys go with which. */
 import { entriesOf, fieldsOf } from './fields.ts';
 import { finding } from './problems.ts';
-import { REACH } from './schema.ts';
+import { REACH } from './upstream-schema.ts';
 import type { Fields } from './fields.ts';
 import type { Finding, Keys } from './problems.ts';
 

@@ -3,7 +3,7 @@
  * has the keys that users know from MCP clients side by side, and no key that is for a URL.
  */
 import { entriesOf, fieldsOf, isFields } from './fields.ts';
-import { REACH, defaultConnectTimeoutMs } from './schema.ts';
+import { REACH, defaultConnectTimeoutMs } from './upstream-schema.ts';
 import type { Fields } from './fields.ts';
 
 const STDIO_KEYS: readonly string[] = ['command', ...REACH.command];
@@ -28,11 +28,12 @@ function isResolvedStdio(upstream: unknown): upstream is Fields & { readonly std
 /** Leaves out what resolving adds for the sake of the type, and nothing that says more than that. */
 function upstreamFile(upstream: unknown): unknown {
   if (!isResolvedStdio(upstream)) return upstream;
-  const { url: _, stdio, headers, connectTimeoutMs, ...rest } = upstream;
+  const { url: _, stdio, headers, forwardHeaders, connectTimeoutMs, ...rest } = upstream;
   return {
     ...rest,
     ...stdio,
     ...(isFields(headers) && Object.keys(headers).length === 0 ? {} : { headers }),
+    ...(Array.isArray(forwardHeaders) && forwardHeaders.length === 0 ? {} : { forwardHeaders }),
     ...(connectTimeoutMs === defaultConnectTimeoutMs(rest['timeoutMs']) ? {} : { connectTimeoutMs }),
   };
 }

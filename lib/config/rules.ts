@@ -6,7 +6,8 @@
 import { entriesOf, fieldsOf, isFields, itemsOf } from './fields.ts';
 import { badNames } from './names.ts';
 import { finding, found } from './problems.ts';
-import { KEYS } from './schema.ts';
+import { KEYS } from './shapes.ts';
+import { secretFindings } from './secrets.ts';
 import { serverFindings } from './server-rules.ts';
 import { upstreamFindings } from './upstream-rules.ts';
 import type { Finding, Keys } from './problems.ts';
@@ -19,6 +20,7 @@ export function brokenRules(file: unknown): Finding[] {
     ...atLeastOne(upstreams, ['upstreams'], 'at least one upstream'),
     ...atLeastOne(servers, ['servers'], 'at least one virtual server'),
     ...entriesOf(upstreams).flatMap(([name, upstream]) => (isFields(upstream) ? upstreamFindings(name, upstream) : [])),
+    ...secretFindings(upstreams),
     ...entriesOf(servers).flatMap(([name, server]) => serverFindings(name, fieldsOf(server), fieldsOf(upstreams))),
     ...itemsOf(origins).flatMap((origin, index) => originFindings(['origins', index], origin)),
   ];

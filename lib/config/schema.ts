@@ -4,6 +4,8 @@
  * that the validation package is loaded where a file is read and never in a Lambda function.
  */
 import * as z from 'zod';
+import { KEYS, choice, named, section, text, trueOrFalse, wholeNumber } from './shapes.ts';
+import { upstream } from './upstream-schema.ts';
 
 /** A configuration with every default applied. Made by `load.ts`; frozen, and without prototypes (see `seal.ts`). */
 export interface GatewayConfig {
@@ -18,6 +20,7 @@ export interface GatewayConfig {
   /** Whether catalogs that callers share are refreshed, and expired sessions swept, on a schedule. */
   readonly refresh: 'every-minute' | 'off';
   readonly listen: ListenConfig;
+  readonly deployment: DeploymentConfig;
 }
 
 /**
@@ -44,7 +47,9 @@ export interface UpstreamConfig {
    */
   readonly isolation: 'caller' | 'call' | 'shared';
   /** Sent with every request. Names are lower case. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | SecretReference>>;
+  /** Headers of the client's request that are sent on with what is asked on its behalf. Names are lower case. */
+  readonly forwardHeaders: readonly string[];
   /** Everything done for one call, from the first byte sent to the last byte received. */
   readonly timeoutMs: number;
   /** Longest silence within a call; absent when there is no such limit. */
@@ -111,8 +116,36 @@ export interface ServerConfig {
   readonly tools?: readonly string[];
 }
 
-export interface AuthConfig {
-  readonly mode: 'none';
+/**
+ * The value of a header that is not in the file: a secret that is read when it is needed. Locally it is the value of an
+ * environment variable (see `secrets.ts`).
+ */
+export interface SecretReference {
+  /** Its name in the store. */
+  readonly secret: string;
+  /** AWS Secrets Manager, or a parameter of AWS Systems Manager. */
+  readonly store: 'secretsmanager' | 'ssm';
+  /** The member of a JSON object that is meant; absent when the secret is the value itself. */
+  readonly key?: string;
+  /** Goes before it in the header. */
+  readonly prefix?: string;
+}
+
+/** Who may call, and how callers are known. */
+export type AuthConfig =
+  /** Whoever signs requests with AWS credentials that may invoke the function; the platform checks it. */
+  | { readonly mode: 'iam' }
+  /** Everyone, and everyone is anonymous. It is deployed only with the operator's word that this is meant. */
+  | { readonly mode: 'none'; readonly iUnderstandThisIsOpen: boolean };
+
+/** What the deployed function gets. */
+export interface DeploymentConfig {
+  /** Memory of the function, in megabytes; its processor grows with it. */
+  readonly memoryMb: number;
+  /** For how long log lines are kept, in days. */
+  readonly logRetentionDays: number;
+  /** Most environments of the function at once, which are then nobody else's either; absent when the account's limit is all. */
+  readonly reservedConcurrency?: number;
 }
 
 export interface LimitsConfig {
@@ -126,339 +159,13 @@ export interface LimitsConfig {
 export type ConfigFile = z.output<typeof configFile>;
 export type UpstreamFile = z.output<typeof upstream>;
 
-/** A Lambda function ends after 900 s at the latest. */
-export const LONGEST_FUNCTION_MS = 900_000;
-/** What the function's timeout leaves after the longest call, for starting and for the last word. */
-export const FUNCTION_MARGIN_MS = 5_000;
-
-const DEFAULT_CONNECT_TIMEOUT_MS = 3_000;
-/** For a call with this total; it gives way to one that is lower. */
-export function defaultConnectTimeoutMs(timeoutMs: unknown): number {
-  return typeof timeoutMs === 'number' ? Math.min(DEFAULT_CONNECT_TIMEOUT_MS, timeoutMs) : DEFAULT_CONNECT_TIMEOUT_MS;
-}
-
-/** Under the 60 s that clients usually wait, so that they hear the gateway's reason first. */
-export const DEFAULT_TIMEOUT_MS = 55_000;
-
-export const DEFAULT_IDLE_MS = 300_000;
-export const DEFAULT_MAX_PROCESSES = 16;
-
-/** A day. */
-const LONGEST_KEEP_MS = 86_400_000;
-const MOST_PROCESSES = 1_000;
 export const MOST_UPSTREAMS_OF_SERVER = 100;
-
-const LONGEST_TOOL_MS = LONGEST_FUNCTION_MS - FUNCTION_MARGIN_MS;
+/** The function ends after 900 s at the latest. */
+const LONGEST_HOLD_SECONDS = 840;
 /** The most that a function URL takes in a request. */
 const LARGEST_REQUEST_BYTES = 6 * 1024 * 1024;
 /** The most that a function URL sends in a response. */
 const LARGEST_RESPONSE_BYTES = 200 * 1024 * 1024;
-
-/**
- * The keys that the file chooses itself, and what each must look like. They are checked in `rules.ts` instead of by the
- * record's key schema, which would leave the value of a bad key unread and its faults unreported.
- */
-export const KEYS = {
-  /** Upstreams and virtual servers: one URL path segment, and no name that an object of JavaScript inherits. */
-  name: {
-    pattern: /^(?!(?:constructor|prototype)$)[a-z0-9][a-z0-9-]{0,39}$/,
-    expected:
-      'a name of 1 to 40 lower-case letters, digits and hyphens, not beginning with a hyphen, ' +
-      'and not constructor or prototype',
-  },
-  toolName: {
-    pattern: /^(?!(?:__proto__|constructor|prototype)$)[^\u0000-\u001f\u007f]+$/,
-    expected: "the upstream's own name of a tool: no control characters, and not __proto__, constructor or prototype",
-  },
-  /** RFC 9110, section 5.1: a token. */
-  headerName: {
-    pattern: /^(?!(?:__proto__|constructor|prototype)$)[A-Za-z0-9!#$%&'*+.^_`|~-]+$/,
-    expected: 'a header name: letters, digits and hyphens, and not __proto__, constructor or prototype',
-  },
-  /** What the operating systems take: some names have dots, brackets or spaces in them. */
-  variableName: {
-    pattern: /^(?!(?:__proto__|constructor|prototype)$)[^=\u0000-\u001f\u007f]+$/,
-    expected:
-      'the name of an environment variable: no = and no control characters, and not __proto__, constructor or prototype',
-  },
-} as const;
-
-/** Keys that only an upstream with a `url`, or only one with a `command`, can have. */
-export const REACH = {
-  url: ['transport', 'headers', 'connectTimeoutMs'],
-  command: ['args', 'env', 'cwd', 'idleMs', 'maxProcesses'],
-} as const;
-
-export const PREFIX_PATTERN = /^[A-Za-z0-9-]{0,20}$/;
-
-// Each schema's `error` completes the sentence "expected ...", for a missing and a wrong value alike.
-
-/** A section with a fixed set of keys; any other key is an error. */
-function section<Shape extends z.core.$ZodLooseShape>(shape: Shape, error: string) {
-  const known = Object.keys(shape).join(', ');
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? `no such key (known here: ${known})` : error),
-  });
-}
-
-/** A section whose keys the file chooses, within `keys`. */
-function named<Value extends z.core.$ZodType>(keys: (typeof KEYS)[keyof typeof KEYS], value: Value, error: string) {
-  return z.record(z.string().meta({ pattern: keys.pattern.source }), value, { error });
-}
-
-function wholeNumber(largest: number, unit: string, smallest = 1) {
-  const error = `a whole number of ${unit} from ${smallest} to ${largest}`;
-  return z.int({ error }).min(smallest, { error }).max(largest, { error });
-}
-
-function text(pattern: RegExp, error: string) {
-  return z.string({ error }).regex(pattern, { error });
-}
-
-function choice<const Values extends readonly string[]>(values: Values) {
-  return z.enum(values, { error: values.map((value) => `"${value}"`).join(' or ') });
-}
-
-/** Waiting longer between attempts than this many take would outlast any call. */
-const MOST_RETRIES = 10;
-/** All slots are in one record. */
-const MOST_CONCURRENT = 100;
-const MOST_FAILURES = 1_000;
-/** A week. */
-const LONGEST_TTL_SECONDS = 604_800;
-/** The function ends after 900 s at the latest. */
-const LONGEST_HOLD_SECONDS = 840;
-
-const DEFAULT_BREAKER: BreakerConfig = { failures: 5, openMs: 10_000 };
-
-const retries = wholeNumber(MOST_RETRIES, 'repetitions', 0);
-
-const trueOrFalse = z.boolean({ error: 'true or false' });
-
-const idleTimeoutMs = wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds').optional();
-const connectTimeoutMs = wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds').optional();
-
-const tool = section(
-  {
-    timeoutMs: wholeNumber(LONGEST_TOOL_MS, 'milliseconds')
-      .optional()
-      .describe("Total limit of one call of this tool, in milliseconds. Left out: the upstream's timeoutMs."),
-    idleTimeoutMs: idleTimeoutMs.describe(
-      'Longest silence within one call of this tool, in milliseconds; at most the total limit of the call. ' +
-        "Left out: the upstream's idleTimeoutMs.",
-    ),
-    connectTimeoutMs: connectTimeoutMs.describe(
-      'Limit for reaching the upstream in one call of this tool, in milliseconds; at most the total limit of the call. ' +
-        "Left out: the upstream's connectTimeoutMs.",
-    ),
-    retries: retries
-      .optional()
-      .describe("How often a call of this tool is sent again at most, if it may be. Left out: the upstream's retries."),
-    readOnly: trueOrFalse
-      .optional()
-      .describe(
-        'Whether the tool changes nothing, so that it may be called again at any time. ' +
-          "Left out: what the tool's own readOnlyHint says.",
-      ),
-    idempotent: trueOrFalse
-      .optional()
-      .describe(
-        'Whether calling the tool twice with the same arguments does no more than calling it once. ' +
-          "Left out: what the tool's own idempotentHint says.",
-      ),
-    idempotency: choice(['auto', 'required', 'off'])
-      .optional()
-      .meta({
-        description:
-          'What idempotency keys of calls mean. "auto": a call with a key is executed once. "required": a call without ' +
-          'a key is refused. "off": keys mean nothing.',
-        default: 'auto',
-      }),
-    idempotencyTtlSeconds: wholeNumber(LONGEST_TTL_SECONDS, 'seconds').optional().meta({
-      description: 'For how long an idempotency key is remembered, and the outcome with it, in seconds.',
-      default: 86_400,
-    }),
-  },
-  'an object with any of timeoutMs, idleTimeoutMs, connectTimeoutMs, retries, readOnly, idempotent, idempotency and ' +
-    'idempotencyTtlSeconds',
-).describe('What is different for one tool: limits in place of those of its upstream, and what may happen twice.');
-
-/** Text that can be handed to a child process, where NUL would end it. */
-function processText(pattern: RegExp, what: string) {
-  return text(pattern, `${what}, without NUL characters`);
-}
-
-/** With the keys of both kinds of upstream; which of them go together is in `reach-rules.ts`. */
-export const upstream = section(
-  {
-    url: text(
-      /^https?:\/\/[^\s/?#@\\]+(?:[/?][^\s#]*)?$/,
-      'an absolute http:// or https:// URL, without credentials and without a fragment',
-    )
-      .optional()
-      .meta({
-        description:
-          "Address of the server's MCP endpoint: http or https, without credentials and without a fragment. An " +
-          'upstream has either a url or a command.',
-        examples: ['https://time.example/mcp'],
-      }),
-    transport: choice(['http', 'sse'])
-      .optional()
-      .describe(
-        'How messages reach the url: "http" is Streamable HTTP, "sse" is HTTP+SSE as of 2024-11-05, which has the ' +
-          'legacy era only. Left out: found out by probing.',
-      ),
-    command: processText(/^[^\u0000]+$/, 'a command, which is not empty')
-      .optional()
-      .meta({
-        description:
-          'Program that speaks MCP on its standard input and output; the local gateway runs it. No shell reads it. An ' +
-          'upstream has either a url or a command.',
-        examples: ['uvx'],
-      }),
-    args: z
-      .array(processText(/^[^\u0000]*$/, 'text').describe('One argument, as it is.'), {
-        error: 'a list of texts, the arguments of the command',
-      })
-      .optional()
-      .meta({
-        description: 'Arguments of the command, each as it is: no shell reads them. Left out: none.',
-        default: [],
-        examples: [['mcp-server-time', '--local-timezone=UTC']],
-      }),
-    env: named(
-      KEYS.variableName,
-      processText(/^[^\u0000]*$/, 'text').describe('Value of the variable, as it is.'),
-      'an object of names and values of environment variables',
-    )
-      .optional()
-      .meta({
-        description:
-          'Environment variables of the command, each as it is: nothing is put in for ${...}. Left out: none.',
-        default: {},
-        examples: [{ LOG_LEVEL: 'warning' }],
-      }),
-    cwd: processText(/^[^\u0000]+$/, 'a folder')
-      .optional()
-      .meta({
-        description: 'Folder that the command is run in. Left out: the one that the local gateway is run in.',
-      }),
-    idleMs: wholeNumber(LONGEST_KEEP_MS, 'milliseconds').optional().meta({
-      description:
-        'For how long a process of the command is kept while its upstream session is not used, in milliseconds.',
-      default: DEFAULT_IDLE_MS,
-    }),
-    maxProcesses: wholeNumber(MOST_PROCESSES, 'processes').optional().meta({
-      description: 'Most processes of the command at once. Each upstream session has one of its own.',
-      default: DEFAULT_MAX_PROCESSES,
-    }),
-    prefix: text(PREFIX_PATTERN, '1 to 20 letters, digits and hyphens, or "" to pass names through')
-      .optional()
-      .describe(
-        'Clients see the tools and prompts of this upstream as <prefix>__<name>. "" passes names through unchanged. ' +
-          "Left out: the upstream's name, when it is at most 20 characters long.",
-      ),
-    era: choice(['auto', 'modern', 'legacy'])
-      .default('auto')
-      .describe(
-        'Which revisions of MCP to speak to this upstream: "modern" is 2026-07-28, "legacy" is 2025-11-25 and ' +
-          'earlier, "auto" asks the upstream and remembers its answer.',
-      ),
-    isolation: choice(['caller', 'call', 'shared'])
-      .default('caller')
-      .describe(
-        "Who shares an upstream session that a modern client's call needs. " +
-          '"caller": all calls of one authenticated caller share one; each call of an anonymous caller has its own. ' +
-          '"call": each call has its own, which is closed after it. "shared": everyone shares one; only for a server ' +
-          'that keeps nothing between calls.',
-      ),
-    headers: named(
-      KEYS.headerName,
-      text(
-        /^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/,
-        'text of visible ASCII characters, with spaces and tabs only between them',
-      ).describe('Value of the header: visible ASCII characters, with spaces and tabs only between them.'),
-      'an object of header names and values',
-    )
-      .default({})
-      .meta({
-        description:
-          'HTTP headers sent to this upstream with every request. No credentials, and no header that HTTP or MCP sets.',
-        examples: [{ 'x-team': 'search' }],
-      }),
-    timeoutMs: wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds')
-      .default(DEFAULT_TIMEOUT_MS)
-      .describe(
-        'Total limit of one call, in milliseconds: everything done for it, connecting, initializing and retrying ' +
-          'included. Progress does not extend it.',
-      ),
-    idleTimeoutMs: idleTimeoutMs.describe(
-      'Longest silence within one call, in milliseconds; at most timeoutMs. Whatever arrives from the upstream starts it ' +
-        'anew. Left out: no limit.',
-    ),
-    connectTimeoutMs: connectTimeoutMs.meta({
-      description:
-        'Limit for reaching the upstream (name resolution, TCP and TLS together), in milliseconds; at most ' +
-        'timeoutMs. Left out: 3000, or timeoutMs when that is less.',
-      default: DEFAULT_CONNECT_TIMEOUT_MS,
-    }),
-    listTtlMs: wholeNumber(LONGEST_KEEP_MS, 'milliseconds', 0)
-      .default(60_000)
-      .describe(
-        'For how long lists of this upstream are fresh when it does not say so itself, as servers of the legacy era ' +
-          'cannot, in milliseconds. 0: they are not kept at all.',
-      ),
-    pin: z
-      .boolean({ error: 'true or false' })
-      .default(false)
-      .describe(
-        'Whether a tool whose definition has changed is hidden and refused until an operator accepts it. The first ' +
-          'definitions seen are trusted.',
-      ),
-    retries: retries
-      .default(2)
-      .describe(
-        'How often a call is sent again at most. Only calls that cannot have run, or that may run twice, are sent ' +
-          'again at all.',
-      ),
-    breaker: z
-      .union(
-        [
-          section(
-            {
-              failures: wholeNumber(MOST_FAILURES, 'failures')
-                .default(DEFAULT_BREAKER.failures)
-                .describe('How many failures in a row open the breaker.'),
-              openMs: wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds')
-                .default(DEFAULT_BREAKER.openMs)
-                .describe('For how long it stays open before one call is let through, in milliseconds.'),
-            },
-            'an object with any of failures and openMs',
-          ).describe('The breaker.'),
-          z.literal(false).describe('No breaker.'),
-        ],
-        { error: 'an object with any of failures and openMs, or false' },
-      )
-      .default(DEFAULT_BREAKER)
-      .describe(
-        'When the upstream is no longer called for a while, by any environment: after so many failures in a row of the ' +
-          'connection or with a status of 500 and above. false: it always is.',
-      ),
-    maxConcurrent: wholeNumber(MOST_CONCURRENT, 'calls')
-      .optional()
-      .describe(
-        'Most calls of this upstream at once, from all environments together; more wait a moment and are then refused. ' +
-          'Costs two requests to the table for each call. Left out: no limit.',
-      ),
-    tools: named(KEYS.toolName, tool, 'an object of tool names and what is different for them')
-      .default({})
-      .meta({
-        description: "What is different for single tools, by the upstream's own tool name (without the prefix).",
-        examples: [{ slow_report: { timeoutMs: 120_000 } }],
-      }),
-  },
-  'an object with at least a url or a command',
-).describe('An MCP server behind the gateway, which has either a url or a command.');
 
 const server = section(
   {
@@ -494,11 +201,53 @@ const server = section(
   'an object with a list of upstreams',
 ).describe('A view over upstreams and their tools, with an endpoint of its own.');
 
-const auth = section(
+const auth = z.discriminatedUnion(
+  'mode',
+  [
+    section({ mode: z.literal('iam') }, 'an object with a mode').describe(
+      'Whoever may invoke the function signs requests with AWS credentials (Signature Version 4).',
+    ),
+    section(
+      {
+        mode: z.literal('none'),
+        iUnderstandThisIsOpen: trueOrFalse
+          .default(false)
+          .describe('Whether it is meant that everyone who knows the address may call. A deployment must say so.'),
+      },
+      'an object with a mode',
+    ).describe('Everyone may call, and everyone is anonymous.'),
+  ],
+  { error: (issue) => (issue.code === 'invalid_union' ? '"iam" or "none"' : 'an object with a mode') },
+);
+
+/** The days that CloudWatch Logs knows (PutRetentionPolicy). */
+const RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+/** Less than this is no help: the function needs about 100 MB for itself. */
+const LEAST_MEMORY_MB = 256;
+const MOST_MEMORY_MB = 10_240;
+/** What AWS lets an account have, unless asked for less or more, and leaves to its other functions. */
+const MOST_RESERVED = 10_000;
+
+const deployment = section(
   {
-    mode: choice(['none']).describe('How callers are known. "none": everyone may call, and everyone is anonymous.'),
+    memoryMb: wholeNumber(MOST_MEMORY_MB, 'megabytes', LEAST_MEMORY_MB)
+      .default(512)
+      .describe('Memory of the deployed function, in megabytes. Its share of a processor grows with it.'),
+    logRetentionDays: z
+      .literal(RETENTION_DAYS, { error: `a number of days that CloudWatch Logs knows: ${RETENTION_DAYS.join(', ')}` })
+      .default(30)
+      .describe('For how long log lines are kept, in days.'),
+    reservedConcurrency: wholeNumber(MOST_RESERVED, 'environments')
+      .optional()
+      .describe(
+        'Most environments of the function at once; they are set aside for it, and requests beyond that get 429. Left ' +
+          'out: what the account has left.',
+      ),
   },
-  'an object with a mode',
+  'an object with any of memoryMb, logRetentionDays and reservedConcurrency',
 );
 
 const limits = section(
@@ -533,7 +282,12 @@ export const configFile = section(
         'The virtual servers that clients connect to, by name: "default" is served at /mcp, any other at /mcp/<name>.',
       minProperties: 1,
     }),
-    auth: auth.default({ mode: 'none' }).describe('Who may call the gateway.'),
+    auth: auth
+      .optional()
+      .describe(
+        'Who may call the gateway. "iam": whoever signs requests with AWS credentials that may invoke it. "none": ' +
+          'everyone. Left out: "iam" when it is deployed, everyone on your own machine.',
+      ),
     origins: z
       .array(
         text(
@@ -577,6 +331,9 @@ export const configFile = section(
         'What a legacy client gets that asks for a stream beside its calls (GET). "off": nothing. "poll": what there ' +
           'is to be told at the moment, and when to ask again. { "holdSeconds": N }: a stream that is held open.',
       ),
+    deployment: deployment
+      .prefault({})
+      .describe('What the deployed function gets. The local gateway does not read it.'),
   },
   'an object with upstreams and servers',
 );

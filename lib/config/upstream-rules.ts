@@ -1,20 +1,23 @@
-/** What must hold between the keys of one upstream: its prefix, its limits, and which headers it may set. */
+/** What must hold between the keys of one upstream: its prefix, its limits, and which headers it is sent. */
 import { entriesOf, fieldsOf } from './fields.ts';
+import { forwardFindings, headerFindings } from './header-rules.ts';
 import { badNames } from './names.ts';
 import { finding } from './problems.ts';
 import { reachFindings } from './reach-rules.ts';
-import { DEFAULT_TIMEOUT_MS, KEYS, PREFIX_PATTERN } from './schema.ts';
+import { KEYS } from './shapes.ts';
+import { DEFAULT_TIMEOUT_MS, PREFIX_PATTERN } from './upstream-schema.ts';
 import type { Fields } from './fields.ts';
 import type { Finding, Keys } from './problems.ts';
 
 export function upstreamFindings(name: string, upstream: Fields): Finding[] {
   const keys = ['upstreams', name];
-  const { url, headers, env, tools } = upstream;
+  const { url, headers, forwardHeaders, env, tools } = upstream;
   return [
     ...prefixFindings(keys, name, upstream),
     ...reachFindings(keys, upstream),
     ...urlFindings([...keys, 'url'], url),
     ...headerFindings([...keys, 'headers'], headers),
+    ...forwardFindings([...keys, 'forwardHeaders'], forwardHeaders, headers),
     ...variableFindings([...keys, 'env'], env),
     ...deadlineFindings(keys, upstream),
     ...badNames(tools, [...keys, 'tools'], KEYS.toolName),
@@ -74,46 +77,4 @@ function atMostTotal(keys: Keys, limit: unknown, total: number | undefined): Fin
 /** A limit of the right shape: of a wrong one, nothing else needs to be said. */
 function milliseconds(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 ? value : undefined;
-}
-
-const CREDENTIAL_HEADERS = new Set(['authorization', 'cookie', 'proxy-authorization']);
-
-/** Set by the gateway or by HTTP itself, for each message or each connection (RFC 9110, section 7.6.1). */
-const RESERVED_HEADERS = new Set([
-  'accept',
-  'accept-encoding',
-  'connection',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'expect',
-  'host',
-  'keep-alive',
-  'last-event-id',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-function headerFindings(keys: Keys, headers: unknown): Finding[] {
-  const seen = new Set<string>();
-  return [
-    ...badNames(headers, keys, KEYS.headerName),
-    ...entriesOf(headers).flatMap(([name]) => {
-      const header = name.toLowerCase();
-      const expected = seen.has(header) ? 'each header once, whatever its case' : headerRule(header);
-      seen.add(header);
-      return expected === undefined ? [] : [finding([...keys, name], expected)];
-    }),
-  ];
-}
-
-/** What a header that must not be configured should have been; undefined for any other. */
-function headerRule(header: string): string | undefined {
-  if (CREDENTIAL_HEADERS.has(header)) return 'no credentials: credentials for upstreams are not supported in this file';
-  if (RESERVED_HEADERS.has(header)) return 'a header that the gateway and HTTP do not set themselves';
-  if (header.startsWith('mcp-')) return 'a header that MCP does not define: mcp-* is set by the gateway';
-  return undefined;
 }

@@ -25,6 +25,7 @@ export function connectionTools(work: Work, deadline: Deadline, tally: UpstreamT
     maxMessageBytes: work.shared.config.limits.upstreamMessageBytes,
     limits: deadline,
     tally,
+    clientHeaders: work.clientHeaders,
     post,
     defer: (afterword) => work.defer(() => asAfterword(work, afterword)),
     leave: (upstream, session) => work.defer(() => leaveToSweep(work, upstream, session, TRY_AGAIN_MS)),

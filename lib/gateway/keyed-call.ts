@@ -16,6 +16,7 @@ import { Channel } from './channel.ts';
 import { effectsOf, toolConfigOf } from './effects.ts';
 import { unexpectedFailure } from './ending.ts';
 import type { Errand } from './errand.ts';
+import { forwardedDigest } from './forwarded.ts';
 import type { CallEvent, CallFailure } from './upstream-call.ts';
 
 type RelayEvent = CallEvent | CallFailure;
@@ -73,7 +74,8 @@ export async function* executeKeyed(
 ): AsyncGenerator<RelayEvent, void> {
   const { visit } = errand;
   const key = visit.ports.ids.digest(keyed.identity);
-  const digest = visit.ports.ids.digest(keyed.asked);
+  // What the client's headers ask for is part of what it asks for.
+  const digest = visit.ports.ids.digest(keyed.asked + (forwardedDigest(visit, errand.upstream) ?? ''));
   let overtakes: string | undefined;
   for (;;) {
     const result = yield* tryExecute(errand, keyed, { key, digest, overtakes }, deadline, execute);

@@ -10,6 +10,7 @@ import { isFreshMemory, lacksLegacy, modernVersions, upstreamKey } from '../upst
 import { newTally } from '../upstream/fault.ts';
 import type { Asker, Reader, Wanted } from './asker.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
+import { forwardedDigest } from './forwarded.ts';
 import type { Work } from './work.ts';
 
 /** How long to find out about an upstream whose list is at hand, in milliseconds. The others have not been asked yet. */
@@ -28,8 +29,10 @@ export interface FilledShelf extends Shelf {
 export type FullShelf = Shelf & { readonly head: NonNullable<CatalogState['head']> };
 
 /** Those of the client's own era first. */
-export function shelvesFor({ ports, shared }: Work, asker: Asker, { upstream, member }: Wanted): readonly Shelf[] {
+export function shelvesFor(work: Work, asker: Asker, { upstream, member }: Wanted): readonly Shelf[] {
+  const { ports, shared } = work;
   const { era, isolation } = upstream.config;
+  const forwarded = forwardedDigest(work, upstream);
   const { caller } = asker;
   const anonymous = caller.kind === 'anonymous';
   const modern = modernAudiences(caller.key, anonymous);
@@ -46,6 +49,7 @@ export function shelvesFor({ ports, shared }: Work, asker: Asker, { upstream, me
   const speaksOwn =
     known !== undefined && isFreshMemory(known, ports.clock.now()) && (known.versions[asker.era]?.length ?? 0) > 0;
   return audiences
+    .map((audience) => (forwarded === undefined ? audience : { ...audience, forwarded, shared: false }))
     .filter((audience) => (era === 'auto' ? !speaksOwn || audience.era === asker.era : era === audience.era))
     .map((audience) => ({ audience, key: catalogKey(place, audience, member, ports.ids) }));
 }

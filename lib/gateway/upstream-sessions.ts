@@ -16,6 +16,7 @@ import { upstreamKey } from '../upstream/eras.ts';
 import { attachedSession, UNKEPT, type SessionKeeper } from '../upstream/legacy.ts';
 import { closeLater } from './connection-tools.ts';
 import type { LegacyScope, Scope } from './errand.ts';
+import { forwardedDigest } from './forwarded.ts';
 import { retire } from './retired-sessions.ts';
 import type { Work } from './work.ts';
 
@@ -113,21 +114,26 @@ function sessionlessKeeper(
   upstream: ServerUpstream,
   deadline: Deadline,
 ): SessionKeeper {
-  const sharers = sharersOf(upstream, caller);
+  const sharers = sharersOf(upstream, caller, forwardedDigest(work, upstream));
   return sharers === undefined
     ? freshKeeper(client)
     : sharedKeeper(work, client, upstream, work.ports.ids.digest(JSON.stringify(sharers)), deadline);
 }
 
 /** Everything that decides who shares a session; undefined when nobody does. */
-function sharersOf(upstream: ServerUpstream, caller: Caller): readonly string[] | undefined {
+function sharersOf(
+  upstream: ServerUpstream,
+  caller: Caller,
+  forwarded: string | undefined,
+): readonly string[] | undefined {
+  const alike = forwarded === undefined ? [] : [forwarded];
   switch (upstream.config.isolation) {
     case 'call':
       return undefined;
     case 'shared':
-      return [upstream.name, 'everyone'];
+      return [upstream.name, 'everyone', ...alike];
     case 'caller':
-      return caller.kind === 'anonymous' ? undefined : [upstream.name, 'caller', caller.key];
+      return caller.kind === 'anonymous' ? undefined : [upstream.name, 'caller', caller.key, ...alike];
   }
 }
 

@@ -10,7 +10,7 @@ export class Visit extends Work {
   readonly updated = new Map<string, Set<string>>();
 
   constructor(shared: Shared, request: HttpRequest, invocation: Invocation) {
-    super(shared, invocation);
+    super(shared, invocation, request.headers);
     this.request = request;
   }
 

@@ -5,6 +5,7 @@ import type { GatewayConfig } from '../config/schema.ts';
 import type { BreakerCache } from '../policies/breaker.ts';
 import { DeadlineExpired, type Deadline } from '../policies/deadline.ts';
 import type { Invocation, Ports, Stores, StoreTally, UpstreamSession } from '../ports.ts';
+import type { HttpHeaders } from '../protocol/http.ts';
 import type { JsonObject } from '../protocol/message.ts';
 import type { EraCache } from '../upstream/eras.ts';
 import { Coalescer } from './coalescer.ts';
@@ -46,6 +47,8 @@ export class Work {
   readonly shared: Shared;
   readonly ports: Ports;
   readonly invocation: Invocation;
+  /** Of the client on whose behalf it is; empty for what the gateway does by itself. */
+  readonly clientHeaders: HttpHeaders;
   readonly stores: Stores;
   readonly storeTally: StoreTally = { requests: 0 };
   /** Upstream sessions that were attached to its client session since that was read, by upstream. */
@@ -58,10 +61,11 @@ export class Work {
   readonly changes: Coalescer;
   readonly #deferred = new Set<Promise<void>>();
 
-  constructor(shared: Shared, invocation: Invocation) {
+  constructor(shared: Shared, invocation: Invocation, clientHeaders: HttpHeaders = {}) {
     this.shared = shared;
     this.ports = shared.ports;
     this.invocation = invocation;
+    this.clientHeaders = clientHeaders;
     this.stores = shared.ports.openStores(this.storeTally);
     this.arrivedAt = shared.ports.clock.now();
     this.began = shared.ports.clock.elapsed();

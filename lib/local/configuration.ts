@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { parseConfig, resolveConfig, type ConfigResult } from '../config/load.ts';
+import { parseConfig, resolveConfig, UNSAID, type ConfigResult } from '../config/load.ts';
 import { formatProblems } from '../config/problems.ts';
-import type { GatewayConfig } from '../config/schema.ts';
+import type { AuthConfig, GatewayConfig } from '../config/schema.ts';
 
 /** Read when no file is named, if it exists. */
 export const USUAL_FILE = 'gateway.config.json';
@@ -33,10 +33,14 @@ export async function readConfiguration(name: string, path: string = name): Prom
   return valid(result, name);
 }
 
-/** Undefined when there is no such file. */
-export async function parseFile(name: string, path: string = name): Promise<ConfigResult | undefined> {
+/** Undefined when there is no such file. `unsaid` is who may call when it does not say so. */
+export async function parseFile(
+  name: string,
+  path: string = name,
+  unsaid: AuthConfig = UNSAID.local,
+): Promise<ConfigResult | undefined> {
   const text = await readText(name, path);
-  return text === undefined ? undefined : parseConfig(text);
+  return text === undefined ? undefined : parseConfig(text, unsaid);
 }
 
 function missing(file: string): ConfigurationError {
@@ -67,7 +71,7 @@ export function demoConfig({ time, test }: Readonly<Record<string, string>>): Ga
     upstreams: { time: { url: time }, test: { url: test } },
     servers: { default: { upstreams: ['time', 'test'] }, time: { upstreams: ['time'] } },
   };
-  return valid(resolveConfig(file), 'demo');
+  return valid(resolveConfig(file, UNSAID.local), 'demo');
 }
 
 function valid(result: ConfigResult, file: string): GatewayConfig {

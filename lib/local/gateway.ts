@@ -1,6 +1,7 @@
 import { bundleFunction } from '../adapters/lambda/bundle.ts';
 import { HANDLER_EXPORT, VARIABLES } from '../adapters/lambda/names.ts';
 import type { ActionLogFormat } from '../adapters/logging/action-log.ts';
+import type { GivenSecrets } from '../adapters/secrets/given.ts';
 import { functionTimeoutMs } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { startDynamoDb, TABLE_NAME, useDynamoDb, type LocalDynamoDb } from './dynamodb.ts';
@@ -12,6 +13,8 @@ import { openTemporaryFolder } from './temporary-folder.ts';
 export interface LocalGatewayOptions {
   /** Resolved. */
   readonly config: GatewayConfig;
+  /** In place of what is in the secret stores. */
+  readonly secrets?: GivenSecrets | undefined;
   /** On 127.0.0.1; 0 picks a free one. */
   readonly port: number;
   /** Most environments at once. */
@@ -76,6 +79,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       variables: functionVariables(options, endpoint),
       limit,
       affinity,
+      isSigned: options.config.auth.mode === 'iam',
       timeoutMs: options.timeoutMs ?? functionTimeoutMs(options.config),
       report,
       ...(onMessage !== undefined && { onMessage }),
@@ -109,10 +113,14 @@ function openDynamoDb({ dynamodbEndpoint, stateDirectory }: LocalGatewayOptions)
   return dynamodbEndpoint === undefined ? startDynamoDb(stateDirectory) : useDynamoDb(dynamodbEndpoint);
 }
 
-function functionVariables({ log, logFd = 1 }: LocalGatewayOptions, endpoint: string): Record<string, string> {
+function functionVariables(
+  { secrets = {}, log, logFd = 1 }: LocalGatewayOptions,
+  endpoint: string,
+): Record<string, string> {
   return {
     [VARIABLES.table]: TABLE_NAME,
     [VARIABLES.dynamodbEndpoint]: endpoint,
+    [VARIABLES.secrets]: JSON.stringify(secrets),
     [VARIABLES.log]: log,
     [VARIABLES.logFd]: String(logFd),
   };

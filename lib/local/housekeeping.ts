@@ -5,12 +5,14 @@
 import { createActionLog, type ActionLogFormat } from '../adapters/logging/action-log.ts';
 import { createLineWriter } from '../adapters/logging/line-writer.ts';
 import { systemClock } from '../adapters/node/clock.ts';
+import type { PlainHttpTransport } from '../adapters/node/http-exchange.ts';
 import { createHttpTransport } from '../adapters/node/http-transport.ts';
 import { cryptoIds } from '../adapters/node/ids.ts';
+import type { GivenSecrets } from '../adapters/secrets/given.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { createHousekeeper } from '../housekeeping.ts';
 import { Operator } from '../operator.ts';
-import type { ActionLog, Clock, Invocation, Ports, UpstreamTransport } from '../ports.ts';
+import type { ActionLog, Clock, Invocation, Ports } from '../ports.ts';
 import { describeWarnings } from './operator/warnings.ts';
 import { printable } from './operator/text.ts';
 import { createLocalPorts, openTable, type TableAddress } from './ports.ts';
@@ -21,6 +23,8 @@ const EVERY_MS = 60_000;
 export interface LocalHousekeepingOptions {
   /** Resolved, with the URLs of hosted upstreams. */
   readonly config: GatewayConfig;
+  /** In place of what is in the secret stores. */
+  readonly secrets?: GivenSecrets | undefined;
   readonly state: TableAddress;
   readonly log: ActionLogFormat;
   /** Where log lines go: a file descriptor of this process, 1 by default. */
@@ -33,11 +37,11 @@ export interface LocalHousekeepingOptions {
 
 /** Begins at once, and makes nobody wait. When it is closed, what is under way at upstreams is broken off. */
 export function startLocalHousekeeping(options: LocalHousekeepingOptions): Schedule {
-  const { config, state, log, logFd = 1, report, clock = unrefClock } = options;
+  const { config, secrets = {}, state, log, logFd = 1, report, clock = unrefClock } = options;
   const ending = new AbortController();
   const actionLog = untilAborted(ending.signal, createActionLog({ format: log, write: createLineWriter(logFd) }));
-  const transport = endingWith(ending.signal, createHttpTransport());
-  const ports = createLocalPorts(openTable(state), actionLog, transport);
+  const http = endingWith(ending.signal, createHttpTransport());
+  const ports = createLocalPorts(openTable(state), actionLog, secrets, http);
   const looking = report === undefined ? Promise.resolve() : lookAround(config, ports, ending.signal, report);
   const schedule = config.refresh === 'off' ? undefined : scheduleHousekeeper(config, ports, clock);
   return {
@@ -108,7 +112,7 @@ const unrefClock: Pick<Clock, 'elapsed' | 'schedule'> = {
   },
 };
 
-function endingWith(ending: AbortSignal, transport: UpstreamTransport): UpstreamTransport {
+function endingWith(ending: AbortSignal, transport: PlainHttpTransport): PlainHttpTransport {
   return {
     send: (request) => transport.send({ ...request, signal: AbortSignal.any([request.signal, ending]) }),
   };

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { stop as stopBuilding } from 'esbuild';
 import type { ActionLogFormat } from '../adapters/logging/action-log.ts';
+import type { GivenSecrets } from '../adapters/secrets/given.ts';
 import type { UpstreamConfig } from '../config/schema.ts';
 import { ConfigurationError, openConfiguration, type Configuration } from './configuration.ts';
 import { StateError } from './dynamodb.ts';
@@ -11,6 +12,7 @@ import { endWithSignalsAndParent } from './lifetime.ts';
 import { digestOf } from './operator/place.ts';
 import { announceGateway } from './operator/running-gateway.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
+import { requireSecrets } from './secrets.ts';
 import { welcome } from './welcome.ts';
 
 /** What has been started and is to be ended, the latest first. */
@@ -43,19 +45,21 @@ function complain(text: string): void {
 
 async function start(options: Options): Promise<void> {
   const configuration = await closedAtEnd(openConfiguration(options.configFile));
-  const gateway = await closedAtEnd(startGateway(options, configuration));
+  const secrets = requireSecrets(configuration.config, process.env);
+  const gateway = await closedAtEnd(startGateway(options, configuration, secrets));
   await stopBuilding();
   if (ending) return;
   announce(configuration, gateway);
-  startHousekeeping(options, gateway);
+  startHousekeeping(options, gateway, secrets);
   if (!options.quiet) print(welcome(configuration, gateway.origin));
   print(`ready ${gateway.origin}/mcp`);
 }
 
-function startGateway(options: Options, { config }: Configuration) {
+function startGateway(options: Options, { config }: Configuration, secrets: GivenSecrets) {
   const { port, environments, affinity, stateDirectory, quiet } = options;
   return startLocalGateway({
     config,
+    secrets,
     port,
     environments,
     affinity,
@@ -96,9 +100,10 @@ function announce({ config, file }: Configuration, { origin, dynamodb, config: h
   }
 }
 
-function startHousekeeping(options: Options, { config, dynamodb }: LocalGateway): void {
+function startHousekeeping(options: Options, { config, dynamodb }: LocalGateway, secrets: GivenSecrets): void {
   const schedule = startLocalHousekeeping({
     config,
+    secrets,
     state: dynamodb,
     log: logFormat(options),
     ...(!options.quiet && { report: complain }),

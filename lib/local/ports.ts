@@ -2,11 +2,16 @@
 import { createDynamoClient } from '../adapters/dynamodb/client.ts';
 import { createDynamoStores } from '../adapters/dynamodb/stores.ts';
 import { systemClock } from '../adapters/node/clock.ts';
+import type { PlainHttpTransport } from '../adapters/node/http-exchange.ts';
 import { createHttpTransport } from '../adapters/node/http-transport.ts';
 import { cryptoIds } from '../adapters/node/ids.ts';
 import { executeOnce } from '../adapters/powertools/execute-once.ts';
 import { noopTracer } from '../adapters/xray/tracer.ts';
-import type { ActionLog, Ports, UpstreamTransport } from '../ports.ts';
+import { createAwsSecrets } from '../adapters/secrets/aws.ts';
+import type { GivenSecrets } from '../adapters/secrets/given.ts';
+import { Secrets } from '../adapters/secrets/secrets.ts';
+import { withSecrets } from '../adapters/secrets/transport.ts';
+import type { ActionLog, Ports } from '../ports.ts';
 
 export type OpenStores = Ports['openStores'];
 
@@ -22,10 +27,22 @@ export function openTable({ table, endpoint, region }: TableAddress): OpenStores
   return createDynamoStores({ client: createDynamoClient({ endpoint, region }), tableName: table });
 }
 
+/** Secrets that are not given are read from their stores, as the deployed function does. */
 export function createLocalPorts(
   openStores: OpenStores,
   actionLog: ActionLog,
-  transport: UpstreamTransport = createHttpTransport(),
+  given: GivenSecrets,
+  http: PlainHttpTransport = createHttpTransport(),
 ): Ports {
+  const transport = withSecrets(http, async () => openSecrets(given, actionLog));
   return { clock: systemClock, ids: cryptoIds, openStores, transport, executeOnce, tracer: noopTracer, actionLog };
+}
+
+function openSecrets(given: GivenSecrets, actionLog: ActionLog): Secrets {
+  return new Secrets({
+    given,
+    read: createAwsSecrets(),
+    clock: systemClock,
+    report: (secret, reason) => actionLog.notice(null, { kind: 'secret-unavailable', secret, reason }),
+  });
 }

@@ -55,6 +55,7 @@ export function healthShownBy(end: UpstreamFault | { readonly kind: 'cancelled' 
     case 'invocation-ending':
     case 'upstream-busy':
     case 'breaker-open':
+    case 'upstream-credentials':
       return 'unclear';
     default:
       return 'well';

@@ -55,6 +55,7 @@ const NEVER_RAN: ReadonlySet<Attempt['kind']> = new Set([
   'upstream-session-lost',
   'upstream-busy',
   'breaker-open',
+  'upstream-credentials',
 ]);
 
 /** False only when the upstream cannot have run the call. */

@@ -16,6 +16,8 @@ export interface HttpRequest {
   readonly body: string;
   /** Size of the body on the wire, in bytes. */
   readonly bodyBytes: number;
+  /** Who signed the request, by the word of the platform that has checked the signature; absent when nobody did. */
+  readonly signer?: string;
   /** Aborted when the platform saw the client go. A function URL never sees it, so there it is absent. */
   readonly signal?: AbortSignal;
 }

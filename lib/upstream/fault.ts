@@ -76,6 +76,8 @@ export function faultOfTransport(failure: TransportFailure, connectTimeoutMs: nu
   switch (failure.cause) {
     case 'unreachable':
       return { kind: 'upstream-unreachable' };
+    case 'secret-unavailable':
+      return { kind: 'upstream-credentials' };
     case 'connect-timeout':
       return { kind: 'upstream-connect-timeout', limitMs: connectTimeoutMs };
     // An abort that no deadline explains is the connection's own end.

@@ -79,7 +79,7 @@ async function openStream(link: UpstreamLink, tools: ConnectionTools): Promise<S
   if (limits.signal.aborted) onExpiry();
   limits.signal.addEventListener('abort', onExpiry, { once: true });
   try {
-    const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE }, opening.signal);
+    const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE }, { ...tools, limits: opening });
     const response = await tools.tracer.stage(`upstream ${link.name}`, () => tools.transport.send(request));
     if (response.kind === 'failure') return endOf(faultOfTransport(response, link.config.connectTimeoutMs), tools);
     limits.active();

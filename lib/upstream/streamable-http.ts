@@ -7,6 +7,7 @@ import type { Clock, Tracer, UpstreamHttpRequest, UpstreamHttpResponse } from '.
 import type { UpstreamSession, UpstreamTransport } from '../ports.ts';
 import type { View } from '../protocol/call.ts';
 import { parseJson, readMessage } from '../protocol/message.ts';
+import type { HttpHeaders } from '../protocol/http.ts';
 import type { JsonRpcError, ResponseMessage } from '../protocol/message.ts';
 import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
 import { faultOfStatus, faultOfTransport, type CallEnd, type UpstreamTally, waitFor } from './fault.ts';
@@ -35,6 +36,8 @@ export interface ConnectionTools {
   readonly maxMessageBytes: number;
   readonly limits: ConnectionLimits;
   readonly tally: UpstreamTally;
+  /** Of the client on whose behalf it is, all that it sent; none for what the gateway does by itself. */
+  readonly clientHeaders: HttpHeaders;
   /** How a message is sent: Streamable HTTP, or within the stream of an HTTP+SSE server. */
   readonly post: Post;
   /** Runs work that the answer does not wait for, under limits of its own; the invocation stays open for it. */
@@ -101,7 +104,7 @@ export async function get(
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
 ): Promise<PostOutcome> {
-  const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE, ...headers }, tools.limits.signal);
+  const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE, ...headers }, tools);
   return await sendAndRead(link, request, tools, readAccepted);
 }
 
@@ -113,7 +116,7 @@ export async function postAndRead<Accepted extends { readonly kind: string }>(
   tools: ConnectionTools,
   read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
 ): Promise<Accepted | NotAccepted> {
-  return await sendAndRead(link, toHttpRequest(link, 'POST', body, headers, tools.limits.signal), tools, read);
+  return await sendAndRead(link, toHttpRequest(link, 'POST', body, headers, tools), tools, read);
 }
 
 async function sendAndRead<Accepted extends { readonly kind: string }>(
@@ -146,7 +149,7 @@ export async function deleteSession(
   tools: ConnectionTools,
 ): Promise<boolean> {
   tools.tally.cost.requests += 1;
-  const response = await tools.transport.send(toHttpRequest(link, 'DELETE', '', headers, tools.limits.signal));
+  const response = await tools.transport.send(toHttpRequest(link, 'DELETE', '', headers, tools));
   if (response.kind === 'failure') return false;
   await drain(response);
   return response.status < 500 && response.status !== 429;
@@ -159,17 +162,31 @@ export async function drainTail(stream: UpstreamStream, clock: Clock): Promise<v
   stopTimer();
 }
 
+const NONE: HttpHeaders = {};
+
+/** What a client has sent of the headers that its requests to the upstream are to carry. */
+export function forwardedHeaders({ forwardHeaders }: UpstreamConfig, clientHeaders: HttpHeaders): HttpHeaders {
+  if (forwardHeaders.length === 0) return NONE;
+  return Object.fromEntries(
+    forwardHeaders.flatMap((name) => {
+      const value = clientHeaders[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
 export function toHttpRequest(
   link: UpstreamLink,
   method: UpstreamHttpRequest['method'],
   body: string,
   headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
+  { limits, clientHeaders }: { readonly limits: Pick<ConnectionLimits, 'signal'>; readonly clientHeaders: HttpHeaders },
 ): UpstreamHttpRequest {
   return {
     url: link.config.url,
     method,
     headers: {
+      ...forwardedHeaders(link.config, clientHeaders),
       ...link.config.headers,
       ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
       accept: `application/json, ${SSE_CONTENT_TYPE}`,
@@ -177,7 +194,7 @@ export function toHttpRequest(
     },
     body,
     connectTimeoutMs: link.config.connectTimeoutMs,
-    signal,
+    signal: limits.signal,
   };
 }
 

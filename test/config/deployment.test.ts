@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { deploymentProblems } from '../../lib/config/deployment.ts';
 import { URL_OF_TIME, configOf, withCommand, withUpstream } from './sample.ts';
 
+const FAR = 'https://time.example/mcp';
+
 const problemsAt = (url: string) => deploymentProblems(configOf(withUpstream({ url })));
 
 describe('what cannot be deployed', () => {
@@ -66,6 +68,41 @@ describe('what cannot be deployed', () => {
     'http://[7f00::1]/mcp',
   ])('is not %s', (url) => {
     expect(problemsAt(url)).toEqual([]);
+  });
+
+  it.each(['x-api-key', 'X-APIKEY', 'x-auth-token', 'token', 'client_secret', 'x-password', 'x-aws-credentials'])(
+    'is a credential in the text of the header %s',
+    (name) => {
+      expect(deploymentProblems(configOf(withUpstream({ url: FAR, headers: { [name]: 'hunter2' } })))).toEqual([
+        {
+          path: `upstreams.time.headers.${name.toLowerCase()}`,
+          expected: 'the reference to a secret, { "secret": NAME }',
+        },
+      ]);
+    },
+  );
+
+  it.each([
+    { 'x-team': 'search', 'x-keyboard': 'de', 'x-tokens-per-second': '5' },
+    { 'x-api-key': { secret: 'time-key' }, authorization: { secret: 'time-token', prefix: 'Bearer ' } },
+  ])('is no header like %j', (headers) => {
+    expect(deploymentProblems(configOf(withUpstream({ url: FAR, headers })))).toEqual([]);
+  });
+
+  it.each([{ mode: 'none' }, { mode: 'none', iUnderstandThisIsOpen: false }])(
+    'is a gateway that is open without anybody saying that it is meant, as with %j',
+    (auth) => {
+      expect(deploymentProblems(configOf({ ...(withUpstream({ url: FAR }) as object), auth }))).toEqual([
+        {
+          path: 'auth.iUnderstandThisIsOpen',
+          expected: 'true, because everyone who knows the address may then call everything; or the mode "iam"',
+        },
+      ]);
+    },
+  );
+
+  it.each([undefined, { mode: 'iam' }, { mode: 'none', iUnderstandThisIsOpen: true }])('is not auth %j', (auth) => {
+    expect(deploymentProblems(configOf({ ...(withUpstream({ url: FAR }) as object), auth }))).toEqual([]);
   });
 
   it('is a command, of which nothing is shown', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { functionTimeoutMs, parseConfig } from '../../lib/config/load.ts';
+import { functionTimeoutMs, parseConfig, UNSAID } from '../../lib/config/load.ts';
 import { seal } from '../../lib/config/seal.ts';
 import {
   URL_OF_TIME,
@@ -53,7 +53,9 @@ describe('a bad file', () => {
       withUpstream({ headers: { authorization: secret } }),
       withUpstream({ headers: { 'x-key': `${secret}\n` } }),
       withUpstream({ headers: { 'x key': secret } }),
-      withUpstream({ headers: { 'x-key': { deep: secret } } }),
+      withUpstream({ headers: { 'x-key': { secret: 'name', deep: secret } } }),
+      withUpstream({ headers: { 'x-key': { secret: `${secret}:` } } }),
+      withUpstream({ headers: { 'x-key': { secret: 'name', prefix: `${secret}\n` } } }),
       withUpstream({ headers: secret }),
       withUpstream({ token: secret }),
       withUpstream({ env: { TOKEN: secret } }),
@@ -107,7 +109,10 @@ describe('a bad file', () => {
 
 describe('the text of a file', () => {
   it('is parsed and resolved', () => {
-    expect(parseConfig(JSON.stringify(withUpstream({})))).toEqual({ ok: true, config: configOf(withUpstream({})) });
+    expect(parseConfig(JSON.stringify(withUpstream({})), UNSAID.deployed)).toEqual({
+      ok: true,
+      config: configOf(withUpstream({})),
+    });
   });
 
   it('that is not JSON has its first error reported with line and column', () => {

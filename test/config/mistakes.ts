@@ -1,4 +1,4 @@
-import { KEYS } from '../../lib/config/schema.ts';
+import { KEYS } from '../../lib/config/shapes.ts';
 
 const WHOLE_MS = 'a whole number of milliseconds from 1 to 900000';
 const NO_URL_KEY = 'no such key: it is for an upstream that has a url, and this one has a command';
@@ -22,9 +22,19 @@ export const MISTAKES: readonly (readonly [path: string, expected: string | RegE
   ['upstreams.remote.headers.x-line', /^text of visible ASCII characters/],
   ['upstreams.remote.headers["a b"]', KEYS.headerName.expected],
   ['upstreams.remote.headers.x-TWICE', 'each header once, whatever its case'],
-  ['upstreams.remote.headers.cookie', /^no credentials/],
+  ['upstreams.remote.headers.cookie', /^the reference to a secret/],
   ['upstreams.remote.headers.host', 'a header that the gateway and HTTP do not set themselves'],
   ['upstreams.remote.headers.mcp-any', 'a header that MCP does not define: mcp-* is set by the gateway'],
+  ['upstreams.remote.headers.x-store.store', '"secretsmanager" or "ssm"'],
+  ['upstreams.remote.headers.x-arn.secret', /^the name of a secret: /],
+  ['upstreams.remote.headers.x-more.more', /^no such key \(known here: secret, store, key, prefix\)/],
+  ['upstreams.remote.headers.x-same.secret', /^a name that is not SLUICE_SECRET_A_B, too, /],
+  ['upstreams.remote.forwardHeaders[0]', /^no credentials/],
+  ['upstreams.remote.forwardHeaders[1]', /^a header that is not about the request/],
+  ['upstreams.remote.forwardHeaders[2]', 'a header that is neither set nor passed on already'],
+  ['upstreams.remote.forwardHeaders[4]', 'a header that is neither set nor passed on already'],
+  ['upstreams.remote.forwardHeaders[5]', 'a header that the gateway and HTTP do not set themselves'],
+  ['upstreams.remote.forwardHeaders[6]', KEYS.headerName.expected],
   ['upstreams.remote.timeoutMs', WHOLE_MS],
   ['upstreams.remote.idleTimeoutMs', WHOLE_MS],
   ['upstreams.remote.connectTimeoutMs', WHOLE_MS],
@@ -63,7 +73,9 @@ export const MISTAKES: readonly (readonly [path: string, expected: string | RegE
   ['servers.tools.tools[1]', /^a tool name, in which \* stands for any text/],
   ['servers.bare.upstreams', 'a list of names of upstreams'],
   ['servers.Server', KEYS.name.expected],
-  ['auth.mode', '"none"'],
+  ['auth.mode', '"iam" or "none"'],
+  ['deployment.memoryMb', 'a whole number of megabytes from 256 to 10240'],
+  ['deployment.logRetentionDays', /^a number of days that CloudWatch Logs knows: 1, 3, /],
   ['origins[0]', /^an origin as browsers send it: /],
   ['origins[1]', 'an origin as browsers send it, with a valid host and without the default port'],
   ['origins[2]', /^a port other than \*/],
@@ -101,8 +113,13 @@ export const FILE = `{
         "x-TWICE": "b",
         "cookie": "a",
         "host": "a",
-        "mcp-any": "a"
+        "mcp-any": "a",
+        "x-store": { "secret": "a/b", "store": "vault" },
+        "x-arn": { "secret": "arn:aws:secretsmanager" },
+        "x-more": { "secret": "c", "more": 1 },
+        "x-same": { "secret": "a-b" }
       },
+      "forwardHeaders": ["Authorization", "x-forwarded-for", "x-twice", "x-tenant", "X-Tenant", "accept", "a b"],
       "timeoutMs": 0,
       "idleTimeoutMs": "5 s",
       "connectTimeoutMs": 1.5,
@@ -146,6 +163,7 @@ export const FILE = `{
     "Server": { "upstreams": ["slow"] }
   },
   "auth": { "mode": "open" },
+  "deployment": { "memoryMb": 100, "logRetentionDays": 2 },
   "origins": ["app.example", "https://app.example:443", "https://app.example:*"],
   "limits": { "requestBytes": 0 },
   "refresh": "hourly",

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { configJsonSchema } from '../../lib/config/json-schema.ts';
 import { readJson } from '../../lib/config/json.ts';
-import { parseConfig, resolveConfig } from '../../lib/config/load.ts';
+import { parseConfig, resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { isShown } from '../../lib/protocol/names.ts';
 import { configOf, pathsOf, withServer, withTop } from './sample.ts';
 
@@ -160,7 +160,7 @@ const schema = z.fromJSONSchema(configJsonSchema());
 describe(`whatever the file holds (seed ${seed})`, () => {
   it('the file is resolved, or refused with problems that each say a path and what was expected', () => {
     const check = fc.property(fc.oneof(anyFile, fc.jsonValue(), fc.anything()), (file) => {
-      const result = resolveConfig(file);
+      const result = resolveConfig(file, UNSAID.deployed);
       if (result.ok) return;
       expect(result.problems.length).toBeGreaterThan(0);
       for (const { path, expected, found } of result.problems) {
@@ -184,7 +184,7 @@ describe(`whatever the file holds (seed ${seed})`, () => {
     const check = fc.property(rightFile, (file) => {
       const config = configOf(file);
       expect(configOf(config)).toStrictEqual(config);
-      expect(parseConfig(JSON.stringify(config))).toEqual({ ok: true, config });
+      expect(parseConfig(JSON.stringify(config), UNSAID.deployed)).toEqual({ ok: true, config });
     });
     fc.assert(check, property);
   });
@@ -224,7 +224,7 @@ describe(`whatever the file holds (seed ${seed})`, () => {
     const check = fc.property(fc.oneof(json, fc.json(), fc.string()), (text) => {
       const reading = readJson(text);
       expect(reading.ok ? { value: reading.value } : undefined).toEqual(platformReading(text));
-      expect(parseConfig(text)).toHaveProperty('ok');
+      expect(parseConfig(text, UNSAID.deployed)).toHaveProperty('ok');
     });
     fc.assert(check, { ...property, numRuns: 2_000 });
   });

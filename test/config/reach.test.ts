@@ -91,6 +91,7 @@ describe('a command', () => {
       era: 'auto',
       isolation: 'caller',
       headers: {},
+      forwardHeaders: [],
       timeoutMs: 55_000,
       connectTimeoutMs: 3_000,
       listTtlMs: 60_000,

@@ -1,5 +1,5 @@
 /** Configuration files to start from, and what the gateway makes of them. */
-import { parseConfig, resolveConfig } from '../../lib/config/load.ts';
+import { parseConfig, resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import type { Problem } from '../../lib/config/problems.ts';
 import type { GatewayConfig } from '../../lib/config/schema.ts';
@@ -34,14 +34,14 @@ export function withTop(fields: object): unknown {
 
 /** The resolved configuration of a file in which nothing may be wrong. */
 export function configOf(file: unknown): GatewayConfig {
-  const result = resolveConfig(file);
+  const result = resolveConfig(file, UNSAID.deployed);
   if (!result.ok) throw new Error(formatProblems(result.problems, 'a file that should be right'));
   return result.config;
 }
 
 /** What is wrong with a file; empty when nothing is. */
 export function problemsOf(file: unknown): readonly Problem[] {
-  const result = resolveConfig(file);
+  const result = resolveConfig(file, UNSAID.deployed);
   return result.ok ? [] : result.problems;
 }
 
@@ -50,6 +50,6 @@ export function pathsOf(file: unknown): string[] {
 }
 
 export function problemsOfText(text: string): readonly Problem[] {
-  const result = parseConfig(text);
+  const result = parseConfig(text, UNSAID.deployed);
   return result.ok ? [] : result.problems;
 }

@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { configOf, pathsOf, problemsOf, withTop } from './sample.ts';
 
 describe('the top of the file', () => {
   it('gets defaults for everything but upstreams and servers', () => {
     const { upstreams: _, servers: __, ...rest } = configOf(withTop({}));
     expect(rest).toEqual({
-      auth: { mode: 'none' },
+      auth: { mode: 'iam' },
       origins: [],
       limits: { requestBytes: 6_291_456, upstreamMessageBytes: 20_971_520 },
       refresh: 'every-minute',
       listen: 'poll',
+      deployment: { memoryMb: 512, logRetentionDays: 30 },
     });
   });
 
@@ -40,7 +42,8 @@ describe('the top of the file', () => {
     const file: unknown = JSON.parse(
       `{"__proto__": {"auth": {}}, ${JSON.stringify(withTop({ upstream: 1 })).slice(1)}`,
     );
-    const expected = 'no such key (known here: $schema, upstreams, servers, auth, origins, limits, refresh, listen)';
+    const expected =
+      'no such key (known here: $schema, upstreams, servers, auth, origins, limits, refresh, listen, deployment)';
     expect(problemsOf(file)).toEqual([
       { path: '__proto__', expected },
       { path: 'upstream', expected },
@@ -49,18 +52,72 @@ describe('the top of the file', () => {
 });
 
 describe('auth', () => {
-  it('says its mode when it is there', () => {
-    expect(pathsOf(withTop({ auth: {} }))).toEqual(['auth.mode']);
+  it('is what the reader of the file says when the file does not', () => {
+    const result = resolveConfig(withTop({}), UNSAID.local);
+    expect(result.ok && result.config.auth).toEqual({ mode: 'none', iUnderstandThisIsOpen: false });
   });
 
-  it('has no mode but none', () => {
-    expect(problemsOf(withTop({ auth: { mode: 'oauth' } }))).toEqual([
-      { path: 'auth.mode', expected: '"none"', found: '"oauth"' },
+  it('says its mode when it is there', () => {
+    expect(problemsOf(withTop({ auth: {} }))).toEqual([
+      { path: 'auth.mode', expected: '"iam" or "none"', found: 'nothing' },
     ]);
   });
 
+  it('has no other mode', () => {
+    expect(problemsOf(withTop({ auth: { mode: 'oauth' } }))).toEqual([
+      { path: 'auth.mode', expected: '"iam" or "none"', found: '"oauth"' },
+    ]);
+  });
+
+  it('is open by the word of the operator only', () => {
+    const authOf = (auth: object) => configOf(withTop({ auth })).auth;
+    expect(authOf({ mode: 'none' })).toEqual({ mode: 'none', iUnderstandThisIsOpen: false });
+    expect(authOf({ mode: 'none', iUnderstandThisIsOpen: true })).toEqual({
+      mode: 'none',
+      iUnderstandThisIsOpen: true,
+    });
+    expect(pathsOf(withTop({ auth: { mode: 'none', iUnderstandThisIsOpen: 'yes' } }))).toEqual([
+      'auth.iUnderstandThisIsOpen',
+    ]);
+  });
+
+  it.each([
+    [{ mode: 'none', issuer: 'x' }, 'auth.issuer'],
+    [{ mode: 'iam', iUnderstandThisIsOpen: true }, 'auth.iUnderstandThisIsOpen'],
+  ])('has no unknown key, as %j does', (auth, path) => {
+    expect(pathsOf(withTop({ auth }))).toEqual([path]);
+  });
+});
+
+describe('deployment', () => {
+  it('keeps its defaults one by one', () => {
+    expect(configOf(withTop({ deployment: { memoryMb: 1024, reservedConcurrency: 5 } })).deployment).toEqual({
+      memoryMb: 1024,
+      logRetentionDays: 30,
+      reservedConcurrency: 5,
+    });
+  });
+
+  it.each([
+    ['memoryMb', 256, 10_240],
+    ['reservedConcurrency', 1, 10_000],
+  ])('%s is a whole number from %i to %i', (key, smallest, largest) => {
+    for (const value of [smallest, largest]) expect(pathsOf(withTop({ deployment: { [key]: value } }))).toEqual([]);
+    for (const value of [smallest - 1, largest + 1, 300.5, '512', null]) {
+      expect(pathsOf(withTop({ deployment: { [key]: value } }))).toEqual([`deployment.${key}`]);
+    }
+  });
+
+  it.each([1, 30, 3653])('may keep log lines for %i days', (logRetentionDays) => {
+    expect(configOf(withTop({ deployment: { logRetentionDays } })).deployment.logRetentionDays).toBe(logRetentionDays);
+  });
+
+  it.each([0, 2, 31, 4000, '30'])('may not keep log lines for %j days, which CloudWatch does not know', (days) => {
+    expect(pathsOf(withTop({ deployment: { logRetentionDays: days } }))).toEqual(['deployment.logRetentionDays']);
+  });
+
   it('has no unknown key', () => {
-    expect(pathsOf(withTop({ auth: { mode: 'none', issuer: 'x' } }))).toEqual(['auth.issuer']);
+    expect(pathsOf(withTop({ deployment: { memory: 512 } }))).toEqual(['deployment.memory']);
   });
 });
 

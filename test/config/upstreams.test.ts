@@ -11,6 +11,7 @@ describe('an upstream', () => {
       era: 'auto',
       isolation: 'caller',
       headers: {},
+      forwardHeaders: [],
       timeoutMs: 55_000,
       connectTimeoutMs: 3_000,
       listTtlMs: 60_000,
@@ -32,7 +33,11 @@ describe('an upstream', () => {
       prefix: 'Clock-1',
       era: 'legacy',
       isolation: 'shared',
-      headers: { 'x-team': 'search' },
+      headers: {
+        'x-team': 'search',
+        authorization: { secret: 'team/token', store: 'ssm', key: 'a b', prefix: 'Bearer ' },
+      },
+      forwardHeaders: ['x-tenant'],
       timeoutMs: 30_000,
       idleTimeoutMs: 15_000,
       connectTimeoutMs: 1_000,
@@ -129,7 +134,7 @@ describe('an upstream', () => {
         path: 'upstreams.time.timeout',
         expected:
           'no such key (known here: url, transport, command, args, env, cwd, idleMs, maxProcesses, prefix, era, ' +
-          'isolation, headers, timeoutMs, idleTimeoutMs, connectTimeoutMs, listTtlMs, pin, retries, breaker, ' +
+          'isolation, headers, forwardHeaders, timeoutMs, idleTimeoutMs, connectTimeoutMs, listTtlMs, pin, retries, breaker, ' +
           'maxConcurrent, tools)',
       },
     ]);
@@ -421,9 +426,41 @@ describe('headers', () => {
     expect(problemsOf(withUpstream({ headers: { [name]: 'Bearer 1234' } }))).toEqual([
       {
         path: `upstreams.time.headers.${name}`,
-        expected: 'no credentials: credentials for upstreams are not supported in this file',
+        expected: 'the reference to a secret, { "secret": NAME }: a credential has no place in this file',
       },
     ]);
+  });
+
+  it('may be references to secrets, which are read from Secrets Manager unless they say otherwise', () => {
+    const headers = {
+      Authorization: { secret: 'a/b', prefix: 'Bearer ' },
+      'X-Key': { secret: 'c', store: 'ssm', key: 'd e' },
+    };
+    expect(time({ headers })?.headers).toEqual({
+      authorization: { secret: 'a/b', store: 'secretsmanager', prefix: 'Bearer ' },
+      'x-key': { secret: 'c', store: 'ssm', key: 'd e' },
+    });
+  });
+
+  it.each([
+    [{}, 'secret'],
+    [{ secret: '' }, 'secret'],
+    [{ secret: 'a b' }, 'secret'],
+    [{ secret: 'arn:aws:x' }, 'secret'],
+    [{ secret: 'a', store: 'vault' }, 'store'],
+    [{ secret: 'a', key: '' }, 'key'],
+    [{ secret: 'a', prefix: 'Bearer\n' }, 'prefix'],
+    [{ secret: 'a', value: 'b' }, 'value'],
+  ])('may not be the reference %j', (reference, key) => {
+    expect(pathsOf(withUpstream({ headers: { 'x-key': reference } }))).toEqual([`upstreams.time.headers.x-key.${key}`]);
+  });
+
+  it("may not mean two secrets that would be one variable on a machine of one's own", () => {
+    const headers = { 'x-a': { secret: 'a-b' }, 'x-again': { secret: 'a-b', prefix: 'x' }, 'x-b': { secret: 'a.b' } };
+    expect(pathsOf(withUpstream({ headers }))).toEqual(['upstreams.time.headers.x-b.secret']);
+    expect(
+      pathsOf(withUpstream({ headers: { 'x-a': { secret: 'a' }, 'x-b': { secret: 'a', store: 'ssm' } } })),
+    ).toEqual(['upstreams.time.headers.x-b.secret']);
   });
 
   it.each([
@@ -457,6 +494,55 @@ describe('headers', () => {
         path: `upstreams.time.headers.${name}`,
         expected: 'a header that MCP does not define: mcp-* is set by the gateway',
       },
+    ]);
+  });
+});
+
+describe('forwarded headers', () => {
+  it('are kept in lower case', () => {
+    expect(time({ forwardHeaders: ['X-Tenant', 'user-agent'] })?.forwardHeaders).toEqual(['x-tenant', 'user-agent']);
+  });
+
+  it.each(['authorization', 'Cookie', 'proxy-authorization'])('are never %s', (name) => {
+    expect(problemsOf(withUpstream({ forwardHeaders: [name] }))).toEqual([
+      {
+        path: 'upstreams.time.forwardHeaders[0]',
+        expected: 'no credentials: what clients show the gateway is for nobody else',
+      },
+    ]);
+  });
+
+  it.each([
+    'host',
+    'accept',
+    'content-type',
+    'connection',
+    'last-event-id',
+    'mcp-session-id',
+    'Mcp-Param-City',
+    'origin',
+    'referer',
+    'forwarded',
+    'x-forwarded-for',
+    'X-Amzn-Trace-Id',
+    'x-amz-date',
+    'sec-fetch-site',
+    'via',
+    'idempotency-key',
+    'set-cookie',
+    '',
+    'a b',
+    '__proto__',
+    7,
+  ])('are not %j', (name) => {
+    expect(pathsOf(withUpstream({ forwardHeaders: ['x-tenant', name] }))).toEqual(['upstreams.time.forwardHeaders[1]']);
+  });
+
+  it('are each named once, and not set as well', () => {
+    const fields = { headers: { 'x-team': 'search' }, forwardHeaders: ['x-tenant', 'X-Tenant', 'X-Team'] };
+    expect(pathsOf(withUpstream(fields))).toEqual([
+      'upstreams.time.forwardHeaders[1]',
+      'upstreams.time.forwardHeaders[2]',
     ]);
   });
 });

@@ -2,7 +2,7 @@
 import { equal, ok } from 'node:assert/strict';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import { startLocalGateway } from '../../lib/local/gateway.ts';
 import { startRuntimeFunction } from '../runtime/function.ts';
@@ -54,10 +54,8 @@ export async function checkRuntime({ program }: RuntimeClient, signal: AbortSign
 /** Over an empty table, where there is nothing to do. */
 async function keepHouse(startFunction: StartFunction): Promise<void> {
   // Nothing is there that would make it call this upstream.
-  const resolved = resolveConfig({
-    upstreams: { up: { url: 'http://127.0.0.1:9/mcp' } },
-    servers: { default: { upstreams: ['up'] } },
-  });
+  const file = { upstreams: { up: { url: 'http://127.0.0.1:9/mcp' } }, servers: { default: { upstreams: ['up'] } } };
+  const resolved = resolveConfig(file, UNSAID.local);
   if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'configuration'));
   const reports: string[] = [];
   const gateway = await startLocalGateway({

@@ -1,5 +1,5 @@
 /** The deployed function in front of the suite, run by AWS's own runtime instead of emulated environments. */
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import { startLocalGateway } from '../../lib/local/gateway.ts';
 import { startRuntimeFunction, type RuntimeFunction } from '../runtime/function.ts';
@@ -25,7 +25,7 @@ export async function startAwsGateway(
   neighbours: readonly Neighbour[],
   work: Work,
 ): Promise<GatewayInFront> {
-  const resolved = resolveConfig(configurationOf(upstream, neighbours));
+  const resolved = resolveConfig(configurationOf(upstream, neighbours), UNSAID.local);
   if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'conformance configuration'));
   const log = new GatewayLog();
   let running: RuntimeFunction | undefined;

@@ -4,7 +4,7 @@ import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { createGateway } from '../../lib/gateway.ts';
 import type { UpstreamHttpRequest, UpstreamHttpResponse, UpstreamTransport } from '../../lib/ports.ts';
 import type { HttpResponse } from '../../lib/protocol/http.ts';
@@ -63,10 +63,13 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** A call that its invocation leaves no time for: its answer is there, and a second is left. */
 async function giveUp(upstream: SlowUpstream) {
-  const config = resolveConfig({
-    upstreams: { up: { url: 'http://slow.example/mcp', prefix: '' } },
-    servers: { default: { upstreams: ['up'] } },
-  });
+  const config = resolveConfig(
+    {
+      upstreams: { up: { url: 'http://slow.example/mcp', prefix: '' } },
+      servers: { default: { upstreams: ['up'] } },
+    },
+    UNSAID.local,
+  );
   if (!config.ok) throw new Error('The configuration is wrong');
   const clock = createManualClock();
   const gateway = createGateway(config.config, {

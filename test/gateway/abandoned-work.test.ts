@@ -4,7 +4,7 @@ import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { createGateway } from '../../lib/gateway.ts';
 import type { UpstreamEras } from '../../lib/ports.ts';
 import { createManualClock } from '../support/manual-clock.ts';
@@ -13,10 +13,13 @@ import { modernRequest } from '../support/wire.ts';
 
 test('a store that outlasts the call holds the invocation open until it answers', async () => {
   const url = 'http://127.0.0.1:9/mcp';
-  const resolved = resolveConfig({
-    upstreams: { up: { url, timeoutMs: 1000 } },
-    servers: { default: { upstreams: ['up'] } },
-  });
+  const resolved = resolveConfig(
+    {
+      upstreams: { up: { url, timeoutMs: 1000 } },
+      servers: { default: { upstreams: ['up'] } },
+    },
+    UNSAID.local,
+  );
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.problems));
   const clock = createManualClock();
   const openStores = createMemoryStores();

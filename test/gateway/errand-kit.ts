@@ -5,6 +5,7 @@ import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { authenticate } from '../../lib/auth/caller.ts';
+import { UNSAID } from '../../lib/config/load.ts';
 import type { ServerUpstream } from '../../lib/catalog/plan.ts';
 import { connectionTools, eraTools } from '../../lib/gateway/connection-tools.ts';
 import type { Errand, LegacyScope } from '../../lib/gateway/errand.ts';
@@ -75,7 +76,9 @@ export async function openErrand(options: ErrandOptions = {}): Promise<OpenErran
   const [upstream] = allUpstreams(config);
   const server = shared.servers.get('default');
   if (upstream === undefined || server === undefined) throw new Error('The configuration lost its upstream');
-  const caller = authenticate(config.auth, cryptoIds);
+  const authenticated = authenticate(UNSAID.local, undefined, cryptoIds);
+  if (!authenticated.ok) throw new Error('Everyone may call');
+  const caller = authenticated.value;
   const scope: LegacyScope = { era: 'legacy', server, caller, session, canAsk: false };
   const call = callOf(requestText('tools/call', { name: 'time__now', arguments: {} }));
   const errand: Errand = { visit, scope, call, upstream, targetName: 'now', tally: newTally() };

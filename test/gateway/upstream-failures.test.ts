@@ -3,7 +3,7 @@
  * says what happened and whether the call may have run, and the next call works.
  */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createHttpTransport } from '../../lib/adapters/node/http-transport.ts';
+import { secretlessTransport } from '../support/http-transport.ts';
 import type { UpstreamTransport } from '../../lib/ports.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { startFaultyUpstream, type Fault } from '../support/faulty-upstream.ts';
@@ -178,7 +178,7 @@ describe.each(LEGS)('$name', (leg) => {
 
     test.each(endless)('that %s', async (_what, fault, limits, expected) => {
       const clock = createManualClock();
-      const transport = observeResponses(createHttpTransport());
+      const transport = observeResponses(secretlessTransport());
       const { gateway, upstream } = await openFaulty(era, { leg, clock, transport, upstream: limits });
       upstream.on('bad', fault);
       const peer = await gateway.client.connect(revision);

@@ -5,11 +5,11 @@ import { createDynamoClient } from '../../lib/adapters/dynamodb/client.ts';
 import { createTable } from '../../lib/adapters/dynamodb/create-table.ts';
 import { createDynamoStores } from '../../lib/adapters/dynamodb/stores.ts';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
-import { createHttpTransport } from '../../lib/adapters/node/http-transport.ts';
+import { secretlessTransport } from '../support/http-transport.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import type { GatewayConfig } from '../../lib/config/schema.ts';
 import { createHousekeeper, type Housekeeping } from '../../lib/housekeeping.ts';
@@ -64,7 +64,7 @@ export async function openHouse<const Name extends string>(
     clock,
     ids: cryptoIds,
     openStores,
-    transport: createHttpTransport(),
+    transport: secretlessTransport(),
     executeOnce,
     tracer: noopTracer,
     actionLog: {
@@ -103,10 +103,13 @@ function configOf<Name extends string>(
   { upstreams }: Listing<Name>,
 ): GatewayConfig {
   const names = Object.keys(specs) as Name[];
-  const resolved = resolveConfig({
-    upstreams: Object.fromEntries(names.map((name) => [name, { url: upstreams[name].url, ...specs[name].config }])),
-    servers: { default: { upstreams: names } },
-  });
+  const resolved = resolveConfig(
+    {
+      upstreams: Object.fromEntries(names.map((name) => [name, { url: upstreams[name].url, ...specs[name].config }])),
+      servers: { default: { upstreams: names } },
+    },
+    UNSAID.local,
+  );
   if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'test configuration'));
   return resolved.config;
 }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { createTable } from '../../lib/adapters/dynamodb/create-table.ts';
 import { bundleFunction } from '../../lib/adapters/lambda/bundle.ts';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import { startDynalite } from '../support/dynalite.ts';
 import { startListingUpstream, tools } from '../support/listing-upstream.ts';
@@ -38,7 +38,7 @@ test('the scheduled function refreshes what the gateway has kept', async () => {
   upstream.lists = { tools: tools('a', 'b') };
   expect(await namesSeen()).toEqual(['up__a']);
 
-  const resolved = resolveConfig(file);
+  const resolved = resolveConfig(file, UNSAID.local);
   if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'test configuration'));
   const outdir = await mkdtemp(join(tmpdir(), 'sluice-test-'));
   onTestFinished(() => rm(outdir, { recursive: true, force: true }));

@@ -1,5 +1,5 @@
 /** All rows behind one core: two environments behind Node HTTP that take turns, whatever the client holds. */
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import { hostStdioUpstreams } from '../../lib/local/stdio/host.ts';
 import { startHarness, type Harness } from '../support/gateway-harness.ts';
@@ -47,10 +47,13 @@ async function hostAll(upstreams: Readonly<Record<string, Pick<JourneyUpstream, 
   const configs = Object.fromEntries(Object.entries(upstreams).map(([name, { config }]) => [name, config]));
   const commands = Object.entries(upstreams).flatMap(([name, { address }]) => (address.kind === 'stdio' ? [name] : []));
   if (commands.length === 0) return { configs, close: async () => undefined };
-  const resolved = resolveConfig({
-    upstreams: Object.fromEntries(commands.map((name) => [name, configs[name]])),
-    servers: { default: { upstreams: commands } },
-  });
+  const resolved = resolveConfig(
+    {
+      upstreams: Object.fromEntries(commands.map((name) => [name, configs[name]])),
+      servers: { default: { upstreams: commands } },
+    },
+    UNSAID.local,
+  );
   if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'stdio upstreams of a test'));
   const host = await hostStdioUpstreams(resolved.config, { report: () => undefined, onStderr: () => undefined });
   const urls = commands.map((name): [string, object] => {

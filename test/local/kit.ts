@@ -67,6 +67,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     handlerExport: 'handler',
     limit,
     affinity,
+    isSigned: false,
     timeoutMs,
     variables,
     report: (line) => reports.push(line),

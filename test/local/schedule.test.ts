@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createTable } from '../../lib/adapters/dynamodb/create-table.ts';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import { startLocalHousekeeping, type LocalHousekeepingOptions } from '../../lib/local/housekeeping.ts';
 import { startSchedule } from '../../lib/local/schedule.ts';
@@ -85,7 +85,7 @@ async function openWorld(config: object) {
   await createTable({ endpoint: state.endpoint, tableName: state.table });
   const gateway = await startTestGateway(config, { dynamodbEndpoint: state.endpoint, environments: 1 });
   onTestFinished(() => gateway.close());
-  const resolved = resolveConfig(config);
+  const resolved = resolveConfig(config, UNSAID.local);
   if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'test configuration'));
   return { gateway, config: resolved.config, state };
 }

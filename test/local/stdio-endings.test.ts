@@ -230,10 +230,10 @@ describe('when the gateway is killed', () => {
 
 /** Hosts an upstream, and exits without ceremony when its input ends. */
 const GATEWAY = `
-  import { resolveConfig } from '../../lib/config/load.ts';
+  import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
   import { hostStdioUpstreams } from '../../lib/local/stdio/host.ts';
   const upstreams = { tested: JSON.parse(process.env.UPSTREAM) };
-  const { config } = resolveConfig({ upstreams, servers: { default: { upstreams: ['tested'] } }, auth: { mode: 'none' } });
+  const { config } = resolveConfig({ upstreams, servers: { default: { upstreams: ['tested'] } }, auth: { mode: 'none' } }, UNSAID.local);
   const host = await hostStdioUpstreams(config, { report: console.error });
   console.log(host.config.upstreams.tested.url);
   process.stdin.on('end', () => process.exit(1)).resume();

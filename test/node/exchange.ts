@@ -1,12 +1,8 @@
-import type {
-  TransportFailure,
-  UpstreamHttpRequest,
-  UpstreamHttpResponse,
-  UpstreamTransport,
-} from '../../lib/ports.ts';
+import type { PlainHttpRequest, PlainHttpTransport } from '../../lib/adapters/node/http-exchange.ts';
+import type { TransportFailure, UpstreamHttpResponse } from '../../lib/ports.ts';
 
 /** A request that matters only by its address and by what is given. */
-export function requestTo(url: string, given: Partial<UpstreamHttpRequest> = {}): UpstreamHttpRequest {
+export function requestTo(url: string, given: Partial<PlainHttpRequest> = {}): PlainHttpRequest {
   return {
     url,
     method: 'POST',
@@ -25,9 +21,9 @@ export function assertResponse(answer: UpstreamHttpResponse | TransportFailure):
 
 /** Sends, expects a response, and reads it to its end. */
 export async function fetchText(
-  transport: UpstreamTransport,
+  transport: PlainHttpTransport,
   url: string,
-  given: Partial<UpstreamHttpRequest> = {},
+  given: Partial<PlainHttpRequest> = {},
 ): Promise<string> {
   return await readText(assertResponse(await transport.send(requestTo(url, given))));
 }

@@ -9,12 +9,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import type { Action } from '../../lib/ports.ts';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { systemClock } from '../../lib/adapters/node/clock.ts';
-import { createHttpTransport } from '../../lib/adapters/node/http-transport.ts';
+import { secretlessTransport } from '../support/http-transport.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { createNodeServer } from '../../lib/adapters/node/server.ts';
 import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { createGateway } from '../../lib/gateway.ts';
 import { PEERS, type ConnectedPeer, type Peer } from '../peers/clients.ts';
 import { startFaultyUpstream, type FaultyUpstream } from '../support/faulty-upstream.ts';
@@ -155,13 +155,13 @@ describe.each(Object.entries(PEERS))('%s, in one process', (_, connect) => {
 
 /** The core behind a plain Node HTTP server. */
 function serveCore({ actions, defects }: { readonly actions: Action[]; readonly defects: unknown[] }): Server {
-  const resolved = resolveConfig(configFile());
+  const resolved = resolveConfig(configFile(), UNSAID.local);
   if (!resolved.ok) throw new Error('The configuration is wrong');
   const gateway = createGateway(resolved.config, {
     clock: systemClock,
     ids: cryptoIds,
     openStores: createMemoryStores(),
-    transport: createHttpTransport(),
+    transport: secretlessTransport(),
     executeOnce,
     tracer: noopTracer,
     actionLog: {

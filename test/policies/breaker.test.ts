@@ -32,6 +32,7 @@ const SHOWN: {
   'upstream-garbled': [{ kind: 'upstream-garbled', reason: 'x' }, 'well'],
   'upstream-redirect': [{ kind: 'upstream-redirect' }, 'well'],
   'upstream-too-large': [{ kind: 'upstream-too-large', limitBytes: 20 }, 'well'],
+  'upstream-credentials': [{ kind: 'upstream-credentials' }, 'unclear'],
   'upstream-unauthorized': [{ kind: 'upstream-unauthorized' }, 'well'],
   'upstream-session-lost': [{ kind: 'upstream-session-lost' }, 'well'],
   'upstream-refused': [{ kind: 'upstream-refused', error: { code: 1, message: 'x' } }, 'well'],

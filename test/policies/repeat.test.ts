@@ -7,6 +7,7 @@ const SENT: { readonly [Kind in UpstreamFault['kind']]: readonly [UpstreamFault 
   'upstream-unreachable': [{ kind: 'upstream-unreachable' }, false],
   'upstream-connect-timeout': [{ kind: 'upstream-connect-timeout', limitMs: 3000 }, false],
   'upstream-throttled': [{ kind: 'upstream-throttled', retryAfter: undefined }, false],
+  'upstream-credentials': [{ kind: 'upstream-credentials' }, false],
   'upstream-unauthorized': [{ kind: 'upstream-unauthorized' }, false],
   'upstream-session-lost': [{ kind: 'upstream-session-lost' }, false],
   'upstream-busy': [{ kind: 'upstream-busy', retryAfterMs: 1 }, false],

@@ -28,6 +28,7 @@ const PASSING: { readonly [Kind in UpstreamFault['kind']]: readonly [UpstreamFau
   'upstream-garbled': [{ kind: 'upstream-garbled', reason: 'x' }, false],
   'upstream-redirect': [{ kind: 'upstream-redirect' }, false],
   'upstream-too-large': [{ kind: 'upstream-too-large', limitBytes: 20 }, false],
+  'upstream-credentials': [{ kind: 'upstream-credentials' }, false],
   'upstream-unauthorized': [{ kind: 'upstream-unauthorized' }, false],
   'upstream-session-lost': [{ kind: 'upstream-session-lost' }, false],
   'upstream-busy': [{ kind: 'upstream-busy', retryAfterMs: 1 }, false],

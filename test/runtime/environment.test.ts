@@ -25,7 +25,7 @@ async function start(play: Play, timeoutMs = 30_000): Promise<Played> {
   const lines: string[] = [];
   const output = new EventEmitter();
   const running = await startFunction(
-    { limit: 1, affinity: false },
+    { limit: 1, affinity: false, isSigned: false },
     (id) =>
       new RuntimeProcess({
         id,

@@ -63,6 +63,7 @@ export async function openStage(start: StartFunction, options: StageOptions = {}
     variables: { GATES: gates.origin },
     limit,
     affinity: false,
+    isSigned: false,
     timeoutMs,
     report: (line) => reports.push(line),
   });

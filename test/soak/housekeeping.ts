@@ -14,7 +14,7 @@ const silent: ActionLog = { notice: () => undefined, write: () => undefined, def
 
 /** Returns how many client sessions and upstream sessions were ended. */
 export async function sweepEverything(config: GatewayConfig, endpoint: string) {
-  const ports = createLocalPorts(openTable({ table: TABLE_NAME, endpoint }), silent);
+  const ports = createLocalPorts(openTable({ table: TABLE_NAME, endpoint }), silent, {});
   const clock = { ...systemClock, now: () => systemClock.now() + AHEAD_MS };
   const keepHouse = createHousekeeper(config, { ...ports, clock });
   const total = { clientSessions: 0, upstreamSessions: 0 };

@@ -1,7 +1,7 @@
 /** A long run of mixed load and faults at the local gateway, and what it has left behind. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { startDynamoDb } from '../../lib/local/dynamodb.ts';
 import { RUN_HEADER } from '../faults/fault-points.ts';
 import { FAULT_KINDS, isUpstreamFault, type KillPoint } from '../faults/ledger/plan.ts';
@@ -117,7 +117,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   await untilIdle(gateway.emulator);
 
   const before = countOpen(upstreams);
-  const resolved = resolveConfig(file);
+  const resolved = resolveConfig(file, UNSAID.local);
   if (!resolved.ok) throw new Error('The configuration was good for the gateway');
   const table = await inspectTable(database.endpoint);
   const swept = await sweepEverything(resolved.config, database.endpoint);

@@ -18,12 +18,12 @@ import { createDynamoStores } from '../../lib/adapters/dynamodb/stores.ts';
 import { createActionLog } from '../../lib/adapters/logging/action-log.ts';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { systemClock } from '../../lib/adapters/node/clock.ts';
-import { createHttpTransport } from '../../lib/adapters/node/http-transport.ts';
+import { secretlessTransport } from './http-transport.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { createNodeServer } from '../../lib/adapters/node/server.ts';
 import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import { createGateway, type Gateway } from '../../lib/gateway.ts';
 import { isModernVersion } from '../../lib/protocol/era.ts';
@@ -158,7 +158,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
         clock,
         ids: cryptoIds,
         openStores: (tally) => wrap(openStores(tally)),
-        transport: options.transport ?? createHttpTransport(),
+        transport: options.transport ?? secretlessTransport(),
         executeOnce,
         tracer: noopTracer,
         actionLog,
@@ -197,11 +197,14 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
 }
 
 function configOf({ url, upstream, file }: HarnessOptions) {
-  const result = resolveConfig({
-    upstreams: { up: { url, ...upstream } },
-    servers: { default: { upstreams: ['up'] } },
-    ...file,
-  });
+  const result = resolveConfig(
+    {
+      upstreams: { up: { url, ...upstream } },
+      servers: { default: { upstreams: ['up'] } },
+      ...file,
+    },
+    UNSAID.local,
+  );
   if (!result.ok) throw new Error(formatProblems(result.problems, 'the configuration of a test'));
   return result.config;
 }

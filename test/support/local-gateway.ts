@@ -9,7 +9,7 @@
 import { openSync, closeSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { resolveConfig } from '../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import type { Emulator } from '../../lib/local/emulator/emulator.ts';
 import { startLocalGateway, type LocalGatewayOptions } from '../../lib/local/gateway.ts';
@@ -18,7 +18,14 @@ import type { Action } from '../../lib/ports.ts';
 export interface TestGatewayOptions extends Partial<
   Pick<
     LocalGatewayOptions,
-    'environments' | 'affinity' | 'stateDirectory' | 'dynamodbEndpoint' | 'entry' | 'timeoutMs' | 'onMessage'
+    | 'secrets'
+    | 'environments'
+    | 'affinity'
+    | 'stateDirectory'
+    | 'dynamodbEndpoint'
+    | 'entry'
+    | 'timeoutMs'
+    | 'onMessage'
   >
 > {}
 
@@ -42,7 +49,7 @@ export interface TestGateway {
 
 /** `config` is what a configuration file would hold. By default up to 10 environments take turns. */
 export async function startTestGateway(config: object, options: TestGatewayOptions = {}): Promise<TestGateway> {
-  const resolved = resolveConfig(config);
+  const resolved = resolveConfig(config, UNSAID.local);
   if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'test configuration'));
   const log = openLog();
   const reports: string[] = [];

@@ -3,12 +3,9 @@
  * promises: what was received before a connection broke is delivered before the error is thrown, an aborted signal ends
  * whatever phase there is, and an answer that nobody reads to its end has to be closed.
  */
-import type {
-  TransportFailure,
-  UpstreamHttpRequest,
-  UpstreamHttpResponse,
-  UpstreamTransport,
-} from '../../lib/ports.ts';
+import type { PlainHttpRequest } from '../../lib/adapters/node/http-exchange.ts';
+import { isPlain } from '../../lib/adapters/secrets/transport.ts';
+import type { TransportFailure, UpstreamHttpResponse, UpstreamTransport } from '../../lib/ports.ts';
 
 export type Answer =
   | {
@@ -22,7 +19,7 @@ export type Answer =
 
 /** A request that was sent, and what has become of it. */
 export interface Exchange {
-  readonly request: UpstreamHttpRequest;
+  readonly request: PlainHttpRequest;
   /**
    * `waiting` for an answer, `failed` without one; of an answer the body is `open` until it has been read to its end
    * (`drained`), has `broken`, or was given up (`closed`).
@@ -33,19 +30,20 @@ export interface Exchange {
 export interface MemoryTransport extends UpstreamTransport {
   /** In the order in which they were sent. */
   readonly exchanges: readonly Exchange[];
-  readonly requests: readonly UpstreamHttpRequest[];
+  readonly requests: readonly PlainHttpRequest[];
 }
 
 export function createMemoryTransport(
-  answer: (request: UpstreamHttpRequest) => Answer | Promise<Answer>,
+  answer: (request: PlainHttpRequest) => Answer | Promise<Answer>,
 ): MemoryTransport {
-  const exchanges: { request: UpstreamHttpRequest; state: Exchange['state'] }[] = [];
+  const exchanges: { request: PlainHttpRequest; state: Exchange['state'] }[] = [];
   return {
     exchanges,
     get requests() {
       return exchanges.map(({ request }) => request);
     },
     async send(request) {
+      if (!isPlain(request)) throw new Error('Nothing here has secrets');
       const exchange = { request, state: 'waiting' as Exchange['state'] };
       exchanges.push(exchange);
       const given = await unlessAborted(request.signal, () => answer(request));

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { text as readText } from 'node:stream/consumers';
 import { expect, onTestFinished } from 'vitest';
-import { createHttpTransport } from '../../lib/adapters/node/http-transport.ts';
+import { secretlessTransport } from '../support/http-transport.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { startDeadline, type Deadline, type DeadlineLimits } from '../../lib/policies/deadline.ts';
 import { newTally, type UpstreamTally } from '../../lib/upstream/fault.ts';
@@ -121,7 +121,7 @@ export interface ReachOptions {
 export function reach(url: string, options: ReachOptions = {}): Reach {
   const { upstream = {}, limits = {}, maxMessageBytes = 1_000_000 } = options;
   const clock = createManualClock();
-  const transport = createHttpTransport();
+  const transport = secretlessTransport();
   const running = new Set<Promise<void>>();
   const deadlines: Deadline[] = [];
   const toolsWith = (limits: Deadline, tally: UpstreamTally) => ({
@@ -131,6 +131,7 @@ export function reach(url: string, options: ReachOptions = {}): Reach {
     maxMessageBytes,
     limits,
     tally,
+    clientHeaders: {},
     post: postHttp,
     defer: (work: (tools: ConnectionTools) => Promise<unknown>) => void running.add(runLater(work)),
     leave: () => {},

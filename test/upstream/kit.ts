@@ -5,7 +5,8 @@
 import { onTestFinished } from 'vitest';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { startDeadline, type Deadline, type DeadlineLimits } from '../../lib/policies/deadline.ts';
-import type { UpstreamHttpRequest, UpstreamSession } from '../../lib/ports.ts';
+import type { PlainHttpRequest } from '../../lib/adapters/node/http-exchange.ts';
+import type { UpstreamSession } from '../../lib/ports.ts';
 import { newTally, type UpstreamTally } from '../../lib/upstream/fault.ts';
 import { post, type ConnectionTools, type UpstreamLink } from '../../lib/upstream/streamable-http.ts';
 import { configOf } from '../config/sample.ts';
@@ -43,7 +44,7 @@ export interface ConnectionOptions {
   readonly clock?: ManualClock;
 }
 
-export type Answerer = (request: UpstreamHttpRequest, message: SentMessage) => Answer | Promise<Answer>;
+export type Answerer = (request: PlainHttpRequest, message: SentMessage) => Answer | Promise<Answer>;
 
 export function linkOf(upstream: object = {}): UpstreamLink {
   const url = 'http://127.0.0.1:9081/mcp';
@@ -69,6 +70,7 @@ export function connect(answer: Answerer, options: ConnectionOptions = {}): Conn
     maxMessageBytes,
     limits,
     tally,
+    clientHeaders: {},
     post,
     defer: (work) => void running.add(runLater(work)),
     leave: (_link, session) => void left.push(session),
@@ -105,7 +107,7 @@ export function connect(answer: Answerer, options: ConnectionOptions = {}): Conn
   };
 }
 
-function messageIn(request: UpstreamHttpRequest): SentMessage {
+function messageIn(request: PlainHttpRequest): SentMessage {
   return request.body === '' ? {} : (JSON.parse(request.body) as SentMessage);
 }
 

@@ -1,9 +1,9 @@
-import type { Context, LambdaFunctionURLEvent } from 'aws-lambda';
+import type { Context } from 'aws-lambda';
 import { toWire, type Failure } from '../../errors.ts';
 import type { ActionLog, Invocation } from '../../ports.ts';
 import type { HttpRequest, HttpResponse } from '../../protocol/http.ts';
 import { errorText } from '../../protocol/message.ts';
-import { toHttpRequest, toStreamingResult, type StreamingResult } from './event.ts';
+import { toHttpRequest, toStreamingResult, type FunctionUrlEvent, type StreamingResult } from './event.ts';
 import { currentEnvironment, toInvocation } from './invocation.ts';
 
 /** The core, as `lib/gateway.ts` makes it. */
@@ -11,7 +11,7 @@ export type Gateway = (request: HttpRequest, invocation: Invocation) => Promise<
 
 /** The two ends of an invocation, for middy. */
 export interface FunctionUrl {
-  handle(event: LambdaFunctionURLEvent, context: Context): Promise<StreamingResult>;
+  handle(event: FunctionUrlEvent, context: Context): Promise<StreamingResult>;
   /** After the body was sent, or could not be: the work that outlives the answer. */
   requestEnd(request: { readonly response?: unknown }): Promise<void>;
 }

@@ -1,5 +1,6 @@
-import type { Context, LambdaFunctionURLEvent } from 'aws-lambda';
+import type { Context } from 'aws-lambda';
 import type { Invocation } from '../../ports.ts';
+import type { FunctionUrlEvent } from './event.ts';
 
 /** What an environment knows about itself. */
 export interface Environment {
@@ -23,7 +24,7 @@ export function currentEnvironment(): Environment {
 
 /** `now` in milliseconds since the epoch. */
 export function toInvocation(
-  event: LambdaFunctionURLEvent,
+  event: FunctionUrlEvent,
   context: Context,
   environment: Environment,
   now: number,

@@ -5,6 +5,8 @@ export const VARIABLES = {
   table: 'SLUICE_TABLE',
   /** Another DynamoDB than the region's own. */
   dynamodbEndpoint: 'SLUICE_DYNAMODB_ENDPOINT',
+  /** Values in place of what is in the secret stores, which are then not asked: see `lib/adapters/secrets/given.ts`. */
+  secrets: 'SLUICE_SECRETS',
   /** `json` (the default), `pretty` or `errors`. */
   log: 'SLUICE_LOG',
   /** The file descriptor that log lines are written to; 1 when it is not set. */

@@ -1,4 +1,4 @@
-import type { Ports } from '../../ports.ts';
+import type { ActionLog, Ports } from '../../ports.ts';
 import { createDynamoClient } from '../dynamodb/client.ts';
 import { createDynamoStores } from '../dynamodb/stores.ts';
 import { actionLogFormat, createActionLog } from '../logging/action-log.ts';
@@ -7,6 +7,9 @@ import { systemClock } from '../node/clock.ts';
 import { createHttpTransport } from '../node/http-transport.ts';
 import { cryptoIds } from '../node/ids.ts';
 import { executeOnce } from '../powertools/execute-once.ts';
+import type { GivenSecrets } from '../secrets/given.ts';
+import type { Secrets } from '../secrets/secrets.ts';
+import { withSecrets } from '../secrets/transport.ts';
 import { noopTracer } from '../xray/tracer.ts';
 import { VARIABLES } from './names.ts';
 
@@ -15,17 +18,32 @@ export function createFunctionPorts(variables: NodeJS.ProcessEnv): Ports {
   const tableName = variables[VARIABLES.table];
   if (!tableName) throw new Error(`The environment variable ${VARIABLES.table} must name the DynamoDB table`);
   const client = createDynamoClient({ endpoint: variables[VARIABLES.dynamodbEndpoint] || undefined });
+  const actionLog = createActionLog({
+    format: actionLogFormat(variables[VARIABLES.log]),
+    write: createLineWriter(Number(variables[VARIABLES.logFd] || 1)),
+    colour: !variables['NO_COLOR'],
+  });
   return {
     clock: systemClock,
     ids: cryptoIds,
     openStores: createDynamoStores({ client, tableName }),
-    transport: createHttpTransport({}),
+    transport: withSecrets(createHttpTransport({}), () => openSecrets(variables[VARIABLES.secrets], actionLog)),
     executeOnce,
     tracer: noopTracer,
-    actionLog: createActionLog({
-      format: actionLogFormat(variables[VARIABLES.log]),
-      write: createLineWriter(Number(variables[VARIABLES.logFd] || 1)),
-      colour: !variables['NO_COLOR'],
-    }),
+    actionLog,
   };
+}
+
+/** `given` is JSON. Loaded by the first request that has a secret in it. */
+async function openSecrets(given: string | undefined, actionLog: ActionLog): Promise<Secrets> {
+  const [{ Secrets }, { createAwsSecrets }] = await Promise.all([
+    import('../secrets/secrets.ts'),
+    import('../secrets/aws.ts'),
+  ]);
+  return new Secrets({
+    given: JSON.parse(given || '{}') as GivenSecrets,
+    read: createAwsSecrets(),
+    clock: systemClock,
+    report: (secret, reason) => actionLog.notice(null, { kind: 'secret-unavailable', secret, reason }),
+  });
 }

@@ -3,9 +3,9 @@ import type { Notice } from '../../ports.ts';
 /** A notice as it is written: `notice` is what tells it from an action and from a defect. */
 export interface NoticeLine {
   readonly time: string;
-  readonly requestId: string;
+  readonly requestId: string | null;
   readonly notice: Notice['kind'];
-  readonly [detail: string]: string | readonly string[];
+  readonly [detail: string]: string | readonly string[] | null;
 }
 
 /** Names and reasons come from upstreams; a longer one is cut, and so is a longer list of them. */
@@ -17,7 +17,7 @@ export function isTrouble({ kind }: Notice): boolean {
   return kind !== 'list-changed' && kind !== 'breaker-closed';
 }
 
-export function describeNotice(requestId: string, { kind, ...details }: Notice): NoticeLine {
+export function describeNotice(requestId: string | null, { kind, ...details }: Notice): NoticeLine {
   const printed = Object.entries(details).map(([name, detail]) => [name, printableDetail(detail)] as const);
   return { time: new Date().toISOString(), requestId, notice: kind, ...Object.fromEntries(printed) };
 }
@@ -38,12 +38,13 @@ export function formatNotice({ time, requestId, notice, ...details }: NoticeLine
     time.slice(11, 23),
     colour ? `\u001B[33m${label}\u001B[0m` : label,
     Object.entries(details).flatMap(formatDetail).join(', '),
-    `(request ${requestId})`,
+    ...(requestId === null ? [] : [`(request ${requestId})`]),
   ];
   return columns.join('  ');
 }
 
-function formatDetail([name, detail]: [string, string | readonly string[]]): string[] {
+function formatDetail([name, detail]: [string, NoticeLine[string]]): string[] {
+  if (detail === null || detail === undefined) return [];
   if (typeof detail === 'string') return [`${name} ${detail}`];
   return detail.length === 0 ? [] : [`${name} ${detail.join(' ')}`];
 }

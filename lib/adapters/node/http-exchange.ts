@@ -25,6 +25,16 @@ const OWN_HEADERS = new Set([
   'upgrade',
 ]);
 
+/** A request with nothing in it that has to be read first. */
+export interface PlainHttpRequest extends UpstreamHttpRequest {
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** HTTP to upstreams, for what needs no secrets. */
+export interface PlainHttpTransport {
+  readonly send: (request: PlainHttpRequest) => Promise<UpstreamHttpResponse | TransportFailure>;
+}
+
 /**
  * One request and its response. The request is written only when the connection stands, TLS included; before that
  * nothing has been sent for certain.
@@ -33,7 +43,7 @@ export function exchange(
   pool: SocketPool,
   agent: Agent,
   address: RequestOptions,
-  request: UpstreamHttpRequest,
+  request: PlainHttpRequest,
 ): Promise<UpstreamHttpResponse | TransportFailure> {
   const { signal } = request;
   if (signal.aborted) return Promise.resolve({ kind: 'failure', cause: 'aborted', sent: false });
@@ -97,7 +107,7 @@ export function exchange(
   });
 }
 
-function requestHeaders({ headers, body, method }: UpstreamHttpRequest): Record<string, string> {
+function requestHeaders({ headers, body, method }: PlainHttpRequest): Record<string, string> {
   const sent: Record<string, string> = { 'accept-encoding': 'identity' };
   for (const [name, value] of Object.entries(headers)) {
     if (!OWN_HEADERS.has(name.toLowerCase())) sent[name] = value;

@@ -1,6 +1,5 @@
 import type { RequestOptions } from 'node:http';
-import type { UpstreamTransport } from '../../ports.ts';
-import { exchange } from './http-exchange.ts';
+import { exchange, type PlainHttpTransport } from './http-exchange.ts';
 import { createSocketPool, type SocketPool } from './socket-pool.ts';
 
 const { urlToHttpOptions } = process.getBuiltinModule('node:url');
@@ -34,7 +33,7 @@ interface Destination {
  * and encodings are the caller's to judge. `send` rejects only when it was asked for what HTTP cannot carry: a URL that
  * is none or has another scheme, a header with a line break in it.
  */
-export function createHttpTransport(options: HttpTransportOptions = {}): UpstreamTransport {
+export function createHttpTransport(options: HttpTransportOptions = {}): PlainHttpTransport {
   const { maxSockets = Infinity, idleMs = 4000, now = Date.now } = options;
   /** By origin: all are configured, so there are few. */
   const pools = new Map<string, SocketPool>();
@@ -61,7 +60,7 @@ export function createHttpTransport(options: HttpTransportOptions = {}): Upstrea
   };
 
   return {
-    async send(request) {
+    send: async (request) => {
       const { pool, address } = destinationOf(request.url);
       return await pool.lend((agent) => exchange(pool, agent, address, request));
     },

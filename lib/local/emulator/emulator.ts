@@ -16,6 +16,8 @@ export interface EmulatorOptions {
   readonly limit: number;
   /** Whether consecutive requests go to the same environment when they can, instead of to different ones. */
   readonly affinity: boolean;
+  /** Whether the function URL takes signed requests only; every request then counts as signed by one local user. */
+  readonly isSigned: boolean;
   /** Longest an invocation may take, in milliseconds; then its environment is ended. */
   readonly timeoutMs: number;
   /** The platform's own log, a line at a time: failed invocations, timeouts, crashes. */
@@ -55,14 +57,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
 /** A function with a URL whose environments are what `start` makes. Rejects when the first one cannot be used. */
 export async function startFunction(
-  { limit, affinity }: Pick<EmulatorOptions, 'limit' | 'affinity'>,
+  { limit, affinity, isSigned }: Pick<EmulatorOptions, 'limit' | 'affinity' | 'isSigned'>,
   start: (id: string) => ExecutionEnvironment,
 ): Promise<Emulator> {
   const pool = new Pool({ limit, affinity, start });
   await pool.warm();
   return {
     handle(request, response) {
-      void serveFunctionUrl(pool, request, response);
+      void serveFunctionUrl(pool, request, response, isSigned);
     },
     get environments() {
       return pool.environments.map(({ id, state, invocations }) => ({ id, state, invocations }));

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { LambdaFunctionURLEvent } from 'aws-lambda';
+import type { FunctionUrlEvent } from '../../adapters/lambda/event.ts';
 import type { InvocationFrame } from './frames.ts';
 
 /** A function never learns by what name its client reached it: it is always told its own. */
@@ -11,15 +11,34 @@ const DOMAIN_NAME = `${API_ID}.lambda-url.local.on.aws`;
 const TEXT_TYPE = /^(?:text\/[^;\s]+|application\/(?:json|javascript|xml|[^;\s]+\+(?:json|xml)))\s*(?:;|$)/i;
 const TRACE_ROOT = /(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?:;|$)/;
 
-/** A request as a function URL hands it over (payload format 2.0). `arrived` is when the platform took it in. */
-export function toInvocation(request: IncomingMessage, body: Buffer, arrived: Date): Omit<InvocationFrame, 'endsAt'> {
+/** Who signs requests where they must be signed: on one's own machine there is nobody else. */
+const SIGNER = {
+  accessKey: 'local',
+  accountId: '000000000000',
+  callerId: 'local',
+  cognitoIdentity: null,
+  principalOrgId: 'o-local',
+  userArn: 'arn:aws:iam::000000000000:user/local',
+  userId: 'local',
+};
+
+/**
+ * A request as a function URL hands it over (payload format 2.0). `arrived` is when the platform took it in; `isSigned`
+ * says that the URL takes signed requests only, and so that this is one.
+ */
+export function toInvocation(
+  request: IncomingMessage,
+  body: Buffer,
+  arrived: Date,
+  isSigned = false,
+): Omit<InvocationFrame, 'endsAt'> {
   const requestId = randomUUID();
   const traceId = traceOf(request.headers['x-amzn-trace-id'], arrived);
   const [rawPath = '/', rawQueryString = ''] = splitOnce(request.url ?? '/', '?');
   const method = request.method ?? 'GET';
   const sourceIp = request.socket.remoteAddress ?? '127.0.0.1';
   const cookies = request.headers.cookie?.split(/;\s*/).filter((cookie) => cookie !== '');
-  const event: LambdaFunctionURLEvent = {
+  const event: FunctionUrlEvent = {
     version: '2.0',
     routeKey: '$default',
     rawPath,
@@ -45,6 +64,7 @@ export function toInvocation(request: IncomingMessage, body: Buffer, arrived: Da
       stage: '$default',
       time: arrived.toUTCString(),
       timeEpoch: arrived.getTime(),
+      ...(isSigned && { authorizer: { iam: SIGNER } }),
     },
     ...eventBody(body, request.headers['content-type']),
   };

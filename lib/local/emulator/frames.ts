@@ -1,6 +1,6 @@
 /** What the two sides of an environment tell each other: the main thread, and the worker thread that is the environment. */
 import type { MessagePort } from 'node:worker_threads';
-import type { LambdaFunctionURLEvent } from 'aws-lambda';
+import type { FunctionUrlEvent } from '../../adapters/lambda/event.ts';
 
 /** Given to a worker when it is started. */
 export interface EnvironmentData {
@@ -16,7 +16,7 @@ export interface EnvironmentData {
 }
 
 export interface InvocationFrame {
-  readonly event: LambdaFunctionURLEvent;
+  readonly event: FunctionUrlEvent;
   readonly requestId: string;
   readonly traceId: string;
   /** When the invocation is ended by force, milliseconds since the epoch. */

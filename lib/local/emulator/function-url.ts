@@ -7,7 +7,12 @@ import type { Pool } from './pool.ts';
 const LARGEST_REQUEST = 6 * 1024 * 1024;
 
 /** Serves one HTTP request by one invocation, as a function URL does. */
-export async function serveFunctionUrl(pool: Pool, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function serveFunctionUrl(
+  pool: Pool,
+  request: IncomingMessage,
+  response: ServerResponse,
+  isSigned: boolean,
+): Promise<void> {
   const arrived = new Date();
   const body = await readBody(request);
   if (body === 'aborted') return;
@@ -15,7 +20,7 @@ export async function serveFunctionUrl(pool: Pool, request: IncomingMessage, res
   const environment = await pool.take().catch(() => 'unusable' as const);
   if (environment === 'unusable') return refuse(response, 502, 'Internal Server Error');
   if (environment === undefined) return refuseThrottled(response);
-  const invocation = toInvocation(request, body, arrived);
+  const invocation = toInvocation(request, body, arrived, isSigned);
   environment.invoke(invocation, createAnswerSink(response, invocation.requestId), () => pool.release(environment));
 }
 

@@ -2,9 +2,9 @@
 import { createMemoryStores } from '../../adapters/memory/stores.ts';
 import { deploymentProblems } from '../../config/deployment.ts';
 import { formatProblems, type Problem } from '../../config/problems.ts';
-import type { GatewayConfig } from '../../config/schema.ts';
+import type { AuthConfig, GatewayConfig } from '../../config/schema.ts';
 import type { ShownTools, Survey } from '../../operator.ts';
-import type { ConfigResult } from '../../config/load.ts';
+import { UNSAID, type ConfigResult } from '../../config/load.ts';
 import { parseFile } from '../configuration.ts';
 import { hostStdioUpstreams } from '../stdio/host.ts';
 import { operate } from './operate.ts';
@@ -63,7 +63,11 @@ export async function check(command: CheckCommand, folder: string, output: Outpu
 }
 
 async function find({ configFile, isDeployed }: CheckCommand, folder: string): Promise<Finding> {
-  const { file, result } = await readCheckedConfiguration(configFile, folder);
+  const { file, result } = await readCheckedConfiguration(
+    configFile,
+    isDeployed ? UNSAID.deployed : UNSAID.local,
+    folder,
+  );
   if (!result.ok) {
     return { file, ok: false, problems: result.problems, upstreams: [], servers: [], unused: [] };
   }
@@ -78,11 +82,12 @@ async function find({ configFile, isDeployed }: CheckCommand, folder: string): P
 
 async function readCheckedConfiguration(
   configFile: string | undefined,
+  unsaid: AuthConfig,
   folder: string,
 ): Promise<{ readonly file: string; readonly result: ConfigResult }> {
   const found = findConfiguration(configFile, folder);
   if (found.kind === 'demo') return { file: DEMO, result: { ok: true, config: found.config } };
-  const result = await parseFile(found.name, found.path);
+  const result = await parseFile(found.name, found.path, unsaid);
   if (result === undefined) throw new OperatorError(found.missing);
   return { file: found.name, result };
 }

@@ -4,6 +4,7 @@ import type { GatewayConfig } from '../../config/schema.ts';
 import { Operator } from '../../operator.ts';
 import { StoreError, type ActionLog } from '../../ports.ts';
 import { createLocalPorts, type OpenStores } from '../ports.ts';
+import { secretsOfVariables } from '../secrets.ts';
 
 /**
  * `work` gets an operator, and everything that it leaves to do in the background is done in the end. Rejects with what
@@ -20,14 +21,18 @@ export async function operate<T>(
     write: () => undefined,
     defect: (_requestId, error) => defects.push(error),
   };
-  const operator = new Operator(config, createLocalPorts(openStores, actionLog), {
-    requestId: cryptoIds.random(),
-    traceId: undefined,
-    environment: 'operator',
-    cold: true,
-    arrivedAt: systemClock.now(),
-    endsAt: Infinity,
-  });
+  const operator = new Operator(
+    config,
+    createLocalPorts(openStores, actionLog, secretsOfVariables(config, process.env)),
+    {
+      requestId: cryptoIds.random(),
+      traceId: undefined,
+      environment: 'operator',
+      cold: true,
+      arrivedAt: systemClock.now(),
+      endsAt: Infinity,
+    },
+  );
   const outcome = await work(operator).then(
     (result) => () => result,
     (error: unknown) => () => {

@@ -5,7 +5,7 @@ import type { Metafile } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import { bundleFunction, type FunctionBundle } from '../../../lib/adapters/lambda/bundle.ts';
 import { HANDLER_EXPORT, VARIABLES } from '../../../lib/adapters/lambda/names.ts';
-import { resolveConfig } from '../../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../../lib/config/load.ts';
 import { startDynamoDb, TABLE_NAME } from '../../../lib/local/dynamodb.ts';
 import { startEmulator } from '../../../lib/local/emulator/emulator.ts';
 import { cleanUpAfterTest, serve, temporaryFolder } from '../../local/kit.ts';
@@ -38,10 +38,13 @@ async function buildInFrontOf(upstream: VerbatimUpstream): Promise<FunctionBundl
   upstream.on('tools/call', ({ idText, answer }) =>
     answer(`{"jsonrpc":"2.0","id":${idText},"result":{"resultType":"complete","content":[]}}`),
   );
-  const resolved = resolveConfig({
-    upstreams: { up: { url: upstream.url, era: 'modern' } },
-    servers: { default: { upstreams: ['up'] } },
-  });
+  const resolved = resolveConfig(
+    {
+      upstreams: { up: { url: upstream.url, era: 'modern' } },
+      servers: { default: { upstreams: ['up'] } },
+    },
+    UNSAID.local,
+  );
   if (!resolved.ok) throw new Error('This configuration is valid');
   return bundleFunction({ outdir: await temporaryFolder(), config: resolved.config });
 }
@@ -66,6 +69,7 @@ async function runBundle({ file }: FunctionBundle): Promise<(key?: string) => Pr
     },
     limit: 1,
     affinity: false,
+    isSigned: false,
     timeoutMs: 60_000,
     report: () => undefined,
   });
@@ -113,10 +117,13 @@ describe('the bundle', () => {
 
   test('holds the configuration beside the handler', async () => {
     const outdir = await temporaryFolder();
-    const resolved = resolveConfig({
-      upstreams: { time: { url: 'http://127.0.0.1:1/mcp' } },
-      servers: { default: { upstreams: ['time'] } },
-    });
+    const resolved = resolveConfig(
+      {
+        upstreams: { time: { url: 'http://127.0.0.1:1/mcp' } },
+        servers: { default: { upstreams: ['time'] } },
+      },
+      UNSAID.local,
+    );
     if (!resolved.ok) throw new Error('This configuration is valid');
     const { file } = await bundleFunction({ outdir, config: resolved.config });
     expect(file).toBe(join(outdir, 'mcp.mjs'));

@@ -8,7 +8,7 @@ import { createActionLog } from '../../../lib/adapters/logging/action-log.ts';
 import { createLineWriter } from '../../../lib/adapters/logging/line-writer.ts';
 import { createMemoryStores } from '../../../lib/adapters/memory/stores.ts';
 import { systemClock } from '../../../lib/adapters/node/clock.ts';
-import { createHttpTransport } from '../../../lib/adapters/node/http-transport.ts';
+import { secretlessTransport } from '../../support/http-transport.ts';
 import { cryptoIds } from '../../../lib/adapters/node/ids.ts';
 import { createNodeServer } from '../../../lib/adapters/node/server.ts';
 import { executeOnce } from '../../../lib/adapters/powertools/execute-once.ts';
@@ -61,7 +61,7 @@ await runProgram(async (given) => {
     clock: systemClock,
     ids: cryptoIds,
     openStores: openStores(data),
-    transport: createHttpTransport(),
+    transport: secretlessTransport(),
     executeOnce,
     tracer: noopTracer,
     actionLog: {

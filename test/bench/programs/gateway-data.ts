@@ -1,4 +1,4 @@
-import { resolveConfig } from '../../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../../lib/config/load.ts';
 import { formatProblems } from '../../../lib/config/problems.ts';
 import type { GatewayConfig } from '../../../lib/config/schema.ts';
 import { fleetConfiguration } from '../fleet.ts';
@@ -17,6 +17,7 @@ export interface GatewayData {
 export function gatewayConfig({ upstream, fleet }: Omit<GatewayData, 'dynamodb'>, generation = 0): GatewayConfig {
   const result = resolveConfig(
     fleet === true ? fleetConfiguration(upstream, generation) : benchConfiguration(upstream),
+    UNSAID.local,
   );
   if (result.ok) return result.config;
   throw new Error(formatProblems(result.problems, 'the configuration of the bench'));

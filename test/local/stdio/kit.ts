@@ -2,7 +2,7 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { resolveConfig } from '../../../lib/config/load.ts';
+import { resolveConfig, UNSAID } from '../../../lib/config/load.ts';
 import { formatProblems } from '../../../lib/config/problems.ts';
 import { hostStdioUpstreams, type StdioHost } from '../../../lib/local/stdio/host.ts';
 import { STDIO_TIMES, type StdioTimes } from '../../../lib/local/stdio/times.ts';
@@ -129,12 +129,15 @@ export async function hostOne(
   upstream: object,
   { times = {}, limits = {} }: { readonly times?: Partial<StdioTimes>; readonly limits?: object } = {},
 ): Promise<Hosted> {
-  const resolved = resolveConfig({
-    upstreams: { tested: upstream },
-    servers: { default: { upstreams: ['tested'] } },
-    auth: { mode: 'none' },
-    limits,
-  });
+  const resolved = resolveConfig(
+    {
+      upstreams: { tested: upstream },
+      servers: { default: { upstreams: ['tested'] } },
+      auth: { mode: 'none' },
+      limits,
+    },
+    UNSAID.local,
+  );
   if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'test configuration'));
   const reports: string[] = [];
   const arrivals = new Arrivals<string>();

@@ -1,0 +1,12 @@
+/**
+ * Secrets that were handed over with the environment, so that no store has to be asked: on one's own machine. Each
+ * reference has a value of its own, members of JSON objects included.
+ */
+import type { SecretReference } from '../../ports.ts';
+
+/** By `secretId`. */
+export type GivenSecrets = Readonly<Record<string, string>>;
+
+export function secretId({ store, secret, key }: SecretReference): string {
+  return JSON.stringify([store, secret, ...(key === undefined ? [] : [key])]);
+}
