@@ -3,7 +3,7 @@
  * held to these in the tests, and AWS's own runtime in the conformance run, so that neither can differ from the other.
  */
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
-import type { Stage, StageOptions } from './stage.ts';
+import type { Answer, Stage, StageOptions } from './stage.ts';
 
 export interface RuntimePromise {
   /** A sentence. */
@@ -38,7 +38,7 @@ export const runtimePromises: readonly RuntimePromise[] = [
     name: 'status and headers that are ended without a write are nothing at all',
     async check(stage) {
       await rejects(stage.call('/end-without-write'), /socket hang up/);
-      equal((await stage.call('/empty')).status, 202);
+      equal((await served(stage, '/empty')).status, 202);
     },
   },
   {
@@ -65,7 +65,8 @@ export const runtimePromises: readonly RuntimePromise[] = [
       (await stage.waiting('afterword')).open();
       const { status, text, whole } = await coming.rest();
       deepEqual({ status, text, whole }, { status: 200, text: 'half an', whole: false });
-      deepEqual(await untilServed(stage), { environment: 'env-1', afterwords: 1 });
+      const { environment, afterwords } = await about(stage);
+      deepEqual({ environment, afterwords }, { environment: 'env-1', afterwords: 1 });
       match(stage.reports.join('\n'), /^env-1 \S+ Invoke Error .*in the middle of the answer/);
     },
   },
@@ -74,7 +75,7 @@ export const runtimePromises: readonly RuntimePromise[] = [
     async check(stage: Stage) {
       const { status, text } = await stage.call(path);
       deepEqual({ status, text }, { status: 502, text: 'Internal Server Error' });
-      equal((await stage.call('/empty')).status, 202);
+      equal((await served(stage, '/empty')).status, 202);
       match(stage.reports.join('\n'), /^env-1 \S+ Invoke Error .*(before the answer|nothing was written)/);
       equal(stage.function.environments[0]?.id, 'env-1');
     },
@@ -83,8 +84,7 @@ export const runtimePromises: readonly RuntimePromise[] = [
     name: 'an exception outside the handler takes its environment with it',
     async check(stage) {
       equal((await stage.call('/crash')).status, 502);
-      const { environment } = await untilServed(stage);
-      equal(environment, 'env-2');
+      equal((await about(stage)).environment, 'env-2');
     },
   },
   {
@@ -92,8 +92,7 @@ export const runtimePromises: readonly RuntimePromise[] = [
     async check(stage) {
       const { text, whole } = await (await stage.begin('/destroy')).rest();
       deepEqual({ text, whole }, { text: 'started', whole: false });
-      const { environment } = await untilServed(stage);
-      equal(environment, 'env-2');
+      equal((await about(stage)).environment, 'env-2');
     },
   },
   {
@@ -131,9 +130,10 @@ export const runtimePromises: readonly RuntimePromise[] = [
       const working = await stage.waiting('afterword');
       equal(stage.function.environments[0]?.state, 'busy');
       equal((await stage.call('/empty')).status, 429);
-      const next = untilServed(stage);
+      const next = about(stage);
       working.open();
-      deepEqual(await next, { environment: 'env-1', afterwords: 1 });
+      const { environment, afterwords } = await next;
+      deepEqual({ environment, afterwords }, { environment: 'env-1', afterwords: 1 });
     },
   },
   {
@@ -184,16 +184,14 @@ interface About {
 }
 
 async function about(stage: Stage): Promise<About> {
-  const { text } = await stage.call('/about');
+  const { text } = await served(stage, '/about');
   return JSON.parse(text) as About;
 }
 
-/** Asks until there is an environment for it. */
-async function untilServed(stage: Stage): Promise<{ environment: string; afterwords: number }> {
+/** Asks until there is an environment for it: the invocation before may not be quite over. */
+async function served(stage: Stage, path: string): Promise<Answer> {
   for (;;) {
-    const { status, text } = await stage.call('/about');
-    if (status === 429) continue;
-    const { environment, afterwords } = JSON.parse(text) as About;
-    return { environment, afterwords };
+    const answer = await stage.call(path);
+    if (answer.status !== 429) return answer;
   }
 }
