@@ -1,8 +1,8 @@
 /** The gateway behind a Lambda function URL with response streaming. */
 import middy from '@middy/core';
-import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse';
 import { createFunctionUrl } from '../lib/adapters/lambda/function-url.ts';
 import { createFunctionPorts } from '../lib/adapters/lambda/ports.ts';
+import { streamingMode } from '../lib/adapters/lambda/streaming-mode.ts';
 import { createGateway } from '../lib/gateway.ts';
 import { readConfig } from './config.ts';
 
@@ -11,7 +11,7 @@ const { handle, requestEnd } = createFunctionUrl(createGateway(readConfig(import
 
 /** The gateway keeps its deadlines itself, so middy's own early end is switched off. */
 export const handler = middy(handle, {
-  executionMode: executionModeStreamifyResponse,
+  executionMode: streamingMode,
   timeoutEarlyInMillis: 0,
   requestEnd,
 });

@@ -5,7 +5,7 @@ import type { GivenSecrets } from '../adapters/secrets/given.ts';
 import { functionTimeoutMs } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { startDynamoDb, TABLE_NAME, useDynamoDb, type LocalDynamoDb } from './dynamodb.ts';
-import { startEmulator, type Emulator } from './emulator/emulator.ts';
+import { startEmulator, type Emulator, type EmulatorOptions } from './emulator/emulator.ts';
 import { LOCAL_ORIGINS, openFront } from './front.ts';
 import { hostStdioUpstreams } from './stdio/host.ts';
 import { openTemporaryFolder } from './temporary-folder.ts';
@@ -36,6 +36,8 @@ export interface LocalGatewayOptions {
   readonly entry?: string | undefined;
   /** The function's timeout, in milliseconds; by default what the configuration needs. */
   readonly timeoutMs?: number | undefined;
+  /** What runs the function, instead of emulated environments. */
+  readonly startFunction?: ((options: EmulatorOptions) => Promise<Emulator>) | undefined;
   /** What code in an environment posts on `parentPort` of `node:worker_threads`. */
   readonly onMessage?: ((environment: string, message: unknown) => void) | undefined;
 }
@@ -58,7 +60,7 @@ export interface LocalGateway {
  * error when the port cannot be had, with a `StateError`, or with esbuild's `BuildFailure`.
  */
 export async function startLocalGateway(options: LocalGatewayOptions): Promise<LocalGateway> {
-  const { environments: limit, affinity, report, onStderr, onMessage } = options;
+  const { environments: limit, affinity, report, onStderr, onMessage, startFunction = startEmulator } = options;
   const front = await openFront(options.port);
   const folder = openTemporaryFolder();
   const hosting = hostStdioUpstreams(options.config, { report, onStderr });
@@ -71,7 +73,7 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
   );
   const dynamodb = openDynamoDb(options);
   const emulator = Promise.all([building, dynamodb]).then(([{ file }, { endpoint }]) =>
-    startEmulator({
+    startFunction({
       handlerFile: file,
       handlerExport: HANDLER_EXPORT,
       variables: functionVariables(options, endpoint),

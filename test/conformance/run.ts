@@ -3,6 +3,7 @@
  * each pair of client revision and upstream form scored. Three other upstreams are in the same virtual server. Exit
  * status 0 only when nothing unexpected happened.
  *
+ *   --runtime aws  the same function run by AWS's own runtime, which is first held to what the emulator is held to
  *   --direct       the suite straight at the upstreams that speak its revision, to judge those
  *   --pair NAME    one pair, by its name or its revision
  *   --extra        also print the scenarios that the suite runs without scoring them
@@ -11,7 +12,11 @@ import { parseArgs } from 'node:util';
 import type { ScenarioResult } from './suite.ts';
 import type { Service, Verdict } from './verdict.ts';
 import { isModernVersion, type Era } from '../../lib/protocol/era.ts';
+import { findRuntimeClient, type RuntimeClient } from '../runtime/ric.ts';
+import { checkRuntime, type Outcome } from './aws-checks.ts';
+import { startAwsGateway, type Work } from './aws-gateway.ts';
 import { startGateway } from './gateway.ts';
+import type { GatewayInFront } from './in-front.ts';
 import { findUnreached, startNeighbours, type Neighbour } from './neighbours.ts';
 import { runSuite } from './suite.ts';
 import { startConformanceUpstream } from './upstream.ts';
@@ -38,16 +43,28 @@ const PAIRS: readonly Pair[] = [
   { revision: '2025-06-18', form: 'legacy', selection: ['--spec-version', '2025-06-18'], scenarios: 27 },
 ];
 
-/** All pairs together; what is under way when it ends counts as failed. */
-const RUN_LIMIT_MS = 120_000;
+/** All pairs together; what is under way when it ends counts as failed. Processes start more slowly than threads. */
+const RUN_LIMIT_MS = { local: 120_000, aws: 240_000 };
 
 const { values: options } = parseArgs({
-  options: { direct: { type: 'boolean' }, extra: { type: 'boolean' }, pair: { type: 'string' } },
+  options: {
+    direct: { type: 'boolean' },
+    extra: { type: 'boolean' },
+    pair: { type: 'string' },
+    runtime: { type: 'string', default: 'local' },
+  },
 });
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 process.exitCode = await main();
+
+/** In front of an upstream and its neighbours; aborting ends one that is not ready yet. */
+type StartGateway = (
+  upstream: string,
+  neighbours: readonly Neighbour[],
+  signal: AbortSignal,
+) => Promise<GatewayInFront>;
 
 async function main(): Promise<number> {
   const pairs = PAIRS.filter(isWanted);
@@ -55,13 +72,43 @@ async function main(): Promise<number> {
     console.error(`No pair is called ${options.pair}; there are: ${PAIRS.map(nameOf).join(', ')}`);
     return 1;
   }
+  if (options.runtime === 'local') return await runPairs(pairs, startGateway, RUN_LIMIT_MS.local);
+  if (options.runtime === 'aws' && options.direct !== true) return await runOnAws(pairs);
+  console.error(`--runtime is local or aws${options.direct === true ? ', and --direct has none' : ''}`);
+  return 1;
+}
+
+/** The runtime is held to what the emulator is held to before it runs the suite. */
+async function runOnAws(pairs: readonly Pair[]): Promise<number> {
+  let client: RuntimeClient;
+  let outcome: Outcome;
+  try {
+    client = findRuntimeClient();
+    outcome = await checkRuntime(client, interrupted.signal);
+  } catch (error) {
+    console.error((error as Error).message);
+    return 1;
+  }
+  const work: Work = { environments: 0, coldStarts: 0, invocations: 0 };
+  const start: StartGateway = (upstream, neighbours) => startAwsGateway(client, upstream, neighbours, work);
+  const status = await runPairs(pairs, start, RUN_LIMIT_MS.aws);
+  console.log(
+    `\nAWS's runtime, aws-lambda-ric ${client.version} on Node ${process.version}: ${work.environments} environments ` +
+      `served, ${work.invocations} invocations, ${work.coldStarts} cold starts`,
+  );
+  console.log(`It passes ${outcome.passed} of ${outcome.passed + outcome.failed.length} checks of its own`);
+  for (const line of outcome.failed) console.log(`  ${line}`);
+  return outcome.failed.length === 0 ? status : 1;
+}
+
+async function runPairs(pairs: readonly Pair[], startGateway: StartGateway, limitMs: number): Promise<number> {
   const expected = await readExpectedFailures(new URL('expected-failures.json', import.meta.url), PAIRS.map(nameOf));
-  const end = AbortSignal.any([interrupted.signal, AbortSignal.timeout(RUN_LIMIT_MS)]);
+  const end = AbortSignal.any([interrupted.signal, AbortSignal.timeout(limitMs)]);
   const neighbours = options.direct === true ? undefined : await startNeighbours();
   const verdicts: Verdict[] = [];
   try {
     for (const pair of pairs) {
-      const { results, service } = await runPair(pair, neighbours?.all, end).catch((error: unknown) => {
+      const { results, service } = await runPair(pair, startGateway, neighbours?.all, end).catch((error: unknown) => {
         console.error(`${nameOf(pair)} could not be run: ${error instanceof Error ? error.message : String(error)}`);
         return { results: [], service: undefined };
       });
@@ -84,6 +131,7 @@ function isWanted(pair: Pair): boolean {
 /** `neighbours` undefined runs the suite straight at the upstream. */
 async function runPair(
   pair: Pair,
+  startGateway: StartGateway,
   neighbours: readonly Neighbour[] | undefined,
   end: AbortSignal,
 ): Promise<{ results: readonly ScenarioResult[]; service: Service | undefined }> {
@@ -92,7 +140,7 @@ async function runPair(
   try {
     return neighbours === undefined
       ? { results: await runSuite(upstream.url, pair.selection, end), service: undefined }
-      : await runThroughGateway(pair, upstream.url, neighbours, end);
+      : await runThroughGateway(pair, () => startGateway(upstream.url, neighbours, end), neighbours, end);
   } finally {
     await upstream.close();
   }
@@ -100,11 +148,11 @@ async function runPair(
 
 async function runThroughGateway(
   pair: Pair,
-  upstream: string,
+  start: () => Promise<GatewayInFront>,
   neighbours: readonly Neighbour[],
   end: AbortSignal,
 ): Promise<{ results: readonly ScenarioResult[]; service: Service }> {
-  const gateway = await startGateway(upstream, neighbours, end);
+  const gateway = await start();
   try {
     const results = await runSuite(gateway.url, pair.selection, end);
     const unreached = await findUnreached(gateway.url, eraOf(pair), neighbours).catch((error) => [String(error)]);

@@ -1,9 +1,9 @@
 /** The function of `functions/mcp.ts`, over a gateway that a test has wrapped. */
 import middy from '@middy/core';
-import { executionModeStreamifyResponse } from '@middy/core/StreamifyResponse';
 import { readConfig } from '../../functions/config.ts';
 import { createFunctionUrl } from '../../lib/adapters/lambda/function-url.ts';
 import { createFunctionPorts } from '../../lib/adapters/lambda/ports.ts';
+import { streamingMode } from '../../lib/adapters/lambda/streaming-mode.ts';
 import { createGateway, type Gateway } from '../../lib/gateway.ts';
 import type { Ports } from '../../lib/ports.ts';
 
@@ -16,5 +16,5 @@ export function functionOver(
   const ports = createFunctionPorts(process.env);
   const gateway = wrap((wrapped) => createGateway(config, wrapped), ports);
   const { handle, requestEnd } = createFunctionUrl(gateway, ports.actionLog);
-  return middy(handle, { executionMode: executionModeStreamifyResponse, timeoutEarlyInMillis: 0, requestEnd });
+  return middy(handle, { executionMode: streamingMode, timeoutEarlyInMillis: 0, requestEnd });
 }

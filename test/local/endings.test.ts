@@ -31,22 +31,10 @@ describe('an invocation that fails', () => {
     expect(fixture.reports).toEqual([expect.stringContaining('in the middle of the answer')]);
   });
 
-  test('because it did not end its answer is truncated', async () => {
-    const fixture = await startFixture();
-    await expect(fixture.call('/return-without-end')).rejects.toThrow('aborted');
-    expect(fixture.reports).toEqual([expect.stringContaining('Response stream is not finished')]);
-  });
-
   test('by an exception outside the handler takes its environment with it', async () => {
     const fixture = await startFixture({ limit: 1 });
     expect((await fixture.call('/crash')).status).toBe(502);
     expect(fixture.reports).toEqual([expect.stringMatching(/^env-1 .* crashed: Error: outside the handler/s)]);
-    expect((await fixture.call('/event')).messages[0].environment).toBe('env-2');
-  });
-
-  test('because nothing is left that could end it takes its environment with it', async () => {
-    const fixture = await startFixture({ limit: 1 });
-    expect((await fixture.call('/leave')).status).toBe(502);
     expect((await fixture.call('/event')).messages[0].environment).toBe('env-2');
   });
 });

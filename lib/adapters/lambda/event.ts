@@ -1,23 +1,16 @@
-/** A function URL's event (payload format 2.0) and what middy's streaming mode returns, as the core's request and response. */
-import type { Readable } from 'node:stream';
+/** A function URL's event (payload format 2.0) and what a handler returns that streams, as the core's request and response. */
 import type { LambdaFunctionURLEvent, LambdaFunctionURLEventWithIAMAuthorizer } from 'aws-lambda';
 import type { HttpHeaders, HttpRequest, HttpResponse } from '../../protocol/http.ts';
 import { toBodyText } from '../body-text.ts';
 import { returnableHeaders } from './headers.ts';
 
-/** What a handler in middy's streaming mode returns. */
+/** What a handler in `streamingMode` returns. */
 export interface StreamingResult {
   readonly statusCode: number;
   readonly headers: HttpHeaders;
   readonly cookies?: string[];
-  readonly body: string | Readable;
+  readonly body: HttpResponse['body'];
 }
-
-/**
- * The longest text that middy writes in one piece. It cuts longer ones at every such number of UTF-16 units, which tears
- * apart the character that happens to lie across a cut.
- */
-const LONGEST_TEXT = 16_384;
 
 /** As a function URL hands it over: where it takes signed requests only, with who signed it. */
 export type FunctionUrlEvent = LambdaFunctionURLEvent | LambdaFunctionURLEventWithIAMAuthorizer;
@@ -59,11 +52,6 @@ export function toStreamingResult({ status, headers, body }: HttpResponse): Stre
     statusCode: status,
     headers: others,
     ...(cookie !== undefined && { cookies: [cookie] }),
-    body: typeof body === 'string' && body.length <= LONGEST_TEXT ? body : toReadable(body),
+    body,
   };
-}
-
-function toReadable(body: string | AsyncIterable<string>): Readable {
-  const { Readable } = process.getBuiltinModule('node:stream');
-  return Readable.from(typeof body === 'string' ? Buffer.from(body) : body);
 }

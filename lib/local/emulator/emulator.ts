@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { Environment, type EnvironmentState } from './environment.ts';
+import { Environment, type EnvironmentState, type ExecutionEnvironment } from './environment.ts';
 import { serveFunctionUrl } from './function-url.ts';
 import { Pool } from './pool.ts';
 
@@ -45,21 +45,26 @@ export interface Emulator {
   close(): Promise<void>;
 }
 
-const MEMORY_MB = 512;
+/** Of every environment. */
+export const MEMORY_MB = 512;
 const FUNCTION_NAME = 'sluice-local';
 
 /** Starts the first environment. Rejects when the module cannot be loaded. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const program = await compileProgram();
-  const pool = new Pool({
-    limit: options.limit,
-    affinity: options.affinity,
-    start: (id) => startEnvironment(id, program, options),
-  });
+  return startFunction(options, (id) => startEnvironment(id, program, options));
+}
+
+/** A function with a URL whose environments are what `start` makes. Rejects when the first one cannot be used. */
+export async function startFunction(
+  { limit, affinity, isSigned }: Pick<EmulatorOptions, 'limit' | 'affinity' | 'isSigned'>,
+  start: (id: string) => ExecutionEnvironment,
+): Promise<Emulator> {
+  const pool = new Pool({ limit, affinity, start });
   await pool.warm();
   return {
     handle(request, response) {
-      void serveFunctionUrl(pool, request, response, options.isSigned);
+      void serveFunctionUrl(pool, request, response, isSigned);
     },
     get environments() {
       return pool.environments.map(({ id, state, invocations }) => ({ id, state, invocations }));
@@ -101,8 +106,8 @@ async function compileProgram(): Promise<URL> {
   return new URL(`data:text/javascript,${encodeURIComponent(outputFiles[0]!.text)}`);
 }
 
-/** What Lambda sets. Credentials and region are the developer's own, if there are any. */
-function platformVariables(id: string): Record<string, string> {
+/** What Lambda sets in an environment of that id. Credentials and region are the developer's own, if there are any. */
+export function platformVariables(id: string): Record<string, string> {
   const passedOn = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'NO_COLOR'].flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];

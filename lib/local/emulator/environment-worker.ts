@@ -60,7 +60,6 @@ class ResponseStream extends Writable {
     this.#unitsUnderWay += chunk.length;
     if (this.#unitsUnderWay < UNITS_UNDER_WAY || this.#abandoned) return callback();
     this.#whenCredited = callback;
-    answers.ref();
   }
 
   override _final(callback: () => void): void {
@@ -69,12 +68,17 @@ class ResponseStream extends Writable {
     callback();
   }
 
+  /** The runtime's own stream is a request to the platform, and when that breaks off nobody in its process handles it. */
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    if (!this.writableFinished && !this.#abandoned) void Promise.reject(error ?? new Error('socket hang up'));
+    callback(error);
+  }
+
   credit(units: number): void {
     this.#unitsUnderWay -= units;
     const waiting = this.#whenCredited;
     if (waiting === undefined || this.#unitsUnderWay >= UNITS_UNDER_WAY) return;
     this.#whenCredited = undefined;
-    answers.unref();
     waiting();
   }
 
@@ -137,17 +141,18 @@ async function runHandler(
 ): Promise<string | undefined> {
   try {
     await handler(invocation.event, stream, contextOf(invocation));
-    if (stream.writableEnded) await finished(stream);
-    return stream.writableFinished ? undefined : 'Response stream is not finished.';
+    await finished(stream);
+    return undefined;
   } catch (error) {
     return describe(error);
   }
 }
 
+/** A stream that nobody ends is waited for until the environment is killed at its timeout. */
 function finished(stream: Writable): Promise<void> {
-  if (stream.writableFinished || stream.destroyed) return Promise.resolve();
+  if (stream.writableFinished) return Promise.resolve();
   return new Promise((resolve) => {
-    stream.once('close', resolve);
+    stream.once('finish', resolve);
   });
 }
 
@@ -183,7 +188,6 @@ async function serve(handler: Handler): Promise<never> {
   answers.on('message', ({ invocation, units }: CreditFrame) => {
     if (invocation === takenCount) stream?.credit(units);
   });
-  answers.unref();
   for (;;) {
     const invocation = await nextInvocation();
     process.env['_X_AMZN_TRACE_ID'] = invocation.traceId;

@@ -44,12 +44,31 @@ interface Running {
   uncreditedUnits: number;
 }
 
-/** One execution environment, seen from the main thread. It serves one invocation at a time. */
-export class Environment {
+/** What a function URL needs of an execution environment, whatever it is made of. It serves one invocation at a time. */
+export interface ExecutionEnvironment {
   readonly id: string;
-  /** Rejects when the module cannot be loaded, or the environment ended before it was. */
+  readonly state: EnvironmentState;
+  /** How many invocations it was given. */
+  readonly invocations: number;
+  /** When its answer was out, if its invocation has not ended since; on the clock of `performance.now()`. */
+  readonly answeredAt: number | undefined;
+  /** Rejects when the function cannot be loaded, or the environment ended before it was. */
   readonly ready: Promise<void>;
   /** Settles when the environment is gone. */
+  readonly gone: Promise<void>;
+  /**
+   * Hands over an invocation, to an environment that is idle or was killed meanwhile. `over` is called once, when it
+   * has ended in whatever way.
+   */
+  invoke(invocation: Omit<InvocationFrame, 'endsAt'>, sink: AnswerSink, over: () => void): void;
+  /** Ends it at once, whatever it is doing; its client sees the connection end, or a 502. */
+  kill(): Promise<void>;
+}
+
+/** An environment that is a worker thread, seen from the main thread. */
+export class Environment implements ExecutionEnvironment {
+  readonly id: string;
+  readonly ready: Promise<void>;
   readonly gone: Promise<void>;
 
   #state: EnvironmentState = 'starting';
@@ -96,20 +115,14 @@ export class Environment {
     return this.#state;
   }
 
-  /** How many invocations it was given. */
   get invocations(): number {
     return this.#invocations;
   }
 
-  /** When its answer was out, if its invocation has not ended since; on the clock of `performance.now()`. */
   get answeredAt(): number | undefined {
     return this.#running?.answeredAt;
   }
 
-  /**
-   * Hands over an invocation, to an environment that is idle or was killed meanwhile. `over` is called once, when it
-   * has ended in whatever way.
-   */
   invoke(invocation: Omit<InvocationFrame, 'endsAt'>, sink: AnswerSink, over: () => void): void {
     if (this.#state === 'gone') {
       sink.broken();
@@ -126,7 +139,6 @@ export class Environment {
     Atomics.notify(this.#handedOver, 0);
   }
 
-  /** Ends it at once, whatever it is doing; its client sees the connection end, or a 502. */
   async kill(): Promise<void> {
     this.#leave(undefined);
     await this.#worker.terminate();

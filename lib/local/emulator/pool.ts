@@ -1,4 +1,4 @@
-import type { Environment } from './environment.ts';
+import type { ExecutionEnvironment } from './environment.ts';
 
 /**
  * Without affinity, so many environments at least take turns. With two, every second request of a client would come
@@ -18,16 +18,16 @@ export interface PoolOptions {
   /** Whether a request goes to the environment that served the one before it, if it can. */
   readonly affinity: boolean;
   /** Starts an environment. `id` is new each time. */
-  readonly start: (id: string) => Environment;
+  readonly start: (id: string) => ExecutionEnvironment;
 }
 
 /** Decides which environment serves the next request. */
 export class Pool {
   readonly #options: PoolOptions;
-  readonly #all = new Set<Environment>();
-  readonly #idle = new Set<Environment>();
+  readonly #all = new Set<ExecutionEnvironment>();
+  readonly #idle = new Set<ExecutionEnvironment>();
   /** Those that were taken, by when: the latest last. */
-  readonly #taken = new Set<Environment>();
+  readonly #taken = new Set<ExecutionEnvironment>();
   /** Requests that wait for a finishing environment. */
   readonly #waiting = new Set<() => void>();
   #started = 0;
@@ -37,7 +37,7 @@ export class Pool {
     this.#options = options;
   }
 
-  get environments(): readonly Environment[] {
+  get environments(): readonly ExecutionEnvironment[] {
     return [...this.#all];
   }
 
@@ -52,7 +52,7 @@ export class Pool {
    * Takes an environment out for one invocation: an idle one, or a new one as soon as it is ready. Undefined when all
    * that may exist are busy. Rejects when a new one cannot be used. Must be given back.
    */
-  async take(): Promise<Environment | undefined> {
+  async take(): Promise<ExecutionEnvironment | undefined> {
     let environment = this.#preferred();
     while (environment === undefined) {
       const finishing = this.#finishing();
@@ -69,7 +69,7 @@ export class Pool {
     return environment;
   }
 
-  release(environment: Environment): void {
+  release(environment: ExecutionEnvironment): void {
     if (environment.state === 'idle') this.#idle.add(environment);
     for (const proceed of this.#waiting) proceed();
   }
@@ -85,7 +85,7 @@ export class Pool {
   }
 
   /** The one to use if the requests so far are done with theirs; undefined when there is none. */
-  #preferred(): Environment | undefined {
+  #preferred(): ExecutionEnvironment | undefined {
     const unused = [...this.#idle].find((environment) => !this.#taken.has(environment));
     const used = [...this.#taken].filter((environment) => this.#idle.has(environment));
     if (this.#options.affinity) return used.at(-1) ?? unused;
@@ -95,13 +95,13 @@ export class Pool {
     return longestAgo === this.#latest ? undefined : longestAgo;
   }
 
-  #otherwise(): Environment | undefined {
+  #otherwise(): ExecutionEnvironment | undefined {
     if (this.#hasRoom) return this.#start();
     const [idle] = this.#idle;
     return idle;
   }
 
-  get #latest(): Environment | undefined {
+  get #latest(): ExecutionEnvironment | undefined {
     return [...this.#taken].at(-1);
   }
 
@@ -121,7 +121,7 @@ export class Pool {
     });
   }
 
-  #start(): Environment {
+  #start(): ExecutionEnvironment {
     this.#started += 1;
     const environment = this.#options.start(`env-${this.#started}`);
     this.#all.add(environment);
@@ -129,7 +129,7 @@ export class Pool {
     return environment;
   }
 
-  #forget(environment: Environment): void {
+  #forget(environment: ExecutionEnvironment): void {
     this.#all.delete(environment);
     this.#idle.delete(environment);
     this.#taken.delete(environment);
