@@ -8,7 +8,7 @@ import { createHousekeeper, type Housekeeping } from '../lib/housekeeping.ts';
 const keepHouse = createHousekeeper(readConfig(import.meta.url), createFunctionPorts(process.env));
 const environment = currentEnvironment();
 
-/** The platform runs it again when it throws, and next time anyway. */
+/** What a run leaves undone, the next one does. */
 export function handler(_event: ScheduledEvent, context: Context): Promise<Housekeeping> {
   return keepHouse(toScheduledInvocation(context, environment, Date.now()));
 }

@@ -22,8 +22,8 @@ export class StateTable extends Construct {
       timeToLiveAttribute: TTL_ATTRIBUTE,
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      // With the key that DynamoDB owns: it costs nothing, and no request waits for it. No credential is in the table: ids
-      // of client sessions are digests, and secrets of upstreams are elsewhere.
+      // With the key that DynamoDB owns: it costs nothing, and no request waits for it. Ids of client sessions are
+      // digests, and secrets of upstreams are elsewhere.
       encryption: TableEncryption.DEFAULT,
       // Nothing in it is of use to anybody but the gateway. What point-in-time recovery has kept outlives the table by
       // 35 days.

@@ -29,6 +29,7 @@ import {
   type RelayReply,
 } from './gateway/ending.ts';
 import type { LegacyScope, Scope } from './gateway/errand.ts';
+import { unsendableHeader } from './gateway/forwarded.ts';
 import { relay } from './gateway/relay.ts';
 import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/session-messages.ts';
 import { recordStream } from './gateway/stream-recorder.ts';
@@ -88,6 +89,11 @@ async function enter(visit: Visit): Promise<Delivery> {
   );
   if (!authenticated.ok) return refuse(visit, authenticated.failure, { server });
   const caller = authenticated.value;
+  const unsendable = unsendableHeader(visit);
+  if (unsendable !== undefined) {
+    const reason = `The header ${unsendable} has characters that cannot be sent on`;
+    return refuse(visit, { kind: 'invalid-request', reason }, { server, caller });
+  }
   switch (door.value.kind) {
     case 'terminate':
       return terminate(visit, server, caller);

@@ -26,9 +26,9 @@ const RESERVED_HEADERS = new Set([
   'upgrade',
 ]);
 
-/** What a browser or the platform says of the request that the client sent, and what is for the gateway itself. */
+/** What is about the request to the gateway: its body, its conditions, its way; and what is for the gateway itself. */
 const OF_THE_CLIENTS_REQUEST =
-  /^(?:forwarded|via|origin|referer|idempotency-key|set-cookie|sec-.*|x-amz.*|x-forwarded-.*)$/;
+  /^(?:forwarded|via|origin|referer|idempotency-key|cookie2|set-cookie2?|range|http2-settings|(?:if|content|sec|access-control|x-forwarded|x-amzn?)-.*)$/;
 
 export function headerFindings(keys: Keys, headers: unknown): Finding[] {
   const seen = new Set<string>();
@@ -57,8 +57,11 @@ function reservedRule(header: string): string | undefined {
   return undefined;
 }
 
-/** `headers` are those that the upstream is sent anyway. */
-export function forwardFindings(keys: Keys, forwardHeaders: unknown, headers: unknown): Finding[] {
+/** `headers` are those that the upstream is sent anyway; `pin` is whether its tools are pinned. */
+export function forwardFindings(keys: Keys, forwardHeaders: unknown, headers: unknown, pin: unknown): Finding[] {
+  if (pin === true && itemsOf(forwardHeaders).length > 0) {
+    return [finding(keys, 'no such headers beside pin: a tool is pinned for everyone alike, whoever listed it first')];
+  }
   const seen = new Set(entriesOf(headers).map(([name]) => name.toLowerCase()));
   return itemsOf(forwardHeaders).flatMap((name, index) => {
     if (typeof name !== 'string') return [];
@@ -71,6 +74,7 @@ export function forwardFindings(keys: Keys, forwardHeaders: unknown, headers: un
 
 /** What a header that must not be passed on should have been; undefined for any other. */
 function forwardRule(header: string): string | undefined {
+  if (!KEYS.headerName.pattern.test(header)) return KEYS.headerName.expected;
   if (CREDENTIAL_HEADERS.has(header)) return 'no credentials: what clients show the gateway is for nobody else';
   if (OF_THE_CLIENTS_REQUEST.test(header)) return 'a header that is not about the request to the gateway itself';
   return reservedRule(header);

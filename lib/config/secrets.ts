@@ -25,20 +25,29 @@ export function secretVariable({ secret, key }: Pick<SecretReference, 'secret' |
   return `SLUICE_SECRET_${words.join('_').toUpperCase()}`.replace(/__+/g, '_').replace(/_$/, '');
 }
 
-/** Two secrets that would be one on one's own machine are a mistake: an upstream would be sent the other one's there. */
+/** As Systems Manager takes it (PutParameter): a name, or a path from the root. */
+const PARAMETER_NAME = /^(?:[A-Za-z0-9_.-]+|(?:\/[A-Za-z0-9_.-]+)+)$/;
+const PARAMETER_EXPECTED = 'the name of a parameter: letters, digits and _ . -, or several of them, each after a slash';
+
+/**
+ * Names that their store does not take, and two secrets that would be one on one's own machine, where an upstream would
+ * be sent the other one's.
+ */
 export function secretFindings(upstreams: unknown): Finding[] {
   const meant = new Map<string, string>();
   return entriesOf(upstreams).flatMap(([name, upstream]) =>
     entriesOf(fieldsOf(upstream)['headers']).flatMap(([header, value]) => {
       if (!isFields(value) || typeof value['secret'] !== 'string') return [];
       const { secret, store = 'secretsmanager', key } = value;
+      const keys = ['upstreams', name, 'headers', header, 'secret'];
+      if (store === 'ssm' && !PARAMETER_NAME.test(secret)) return [finding(keys, PARAMETER_EXPECTED)];
       const variable = secretVariable({ secret, ...(typeof key === 'string' && { key }) });
       const id = JSON.stringify([store, secret, key]);
       const other = meant.get(variable) ?? id;
       meant.set(variable, other);
       if (other === id) return [];
       const expected = `a name that is not ${variable}, too, when it is written as a variable: another secret has that`;
-      return [finding(['upstreams', name, 'headers', header, 'secret'], expected)];
+      return [finding(keys, expected)];
     }),
   );
 }

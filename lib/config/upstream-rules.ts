@@ -17,7 +17,7 @@ export function upstreamFindings(name: string, upstream: Fields): Finding[] {
     ...reachFindings(keys, upstream),
     ...urlFindings([...keys, 'url'], url),
     ...headerFindings([...keys, 'headers'], headers),
-    ...forwardFindings([...keys, 'forwardHeaders'], forwardHeaders, headers),
+    ...forwardFindings([...keys, 'forwardHeaders'], forwardHeaders, headers, upstream['pin']),
     ...variableFindings([...keys, 'env'], env),
     ...deadlineFindings(keys, upstream),
     ...badNames(tools, [...keys, 'tools'], KEYS.toolName),

@@ -16,6 +16,8 @@ export interface Shared {
   readonly config: GatewayConfig;
   readonly ports: Ports;
   readonly servers: ReadonlyMap<string, VirtualServer>;
+  /** Names of the headers that clients pass on to some upstream. */
+  readonly forwarded: readonly string[];
   readonly eraCache: EraCache;
   readonly catalogCache: CatalogCache;
   readonly breakerCache: BreakerCache;
@@ -28,6 +30,7 @@ export function newShared(config: GatewayConfig, ports: Ports): Shared {
     config,
     ports,
     servers: virtualServers(config),
+    forwarded: Object.values(config.upstreams).flatMap(({ forwardHeaders }) => forwardHeaders),
     eraCache: new Map(),
     catalogCache: newCatalogCache(),
     breakerCache: new Map(),

@@ -93,8 +93,9 @@ export function forget(link: UpstreamLink, era: Era, tools: EraTools): void {
 const keys = new WeakMap<UpstreamLink['config'], string>();
 
 /**
- * Whatever decides who answers belongs to the key, so that a changed address is asked anew, and nobody gets what another
- * tenant of the same address was told.
+ * Whatever the configuration says of who answers belongs to the key, so that a changed address is asked anew, and no
+ * upstream gets what was said to another one at the same address. What clients pass on does not: their headers say for
+ * whom the one server answers.
  */
 export function upstreamKey({ config }: Pick<UpstreamLink, 'config'>, ids: Ids): string {
   const known = keys.get(config);

@@ -169,7 +169,7 @@ export function forwardedHeaders({ forwardHeaders }: UpstreamConfig, clientHeade
   if (forwardHeaders.length === 0) return NONE;
   return Object.fromEntries(
     forwardHeaders.flatMap((name) => {
-      const value = clientHeaders[name];
+      const value = Object.hasOwn(clientHeaders, name) ? clientHeaders[name] : undefined;
       return value === undefined ? [] : [[name, value]];
     }),
   );

@@ -22,6 +22,7 @@ describe('what cannot be deployed', () => {
     'http://[::1]:9081/mcp',
     'http://[0:0:0:0:0:0:0:1]/mcp',
     'http://[::ffff:127.0.0.1]/mcp',
+    'http://[::127.0.0.1]/mcp',
     'http://[::ffff:7fff:1]/mcp',
     'http://localhost/mcp',
     'http://LocalHost:9081/mcp',
@@ -70,15 +71,59 @@ describe('what cannot be deployed', () => {
     expect(problemsAt(url)).toEqual([]);
   });
 
-  it.each(['x-api-key', 'X-APIKEY', 'x-auth-token', 'token', 'client_secret', 'x-password', 'x-aws-credentials'])(
-    'is a credential in the text of the header %s',
-    (name) => {
-      expect(deploymentProblems(configOf(withUpstream({ url: FAR, headers: { [name]: 'hunter2' } })))).toEqual([
+  it.each([
+    'x-api-key',
+    'X-APIKEY',
+    'x-auth-key',
+    'x-auth',
+    'x-authtoken',
+    'x-auth-token',
+    'ocp-apim-subscription-key',
+    'token',
+    'client_secret',
+    'x-password',
+    'x-aws-credentials',
+  ])('is a credential in the text of the header %s', (name) => {
+    expect(deploymentProblems(configOf(withUpstream({ url: FAR, headers: { [name]: 'hunter2' } })))).toEqual([
+      {
+        path: `upstreams.time.headers.${name.toLowerCase()}`,
+        expected: 'the reference to a secret, { "secret": NAME }',
+      },
+    ]);
+  });
+
+  it.each(['api_key=1', 'a=1&token=2', 'AUTH-TOKEN=1', 'sig=1'])(
+    'is a credential in the query %s of a URL',
+    (query) => {
+      expect(problemsAt(`https://time.example/mcp?${query}`)).toEqual([
         {
-          path: `upstreams.time.headers.${name.toLowerCase()}`,
-          expected: 'the reference to a secret, { "secret": NAME }',
+          path: 'upstreams.time.url',
+          expected: 'no credentials in its query: a header with the reference to a secret, { "secret": NAME }',
         },
       ]);
+    },
+  );
+
+  it('is a secret that would be sent in the clear', () => {
+    const headers = { authorization: { secret: 'time-token' } };
+    expect(deploymentProblems(configOf(withUpstream({ url: 'http://time.example/mcp', headers })))).toEqual([
+      { path: 'upstreams.time.url', expected: 'https, because a secret is sent there' },
+    ]);
+  });
+
+  it('is more secrets than a role can be granted', () => {
+    const headersOf = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, { secret: `s${index}` }]));
+    const pathsOf = (count: number) =>
+      deploymentProblems(configOf(withUpstream({ url: FAR, headers: headersOf(count) }))).map(({ path }) => path);
+    expect(pathsOf(50)).toEqual([]);
+    expect(pathsOf(51)).toEqual(['upstreams']);
+  });
+
+  it.each(['http://169.254.169.254/mcp', 'http://[fe80::1]/mcp', 'http://[::ffff:169.254.1.1]/mcp'])(
+    'is %s, a link-local address',
+    (url) => {
+      expect(problemsAt(url)).toMatchObject([{ path: 'upstreams.time.url', found: 'a link-local address' }]);
     },
   );
 

@@ -35,9 +35,9 @@ describe('an upstream', () => {
       isolation: 'shared',
       headers: {
         'x-team': 'search',
-        authorization: { secret: 'team/token', store: 'ssm', key: 'a b', prefix: 'Bearer ' },
+        authorization: { secret: '/team/token', store: 'ssm', key: 'a b', prefix: 'Bearer ' },
       },
-      forwardHeaders: ['x-tenant'],
+      forwardHeaders: [],
       timeoutMs: 30_000,
       idleTimeoutMs: 15_000,
       connectTimeoutMs: 1_000,
@@ -451,6 +451,8 @@ describe('headers', () => {
     [{ secret: 'a', key: '' }, 'key'],
     [{ secret: 'a', prefix: 'Bearer\n' }, 'prefix'],
     [{ secret: 'a', value: 'b' }, 'value'],
+    [{ secret: 'a+b', store: 'ssm' }, 'secret'],
+    [{ secret: 'a/b', store: 'ssm' }, 'secret'],
   ])('may not be the reference %j', (reference, key) => {
     expect(pathsOf(withUpstream({ headers: { 'x-key': reference } }))).toEqual([`upstreams.time.headers.x-key.${key}`]);
   });
@@ -530,12 +532,24 @@ describe('forwarded headers', () => {
     'via',
     'idempotency-key',
     'set-cookie',
+    'range',
+    'if-none-match',
+    'content-md5',
+    'access-control-request-headers',
+    'Constructor',
     '',
     'a b',
     '__proto__',
     7,
   ])('are not %j', (name) => {
     expect(pathsOf(withUpstream({ forwardHeaders: ['x-tenant', name] }))).toEqual(['upstreams.time.forwardHeaders[1]']);
+  });
+
+  it('are not for an upstream whose tools are pinned for everyone', () => {
+    expect(pathsOf(withUpstream({ pin: true, forwardHeaders: ['x-tenant'] }))).toEqual([
+      'upstreams.time.forwardHeaders',
+    ]);
+    expect(pathsOf(withUpstream({ pin: true, forwardHeaders: [] }))).toEqual([]);
   });
 
   it('are each named once, and not set as well', () => {

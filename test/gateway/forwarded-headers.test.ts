@@ -1,7 +1,7 @@
 /** Headers of the client's own request: what reaches an upstream, and what is kept apart because of it. */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { LEGS, REVISIONS } from '../support/gateway-harness.ts';
+import { FUNCTION_LEG, LEGS, REVISIONS } from '../support/gateway-harness.ts';
 import { openFaulty, openScripted } from './fixtures.ts';
 
 /** JSON as tests look into it. */
@@ -81,4 +81,28 @@ describe.each(LEGS)('$name', (leg) => {
     expect((await pay('blue')).result._meta).toMatchObject({ 'io.sluice/replayed': true });
     expect(upstream.of('tools/call')).toHaveLength(1);
   });
+
+  test('names that every object has are no headers', async () => {
+    const { gateway, upstream } = await openFaulty('both', {
+      leg,
+      upstream: { forwardHeaders: ['tostring', 'valueof'] },
+    });
+    const peer = await gateway.client.connect('2026-07-28');
+    await peer.call('up__ok');
+    for (const { headers } of upstream.requests) expect(headers).not.toHaveProperty('tostring');
+  });
+});
+
+test('a value that cannot be written into a header is refused, and nothing is called', async () => {
+  const { gateway, upstream } = await openFaulty('both', { leg: FUNCTION_LEG, upstream: TENANT });
+  const peer = await gateway.client.connect('2026-07-28');
+  const before = upstream.requests.length;
+  for (const value of ['\u2713', 'a\nb', 'a\u007fb']) {
+    const { status, messages } = await peer.request('tools/call', { name: 'up__ok' }, of(value));
+    expect(status).toBe(400);
+    expect(messages).toMatchObject([
+      { error: { code: -32600, message: 'The header x-tenant has characters that cannot be sent on' } },
+    ]);
+  }
+  expect(upstream.requests).toHaveLength(before);
 });

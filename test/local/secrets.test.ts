@@ -99,10 +99,11 @@ describe('an upstream that wants a token', () => {
   });
 
   test('is not called with another one that is wrong without saying so', async () => {
-    const gateway = await start({ '["secretsmanager","test-token"]': 'wrong' });
+    const gateway = await start({ '["secretsmanager","test-token"]': 'hunter3' });
     try {
       const { messages } = await postModern(gateway.url(), 'tools/call', { name: 'test__echo' });
       expect(messages[0].error).toMatchObject({ code: 1013, data: { upstream: 'test', mayHaveRun: false } });
+      expect(JSON.stringify([messages, gateway.logLines()])).not.toContain('hunter3');
     } finally {
       await gateway.close();
     }

@@ -9,6 +9,13 @@ export type ReadSecret = (stored: StoredSecret, signal: AbortSignal) => Promise<
 /** A secret could not be had. The message names it and says why; it never has anything of the secret in it. */
 export class SecretError extends Error {
   override readonly name = 'SecretError';
+  /** Whether the store said so, or what it gave is of no use; false when it gave no answer. */
+  readonly isAnswer: boolean;
+
+  constructor(reason: string, { isAnswer, cause }: { readonly isAnswer: boolean; readonly cause?: unknown }) {
+    super(reason, { cause });
+    this.isAnswer = isAnswer;
+  }
 }
 
 /** As a header's value may be (RFC 9110, section 5.5). */
@@ -18,14 +25,13 @@ const HEADER_TEXT = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/;
 export function headerValue({ key, prefix = '' }: Pick<SecretReference, 'key' | 'prefix'>, stored: string): string {
   // Consoles and shells like to leave a line break at the end.
   const value = (key === undefined ? stored : memberOf(stored, key)).trim();
-  if (!HEADER_TEXT.test(value)) throw new SecretError('it is empty, or has characters that no header can carry');
+  if (!HEADER_TEXT.test(value)) throw unusable('it is empty, or has characters that no header can carry');
   return prefix + value;
 }
 
 function memberOf(stored: string, key: string): string {
   const value = membersOf(stored)[key];
-  if (typeof value !== 'string')
-    throw new SecretError(`it is no JSON object with the text ${JSON.stringify(key)} in it`);
+  if (typeof value !== 'string') throw unusable(`it is no JSON object with the text ${JSON.stringify(key)} in it`);
   return value;
 }
 
@@ -37,4 +43,8 @@ function membersOf(stored: string): Record<string, unknown> {
     // What the parser complains of quotes the text.
     return {};
   }
+}
+
+function unusable(reason: string): SecretError {
+  return new SecretError(reason, { isAnswer: true });
 }

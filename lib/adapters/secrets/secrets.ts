@@ -1,10 +1,16 @@
 /** The values of secrets: read from their stores when they are first needed, and kept for five minutes. */
 import type { Clock, SecretReference, UpstreamHttpRequest } from '../../ports.ts';
 import { secretId, type GivenSecrets } from './given.ts';
-import { headerValue, SecretError, type ReadSecret } from './secret.ts';
+import { headerValue, SecretError, type ReadSecret, type StoredSecret } from './secret.ts';
 
-/** For how long what was read is used again, in milliseconds. */
+/** For how long what was read is used without asking again, in milliseconds. */
 const KEPT_MS = 5 * 60_000;
+
+/** A store that does not answer is asked again after this; meanwhile what it said before goes on being used. In milliseconds. */
+const ASK_AGAIN_MS = 30_000;
+
+/** For how long nobody asks again for what could not be had, in milliseconds. */
+const MISSING_MS = 5_000;
 
 /**
  * An upstream that turns a secret away may have got a new one meanwhile. What was read longer ago than this is then read
@@ -23,16 +29,32 @@ export interface SecretSource {
 
 type Headers = UpstreamHttpRequest['headers'];
 
+/** All times are milliseconds since the epoch. */
 interface Kept {
   readonly text: string;
-  /** Milliseconds since the epoch. */
   readonly readAt: number;
+  readonly goodUntil: number;
 }
 
+interface Missing {
+  readonly error: SecretError;
+  readonly until: number;
+}
+
+/** One request to a store, which ends when nobody waits for it any more. */
+interface Reading {
+  readonly text: Promise<string>;
+  readonly controller: AbortController;
+  waiting: number;
+}
+
+/** All that it remembers is lost with the environment. */
 export class Secrets {
   readonly #source: SecretSource;
-  /** By store and name. Lost with the environment. */
+  /** By store and name, as the others. */
   readonly #kept = new Map<string, Kept>();
+  readonly #missing = new Map<string, Missing>();
+  readonly #readings = new Map<string, Reading>();
 
   constructor(source: SecretSource) {
     this.#source = source;
@@ -60,28 +82,106 @@ export class Secrets {
   }
 
   async #valueOf(reference: SecretReference, signal: AbortSignal): Promise<string | undefined> {
-    const { given, report } = this.#source;
     const { key: _key, ...whole } = reference;
-    const own = given[secretId(reference)];
+    const own = this.#source.given[secretId(reference)];
+    const [meant, text] = own === undefined ? [reference, await this.#textOf(reference, signal)] : [whole, own];
+    if (text === undefined) return undefined;
     try {
-      return own === undefined ? headerValue(reference, await this.#read(reference, signal)) : headerValue(whole, own);
+      return headerValue(meant, text);
     } catch (error) {
-      if (!(error instanceof SecretError)) throw error;
-      if (!signal.aborted) report(reference.secret, error.message);
-      return undefined;
+      return this.#reported(reference, error);
     }
   }
 
-  async #read(reference: SecretReference, signal: AbortSignal): Promise<string> {
-    const { clock, read } = this.#source;
-    const kept = this.#kept.get(placeOf(reference));
-    if (kept !== undefined && clock.now() < kept.readAt + KEPT_MS) return kept.text;
-    const text = await read(reference, signal);
-    this.#kept.set(placeOf(reference), { text, readAt: clock.now() });
-    return text;
+  /** What is stored; undefined when it cannot be had. */
+  async #textOf(stored: StoredSecret, signal: AbortSignal): Promise<string | undefined> {
+    const now = this.#source.clock.now();
+    const kept = this.#kept.get(placeOf(stored));
+    if (kept !== undefined && now < kept.goodUntil) return kept.text;
+    try {
+      const missing = this.#missing.get(placeOf(stored));
+      if (missing !== undefined && now < missing.until) throw missing.error;
+      return await this.#join(stored, signal);
+    } catch (error) {
+      return signal.aborted ? undefined : this.#reported(stored, error);
+    }
+  }
+
+  #reported({ secret }: StoredSecret, error: unknown): undefined {
+    if (!(error instanceof SecretError)) throw error;
+    this.#source.report(secret, error.message);
+  }
+
+  /** Whoever needs the same secret at the same time waits for the same request. */
+  async #join(stored: StoredSecret, signal: AbortSignal): Promise<string> {
+    const reading = this.#readings.get(placeOf(stored)) ?? this.#begin(stored);
+    reading.waiting += 1;
+    try {
+      return await unlessAborted(reading.text, signal);
+    } finally {
+      reading.waiting -= 1;
+      if (reading.waiting === 0) {
+        reading.controller.abort();
+        this.#forget(stored, reading);
+      }
+    }
+  }
+
+  #begin(stored: StoredSecret): Reading {
+    const controller = new AbortController();
+    const text = this.#refresh(stored, controller.signal);
+    const reading = { text, controller, waiting: 0 };
+    const forget = (): void => this.#forget(stored, reading);
+    // Those who wait for it hear of a failure; nobody may be left.
+    text.then(forget, forget);
+    this.#readings.set(placeOf(stored), reading);
+    return reading;
+  }
+
+  #forget(stored: StoredSecret, reading: Reading): void {
+    if (this.#readings.get(placeOf(stored)) === reading) this.#readings.delete(placeOf(stored));
+  }
+
+  async #refresh(stored: StoredSecret, signal: AbortSignal): Promise<string> {
+    const { read, clock } = this.#source;
+    try {
+      const text = await read(stored, signal);
+      const readAt = clock.now();
+      this.#kept.set(placeOf(stored), { text, readAt, goodUntil: readAt + KEPT_MS });
+      return text;
+    } catch (error) {
+      if (!(error instanceof SecretError) || signal.aborted) throw error;
+      return this.#insteadOf(stored, error);
+    }
+  }
+
+  /** A store that gives no answer does not take back what it said before. */
+  #insteadOf(stored: StoredSecret, error: SecretError): string {
+    const now = this.#source.clock.now();
+    const kept = this.#kept.get(placeOf(stored));
+    if (kept !== undefined && !error.isAnswer) {
+      this.#source.report(stored.secret, error.message);
+      this.#kept.set(placeOf(stored), { ...kept, goodUntil: now + ASK_AGAIN_MS });
+      return kept.text;
+    }
+    this.#kept.delete(placeOf(stored));
+    this.#missing.set(placeOf(stored), { error, until: now + MISSING_MS });
+    throw error;
   }
 }
 
-function placeOf({ store, secret }: SecretReference): string {
+function placeOf({ store, secret }: StoredSecret): string {
   return `${store} ${secret}`;
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(new SecretError('the call has ended', { isAnswer: false }));
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }

@@ -5,15 +5,22 @@ import type { Secrets } from './secrets.ts';
 const UNAVAILABLE: TransportFailure = { kind: 'failure', cause: 'secret-unavailable', sent: false };
 
 /**
- * Puts secrets into requests to upstreams, at the last moment: nothing before this ever has them. `open` is called once,
- * by the first request that needs one.
+ * Puts secrets into requests to upstreams, at the last moment: nothing before this ever has them. `open` is called by
+ * the first request that needs one, and again only if it fails.
  */
 export function withSecrets(transport: PlainHttpTransport, open: () => Promise<Secrets>): UpstreamTransport {
   let opening: Promise<Secrets> | undefined;
+  const opened = (): Promise<Secrets> => {
+    opening ??= open().catch((cause: unknown) => {
+      opening = undefined;
+      throw cause;
+    });
+    return opening;
+  };
   return {
     async send(request) {
       if (isPlain(request)) return await transport.send(request);
-      const secrets = await (opening ??= open());
+      const secrets = await opened();
       const headers = await secrets.fillIn(request.headers, request.signal);
       if (request.signal.aborted) return { kind: 'failure', cause: 'aborted', sent: false };
       if (headers === undefined) return UNAVAILABLE;

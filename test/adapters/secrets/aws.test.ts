@@ -63,7 +63,7 @@ test.each([
 ])('a refusal is told by its name, and not in its words (%j)', async (body, name) => {
   answer = { status: 400, body };
   const refused = await read('a', 'secretsmanager').catch((error: unknown) => error);
-  expect(refused).toMatchObject({ name: 'SecretError', message: name });
+  expect(refused).toMatchObject({ name: 'SecretError', message: name, isAnswer: true });
   expect(asked).toHaveLength(1);
 });
 
@@ -76,4 +76,25 @@ test('nothing is asked once the call has ended', async () => {
   answer = { status: 200, body: { SecretString: 'abc' } };
   await expect(read('a', 'secretsmanager', AbortSignal.abort())).rejects.toMatchObject({ name: 'SecretError' });
   expect(asked).toEqual([]);
+});
+
+test('a store that is not well has not said no', async () => {
+  answer = { status: 500, body: { __type: 'InternalServiceError' } };
+  await expect(read('a', 'secretsmanager')).rejects.toMatchObject({ message: 'InternalServiceError', isAnswer: false });
+});
+
+test('a call that ends is not waited for, even while credentials are being found', async () => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', '');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', '');
+  const { port } = server.address() as AddressInfo;
+  // Nobody answers there: the server of this test waits for a body that never ends.
+  const asking = Promise.withResolvers<void>();
+  server.removeAllListeners('request');
+  server.on('request', () => asking.resolve());
+  vi.stubEnv('AWS_CONTAINER_CREDENTIALS_FULL_URI', `http://127.0.0.1:${port}/credentials`);
+  const ending = new AbortController();
+  const reading = read('a', 'secretsmanager', ending.signal);
+  await asking.promise;
+  ending.abort();
+  await expect(reading).rejects.toMatchObject({ name: 'SecretError', isAnswer: false });
 });

@@ -17,7 +17,7 @@ function open(stored: Record<string, string | Error> = {}, given: Record<string,
     reads.push(`${store} ${secret}`);
     const value = stored[secret];
     if (typeof value === 'string') return value;
-    throw value ?? new SecretError('ResourceNotFoundException');
+    throw value ?? new SecretError('ResourceNotFoundException', { isAnswer: true });
   };
   const report = (secret: string, reason: string): void => void reports.push(`${secret}: ${reason}`);
   const secrets = new Secrets({ given, read, clock, report });
@@ -116,11 +116,34 @@ describe('a secret that cannot be had', () => {
     expect(reports[0]).not.toContain('hunter2');
   });
 
-  test('is asked for again by the next request', async () => {
-    const { fill, stored } = open({});
-    expect(await fill({ 'x-key': TOKEN })).toBeUndefined();
+  test('is asked for again after five seconds, and not before', async () => {
+    const { fill, stored, clock, reads } = open({});
+    for (let turn = 0; turn < 3; turn += 1) expect(await fill({ 'x-key': TOKEN })).toBeUndefined();
+    expect(reads).toHaveLength(1);
     stored['time-token'] = 'abc';
+    clock.advance(5000);
     expect(await fill({ 'x-key': TOKEN })).toEqual({ 'x-key': 'abc' });
+  });
+
+  test('because its store gives no answer is what it was before, and asked for again after half a minute', async () => {
+    const { fill, stored, clock, reads, reports } = open({ 'time-token': 'old' });
+    await fill({ 'x-key': TOKEN });
+    stored['time-token'] = new SecretError('ThrottlingException', { isAnswer: false });
+    clock.advance(5 * MINUTE);
+    for (let turn = 0; turn < 3; turn += 1) expect(await fill({ 'x-key': TOKEN })).toEqual({ 'x-key': 'old' });
+    expect(reads).toHaveLength(2);
+    expect(reports).toEqual(['time-token: ThrottlingException']);
+    stored['time-token'] = 'new';
+    clock.advance(30_000);
+    expect(await fill({ 'x-key': TOKEN })).toEqual({ 'x-key': 'new' });
+  });
+
+  test('because its store says no is not what it was before', async () => {
+    const { fill, stored, clock } = open({ 'time-token': 'old' });
+    await fill({ 'x-key': TOKEN });
+    delete stored['time-token'];
+    clock.advance(5 * MINUTE);
+    expect(await fill({ 'x-key': TOKEN })).toBeUndefined();
   });
 
   test('because of a defect is not taken for one that is missing', async () => {
@@ -143,5 +166,59 @@ describe('a secret that was given', () => {
       expect(await fill({ 'x-key': other })).toBeUndefined();
     }
     expect(reads).toHaveLength(3);
+  });
+});
+
+describe('requests at the same time', () => {
+  function openSlow() {
+    const waiting: { resolve: (text: string) => void; signal: AbortSignal }[] = [];
+    const read: ReadSecret = (_stored, signal) => {
+      const { promise, resolve, reject } = Promise.withResolvers<string>();
+      signal.addEventListener('abort', () => reject(new SecretError('AbortError', { isAnswer: false })), {
+        once: true,
+      });
+      waiting.push({ resolve, signal });
+      return promise;
+    };
+    const reports: string[] = [];
+    const report = (secret: string): void => void reports.push(secret);
+    const secrets = new Secrets({ given: {}, read, clock: createManualClock(), report });
+    return { waiting, secrets, reports };
+  }
+
+  test('wait for one reading', async () => {
+    const { waiting, secrets } = openSlow();
+    const signals = Array.from({ length: 5 }, () => new AbortController().signal);
+    const filled = Promise.all(signals.map((signal) => secrets.fillIn({ 'x-key': TOKEN }, signal)));
+    expect(waiting).toHaveLength(1);
+    waiting[0]!.resolve('abc');
+    expect(await filled).toEqual(signals.map(() => ({ 'x-key': 'abc' })));
+  });
+
+  test('do not lose it because one of them ends', async () => {
+    const { waiting, secrets, reports } = openSlow();
+    const leaving = new AbortController();
+    const first = secrets.fillIn({ 'x-key': TOKEN }, leaving.signal);
+    const second = secrets.fillIn({ 'x-key': TOKEN }, new AbortController().signal);
+    leaving.abort();
+    expect(await first).toBeUndefined();
+    expect(waiting[0]!.signal.aborted).toBe(false);
+    waiting[0]!.resolve('abc');
+    expect(await second).toEqual({ 'x-key': 'abc' });
+    expect(reports).toEqual([]);
+  });
+
+  test('that have all ended leave no reading behind, and the next one begins another', async () => {
+    const { waiting, secrets, reports } = openSlow();
+    const leaving = new AbortController();
+    const first = secrets.fillIn({ 'x-key': TOKEN }, leaving.signal);
+    leaving.abort();
+    expect(await first).toBeUndefined();
+    expect(waiting[0]!.signal.aborted).toBe(true);
+    const next = secrets.fillIn({ 'x-key': TOKEN }, new AbortController().signal);
+    expect(waiting).toHaveLength(2);
+    waiting[1]!.resolve('abc');
+    expect(await next).toEqual({ 'x-key': 'abc' });
+    expect(reports).toEqual([]);
   });
 });

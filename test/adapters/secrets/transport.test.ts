@@ -25,7 +25,7 @@ function open(status = 200) {
     opened += 1;
     const read = async (): Promise<string> => {
       const value = values.shift();
-      if (value === undefined) throw new SecretError('none left');
+      if (value === undefined) throw new SecretError('none left', { isAnswer: true });
       return value;
     };
     return new Secrets({ given: {}, read, clock, report: () => {} });
@@ -57,6 +57,22 @@ describe('a request', () => {
     values.length = 0;
     expect(await send({ authorization: TOKEN })).toEqual({ kind: 'failure', cause: 'secret-unavailable', sent: false });
     expect(sent).toEqual([]);
+  });
+
+  test('whose secrets could not be loaded does not spoil the next one', async () => {
+    const http: PlainHttpTransport = { send: () => Promise.reject(new Error('never sent')) };
+    let opened = 0;
+    const transport = withSecrets(http, () => {
+      opened += 1;
+      return Promise.reject(new Error('not loaded'));
+    });
+    const headers = { authorization: TOKEN };
+    const { signal } = new AbortController();
+    const request = { url: 'http://x/', method: 'POST', headers, body: '{}', connectTimeoutMs: 1000, signal } as const;
+    for (const turn of [1, 2]) {
+      await expect(transport.send(request)).rejects.toThrow('not loaded');
+      expect(opened).toBe(turn);
+    }
   });
 
   test('that was given up meanwhile is not sent', async () => {
