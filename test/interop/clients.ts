@@ -7,6 +7,12 @@ import { steadyCourse } from './pacing.ts';
 import { runProgram } from './program.ts';
 import type { World } from './world.ts';
 
+/** Asked for more than once, it is begun once. */
+function once<T>(begin: () => Promise<T>): () => Promise<T> {
+  let begun: Promise<T> | undefined;
+  return () => (begun ??= begin());
+}
+
 export interface ClientKind {
   readonly name: string;
   /** Rejects with `NotToBeHad`. */
@@ -32,37 +38,37 @@ const modern = (mode: string): Way => ({ mode, version: LATEST_MODERN, era: 'mod
 
 const FAILED_RESULT = { raised: null, is_error: true, text: 'It cannot be done' };
 
+/** Both Python clients are installed together. */
+const obtainBoth = once(obtainPython);
+
+const pythonClient = (program: string) => async (): Promise<Command> => [
+  ...(await obtainBoth()),
+  fileURLToPath(new URL(`python/${program}`, import.meta.url)),
+];
+
 export const CLIENTS: readonly ClientKind[] = [
   {
     name: 'python-sdk',
-    obtain: () => obtainPythonClient('client_sdk.py'),
+    obtain: pythonClient('client_sdk.py'),
     ways: [legacy('legacy'), modern('auto'), modern(LATEST_MODERN)],
     raises: 'MCPError',
     failedTool: FAILED_RESULT,
   },
   {
     name: 'fastmcp',
-    obtain: () => obtainPythonClient('client_fastmcp.py'),
+    obtain: pythonClient('client_fastmcp.py'),
     ways: [legacy('legacy'), modern('auto'), modern(LATEST_MODERN)],
     raises: 'MCPError',
     failedTool: { raised: 'ToolError', text: 'It cannot be done' },
   },
   {
     name: 'go-sdk',
-    obtain: obtainGoClient,
+    obtain: once(obtainGoClient),
     ways: [legacy('2025-06-18', '2025-06-18'), legacy(LATEST_LEGACY), modern(LATEST_MODERN)],
     raises: 'jsonrpc.Error',
     failedTool: FAILED_RESULT,
   },
 ];
-
-let python: Promise<Command> | undefined;
-
-/** Both clients are installed together. */
-async function obtainPythonClient(program: string): Promise<Command> {
-  python ??= obtainPython();
-  return [...(await python), fileURLToPath(new URL(`python/${program}`, import.meta.url))];
-}
 
 const JOURNEY_LIMIT_MS = 60_000;
 const STEPS = 3;

@@ -6,6 +6,7 @@ import { obtainDatabase, runContract } from './dynamodb.ts';
 import { inspect, obtainInspector, questionsOf } from './inspector.ts';
 import { NotToBeHad } from './obtained.ts';
 import { broke, closingLine, exitStatusOf, problemsOf, ran, tableOf, type Part } from './outcome.ts';
+import { stay } from './staying.ts';
 import { startWorld, type World } from './world.ts';
 
 const USAGE = `npm run test:interop [-- --only NAME]
@@ -18,6 +19,7 @@ node_modules for the next run.
   python-sdk   the official Python SDK's client, in each era; needs Python 3 with venv
   fastmcp      the FastMCP client, likewise
   go-sdk       the official Go SDK's client, likewise; needs the Go that test/interop/go/go.mod asks for
+  staying      those three, with a legacy session that they keep for longer than they use it
   inspector    MCP Inspector's command line, in each era
 
 Each client lists all tools, calls some, sees progress step by step while the call goes on, answers a question of its
@@ -91,6 +93,7 @@ function peers(): readonly Peer[] {
       };
       return { name, obtain };
     }),
+    { name: 'staying', obtain: obtainStaying },
     { name: 'inspector', obtain: obtainInspection },
   ];
 }
@@ -104,6 +107,19 @@ async function obtainContract(): Promise<Run> {
     } finally {
       await database.stop();
     }
+  };
+}
+
+/** With those that can be had; the others are told of where they travel. */
+async function obtainStaying(): Promise<Run> {
+  const commands = await Promise.allSettled(CLIENTS.map((client) => client.obtain()));
+  const had = commands.flatMap((command, index) =>
+    command.status === 'fulfilled' ? [{ client: CLIENTS[index]!, command: command.value }] : [],
+  );
+  if (had.length === 0) throw new NotToBeHad('none of the clients');
+  return async () => {
+    const judged = await stay(had);
+    return had.map(({ client }, index) => ran('staying', client.name, judged[index] ?? []));
   };
 }
 

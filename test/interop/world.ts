@@ -43,7 +43,8 @@ const UPSTREAM_LIMIT_MS = 10_000;
 const PATIENCE_MS = 5000;
 const LOOK_AGAIN_MS = 20;
 
-export async function startWorld(): Promise<World> {
+/** `listen` as in the configuration file: how legacy clients are told what happens beside their calls. */
+export async function startWorld(listen: 'poll' | { readonly holdSeconds: number } = 'poll'): Promise<World> {
   const pacing = await startPacing();
   const witness = new Witness();
   const serve = (era: Era) => {
@@ -58,6 +59,7 @@ export async function startWorld(): Promise<World> {
   const configured = ({ url }: { readonly url: string }) => ({ url, timeoutMs: UPSTREAM_LIMIT_MS });
   const gateway = await startTestGateway({
     upstreams: { modern: configured(modern), legacy: configured(legacy), paged: configured(paged) },
+    listen,
     servers: {
       default: { upstreams: ['modern', 'legacy', 'paged'] },
       modern: { upstreams: ['modern', 'paged'] },

@@ -33,6 +33,8 @@ type plan struct {
 	Elsewhere server `json:"elsewhere"`
 	// Where to say that a step of progress has arrived.
 	Seen string `json:"seen"`
+	// Where to ask whether it has stayed long enough, which is answered when it has; otherwise it travels.
+	Stay string `json:"stay"`
 	// How many there are to be.
 	Steps int `json:"steps"`
 }
@@ -148,6 +150,25 @@ func (t *traveller) travelElsewhere(ctx context.Context) error {
 	return session.Close()
 }
 
+// stay keeps a session without using it, and then uses it.
+func (t *traveller) stay(ctx context.Context) error {
+	session, err := t.connect(ctx, t.plan.URL)
+	if err != nil {
+		return err
+	}
+	answer, err := http.Get(t.plan.Stay)
+	if err != nil {
+		return err
+	}
+	answer.Body.Close()
+	echoed, err := t.call(ctx, session, "echo", map[string]any{"text": "still here"})
+	if err != nil {
+		return err
+	}
+	report("stayed", saw{"text": textOf(echoed)})
+	return session.Close()
+}
+
 func (t *traveller) call(ctx context.Context, session *mcp.ClientSession, tool string, arguments any) (*mcp.CallToolResult, error) {
 	return session.CallTool(ctx, &mcp.CallToolParams{Name: t.plan.Tools + tool, Arguments: arguments})
 }
@@ -182,6 +203,12 @@ func main() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
+	if t.plan.Stay != "" {
+		if err := t.stay(ctx); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if err := t.travel(ctx); err != nil {
 		log.Fatal(err)
 	}

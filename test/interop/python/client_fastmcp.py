@@ -6,7 +6,7 @@ from typing import Any
 from fastmcp import Client
 from fastmcp.client.client import CallToolResult
 from fastmcp.exceptions import McpError, ToolError
-from journey import ANSWER, Steps, read_plan, report
+from journey import ANSWER, Steps, read_plan, report, stayed
 from mcp_types import TextContent
 
 asked: list[str] = []
@@ -48,8 +48,18 @@ async def travel(plan: dict[str, str], client: Client[Any]) -> None:
     await report_error("unknown tool", client, f"{tools}nothing")
 
 
+async def stay(plan: dict[str, str], client: Client[Any]) -> None:
+    await stayed(plan["stay"])
+    echoed = await client.call_tool(f"{plan['tools']}echo", {"text": "still here"})
+    report("stayed", text=text_of(echoed))
+
+
 async def main() -> None:
     plan = read_plan()
+    if "stay" in plan:
+        async with Client(plan["url"], mode=plan["mode"]) as client:
+            await stay(plan, client)
+        return
     async with Client(plan["url"], mode=plan["mode"], elicitation_handler=answer) as client:
         await travel(plan, client)
     asked.clear()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from journey import ANSWER, Steps, read_plan, report
+from journey import ANSWER, Steps, read_plan, report, stayed
 from mcp import Client, MCPError
 from mcp.client.context import ClientRequestContext
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
@@ -56,8 +56,18 @@ async def travel(plan: dict[str, str], client: Client) -> None:
     await report_error("unknown tool", client, f"{tools}nothing", {})
 
 
+async def stay(plan: dict[str, str], client: Client) -> None:
+    await stayed(plan["stay"])
+    echoed = await client.call_tool(f"{plan['tools']}echo", {"text": "still here"})
+    report("stayed", text=text_of(echoed))
+
+
 async def main() -> None:
     plan = read_plan()
+    if "stay" in plan:
+        async with Client(plan["url"], mode=plan["mode"]) as client:
+            await stay(plan, client)
+        return
     async with Client(plan["url"], mode=plan["mode"], elicitation_callback=answer) as client:
         await travel(plan, client)
     asked.clear()

@@ -2,7 +2,8 @@
 
 The only argument is a JSON object: `url` and `tools` (the prefix of the names of its tools), `mode` (how to
 negotiate), `elsewhere` (url and tools of a server of the other era, whose questions cannot be put to this client) and
-`seen` (where to say that a step of progress has arrived). Each line of output is one report: `check`, and what was
+`seen` (where to say that a step of progress has arrived). One that has `stay` instead keeps a session without using it
+until that URL answers, and then uses it. Each line of output is one report: `check`, and what was
 `saw`. Nothing is judged here.
 """
 
@@ -21,6 +22,10 @@ def read_plan() -> dict[str, Any]:
 
 def report(check: str, **saw: Any) -> None:
     print(json.dumps({"check": check, "saw": saw}), flush=True)
+
+
+async def stayed(stay: str) -> None:
+    await asyncio.to_thread(lambda: urllib.request.urlopen(stay).close())
 
 
 class Steps:
