@@ -43,7 +43,7 @@ export async function obtainGoClient(): Promise<Command> {
     await mkdir(place, { recursive: true });
     await answerOf('the Go client', [go, 'mod', 'download'], source);
     const built = await run([go, 'build', '-mod=readonly', '-o', join(place, 'client'), '.'], source);
-    if (built.ending !== 'exit 0') throw new Error(`The Go client does not compile: ${lastWordsOf(built)}`);
+    if (built.ending !== 'exit 0') throw new Error(`The Go client does not compile: ${wordsOf(built)}`);
   });
   return [join(folder, 'client')];
 }
@@ -90,21 +90,18 @@ async function kept(
 async function answerOf(what: string, command: Command, cwd?: string): Promise<string> {
   const ended = await run(command, cwd);
   if (ended.ending === 'exit 0') return ended.stdout.trim();
-  throw new NotToBeHad(`${what}: ${command[0]} ${ended.ending}: ${lastWordsOf(ended)}`);
+  throw new NotToBeHad(`${what}: ${command[0]} ${ended.ending}: ${wordsOf(ended)}`);
 }
 
 async function run(command: Command, cwd?: string): Promise<Ended> {
   return await runProgram(command, { limitMs: LIMIT_MS, ...(cwd !== undefined && { cwd }) });
 }
 
-const MOST_WORDS = 600;
+/** Tools say what is wrong in their first lines or in their last ones. */
+const MOST_WORDS = 300;
 
-function lastWordsOf({ stdout, stderr }: Ended): string {
-  const said = stderr.trim() === '' ? stdout : stderr;
-  return (
-    said
-      .trim()
-      .slice(-MOST_WORDS)
-      .replaceAll(/\s*\n\s*/g, '; ') || 'without a word'
-  );
+function wordsOf({ stdout, stderr }: Ended): string {
+  const said = (stderr.trim() === '' ? stdout : stderr).trim().replaceAll(/\s*\n\s*/g, '; ');
+  if (said === '') return 'without a word';
+  return said.length <= 2 * MOST_WORDS ? said : `${said.slice(0, MOST_WORDS)} … ${said.slice(-MOST_WORDS)}`;
 }

@@ -38,9 +38,7 @@ export async function stay(
     running -= 1;
     return judgeJourney(ended, { stayed: { text: 'still here' } });
   });
-  const end = Date.now() + LIMIT_MS / 2;
-  while (running > 0 && Date.now() < end && patient(world) < running)
-    await world.settled(() => patient(world) >= running);
+  await world.settled(() => patient(world) >= running, LIMIT_MS / 2);
   const seen = patient(world);
   gate.open();
   const judged = await Promise.all(runs);

@@ -27,8 +27,8 @@ export interface World {
   actions(): readonly LoggedAction[];
   /** At the legacy upstream. */
   openSessions(): number;
-  /** Resolves once it is so, or when it has not become so for a while. */
-  settled(isSo: () => boolean): Promise<void>;
+  /** Resolves once it is so, or when it has not become so for a while, in milliseconds. */
+  settled(isSo: () => boolean, patienceMs?: number): Promise<void>;
   /** What went wrong in this journey beside what its client saw, one line each. */
   troubles(): readonly string[];
   close(): Promise<void>;
@@ -41,7 +41,7 @@ const UPSTREAM_LIMIT_MS = 10_000;
 
 /** For what the gateway does after its answers: it is seen in its log, which tells nobody of a new line. */
 const PATIENCE_MS = 5000;
-const LOOK_AGAIN_MS = 20;
+const LOOK_AGAIN_MS = 50;
 
 /** `listen` as in the configuration file: how legacy clients are told what happens beside their calls. */
 export async function startWorld(listen: 'poll' | { readonly holdSeconds: number } = 'poll'): Promise<World> {
@@ -86,8 +86,8 @@ export async function startWorld(listen: 'poll' | { readonly holdSeconds: number
     },
     actions: () => lines().flatMap(readAction),
     openSessions: () => witness.sessions,
-    settled: async (isSo) => {
-      const end = Date.now() + PATIENCE_MS;
+    settled: async (isSo, patienceMs = PATIENCE_MS) => {
+      const end = Date.now() + patienceMs;
       while (!isSo() && Date.now() < end) await setTimeout(LOOK_AGAIN_MS);
     },
     troubles: () => [...gateway.reports.slice(before.reports), ...lines().filter(isTrouble)],
