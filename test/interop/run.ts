@@ -50,7 +50,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 let world: Promise<World> | undefined;
 
 if (options.help === true) console.log(USAGE);
-else process.exitCode = await main(peers().filter(({ name }) => [undefined, name].includes(options.only)));
+// Whatever a peer that broke has left running ends with this process.
+else process.exit(await main(peers().filter(({ name }) => [undefined, name].includes(options.only))));
 
 async function main(wanted: readonly Peer[]): Promise<number> {
   if (wanted.length === 0) {
@@ -110,16 +111,20 @@ async function obtainContract(): Promise<Run> {
   };
 }
 
-/** With those that can be had; the others are told of where they travel. */
+/** All at the same time, with those that can be had. */
 async function obtainStaying(): Promise<Run> {
   const commands = await Promise.allSettled(CLIENTS.map((client) => client.obtain()));
-  const had = commands.flatMap((command, index) =>
-    command.status === 'fulfilled' ? [{ client: CLIENTS[index]!, command: command.value }] : [],
-  );
-  if (had.length === 0) throw new NotToBeHad('none of the clients');
+  const had = CLIENTS.flatMap((client, index) => {
+    const command = commands[index];
+    return command?.status === 'fulfilled' ? [{ client, command: command.value }] : [];
+  });
+  const missing = CLIENTS.flatMap(({ name }, index) => {
+    const command = commands[index];
+    return command?.status === 'rejected' ? [{ ...partOf('staying', command.reason), way: name }] : [];
+  });
   return async () => {
-    const judged = await stay(had);
-    return had.map(({ client }, index) => ran('staying', client.name, judged[index] ?? []));
+    const judged = had.length === 0 ? [] : await stay(had);
+    return [...had.map(({ client }, index) => ran('staying', client.name, judged[index] ?? [])), ...missing];
   };
 }
 

@@ -25,7 +25,7 @@ interface Gate {
   close(): Promise<void>;
 }
 
-/** One check for each report of each client, in the order of the clients. */
+/** What each client has to show, in their order. */
 export async function stay(
   clients: readonly { readonly client: ClientKind; readonly command: Command }[],
 ): Promise<readonly (readonly Check[])[]> {
@@ -38,6 +38,7 @@ export async function stay(
     running -= 1;
     return judgeJourney(ended, { stayed: { text: 'still here' } });
   });
+  // Those that have given up have ended.
   await world.settled(() => patient(world) >= running, LIMIT_MS / 2);
   const seen = patient(world);
   gate.open();
