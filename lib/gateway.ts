@@ -29,6 +29,7 @@ import {
   type RelayReply,
 } from './gateway/ending.ts';
 import type { LegacyScope, Scope } from './gateway/errand.ts';
+import { isListeningId } from './gateway/event-ids.ts';
 import { unsendableHeader } from './gateway/forwarded.ts';
 import { relay } from './gateway/relay.ts';
 import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/session-messages.ts';
@@ -236,7 +237,7 @@ async function listen(visit: Visit, server: VirtualServer, caller: Caller): Prom
   const about = { server, caller, era: 'legacy', session } as const;
   const lastEventId = visit.request.headers['last-event-id'];
   const streamed = await attempt(visit, 'listen', async () =>
-    lastEventId === undefined
+    lastEventId === undefined || isListeningId(lastEventId)
       ? (await import('./gateway/listening.ts')).openListening(visit, scope)
       : (await import('./gateway/resuming.ts')).resumeStream(visit, scope, lastEventId),
   );

@@ -23,6 +23,21 @@ export function readEventId(id: string): EventPosition | undefined {
   return { stream, number: place === 'end' ? undefined : Number(place) };
 }
 
+const LISTENING_ID = /^[A-Za-z0-9_-]{32}\.listening$/;
+
+/**
+ * Of a stream that tells what happens beside the calls, another one each time: clients may take it for a server that makes
+ * no progress when it is the same, or when there is none. There is nothing to resume from it, as what was told is kept in
+ * the table.
+ */
+export function listeningId(ids: Ids): string {
+  return `${ids.random()}.listening`;
+}
+
+export function isListeningId(id: string): boolean {
+  return LISTENING_ID.test(id);
+}
+
 export function streamKey(ids: Ids, session: Pick<ClientSession, 'key'>, stream: string): string {
   return ids.digest(JSON.stringify([session.key, stream]));
 }

@@ -1,8 +1,9 @@
 /**
  * What a legacy client is told beside its calls: the stream that its GET opens (2025-11-25, basic/transports, "Listening
  * for Messages from the Server"). As the operator chooses, it says what there is to be told at the moment and ends, or is
- * held open for a while. Its events have no ids: what was told is kept in the table, and a client that comes back is told
- * the rest.
+ * held open for a while. Its events have no ids of their own: what was told is kept in the table, and a client that comes
+ * back is told the rest. The stream as a whole has one, because a client may give up the whole session when streams end one
+ * after the other without a new id (the Go SDK does, after the sixth).
  */
 import { upstreamNamed, type ServerUpstream } from '../catalog/plan.ts';
 import { SSE_HEADERS, type Delivery } from '../delivery/response.ts';
@@ -21,7 +22,7 @@ import { listChangedText, updatedText, type ListenFilter } from '../protocol/ann
 import { tellsOf } from '../protocol/capabilities.ts';
 import { questionToClient } from '../protocol/legacy/server-requests.ts';
 import { ANNOUNCED_LISTS } from '../protocol/methods.ts';
-import { HEARTBEAT, retryField, sseEvent } from '../protocol/sse.ts';
+import { HEARTBEAT, idField, retryField, sseEvent } from '../protocol/sse.ts';
 import { SESSION_TTL_MS } from '../sessions/client-session.ts';
 import { newTally } from '../upstream/fault.ts';
 import { attachedSession } from '../upstream/legacy.ts';
@@ -29,6 +30,7 @@ import { connectionTools, eraTools } from './connection-tools.ts';
 import { subscribeInSession } from './ear.ts';
 import { unexpectedFailure } from './ending.ts';
 import type { LegacyScope } from './errand.ts';
+import { listeningId } from './event-ids.ts';
 import { tellingUpstreams, type TellingUpstream } from './handshake.ts';
 import { Hearing } from './hearing.ts';
 import { changedSince, countsOf, LOOK_MS, timeToListen } from './news.ts';
@@ -193,6 +195,7 @@ class Listener {
 
   async *poll(first: readonly string[]): AsyncGenerator<string, void> {
     try {
+      yield this.#beginning;
       yield* this.#tell(first);
       await this.#hearForAMoment();
       if (this.#hearing.hasHeard) yield* this.#tell(await this.#lookAgain());
@@ -236,7 +239,7 @@ class Listener {
     this.#hearing = new Hearing(this.#visit, holdMs);
     try {
       // Its headers are on their way before anything has to be told.
-      yield HEARTBEAT;
+      yield HEARTBEAT + this.#beginning;
       yield* this.#tell(first);
       const telling = await tellingUpstreams(this.#visit, this.#scope, this.#tally);
       while (!this.#isOver && clock.elapsed() < endsAt) {
@@ -285,6 +288,10 @@ class Listener {
   }
 
   // -------------------------------------------------------------------------------------------------------- common
+
+  get #beginning(): string {
+    return idField(listeningId(this.#visit.ports.ids));
+  }
 
   get #signal(): AbortSignal | undefined {
     return this.#visit.request.signal;

@@ -49,6 +49,14 @@ export function retryField(ms: number): string {
   return `retry: ${ms}\n\n`;
 }
 
+/**
+ * Names the place that the reader has come to. It has no data, so that it is an event to nobody (the `EventSource` standard,
+ * "Interpreting an event stream").
+ */
+export function idField(eventId: string): string {
+  return `${idLine(eventId)}\n`;
+}
+
 /** One event with the message as its data. Line breaks can only stand between the tokens of a JSON text. */
 export function sseEvent(messageText: string, eventId?: string): string {
   const data = /[\r\n]/.test(messageText) ? messageText.replace(/\r\n|\r|\n/g, ' ') : messageText;

@@ -1,7 +1,7 @@
 /**
- * What every implementation of the stores must do. Runs on the twin in memory, on DynamoDB as dynalite emulates it, on
- * dynalite answering refused conditions as DynamoDB does, and on any other emulator that SLUICE_TEST_DYNAMODB_ENDPOINT
- * names.
+ * What every implementation of the stores must do. Runs on the twin in memory, on DynamoDB as dynalite emulates it, and on
+ * dynalite answering refused conditions as DynamoDB does; or on the DynamoDB that SLUICE_TEST_DYNAMODB_ENDPOINT names, and
+ * on nothing else.
  */
 import { describe, expect, test } from 'vitest';
 

@@ -56,6 +56,34 @@ describe.each(LEGS)('$name', (leg) => {
     });
   });
 
+  // The Go SDK ends the whole session when six streams in a row have ended without a new id.
+  test.each(['poll', { holdSeconds: 1 }] as const)(
+    'each stream has a new id to come back with (%j)',
+    async (listen) => {
+      const { gateway, clock, upstreams } = await openTelling({ one: legacySpec }, { leg, listen });
+      const [first, second, third] = gateway.environments;
+      const peer = await first!.connect(LEGACY);
+      const listenAgain = async (at: typeof first, lastEventId?: string) => {
+        const back = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
+        const headers = { ...peer.headers, accept: 'text/event-stream', ...back };
+        const { status, text, messages } = await asTimePasses(clock, at!.send('GET', '/mcp', '', headers));
+        expect(status).toBe(200);
+        return { id: /^id: (\S+)$/m.exec(text)?.[1], messages };
+      };
+      const begun = await listenAgain(second);
+      upstreams.one.announcing = [TOOLS_CHANGED];
+      await callTool(peer, 'one__a');
+      await gateway.settled();
+      const told = await listenAgain(third, begun.id);
+      expect(told.messages).toEqual([toolsChanged]);
+      await gateway.settled();
+      const quiet = await listenAgain(second, told.id);
+      expect(quiet.messages).toEqual([]);
+      const ids = [begun.id, told.id, quiet.id];
+      expect(new Set(ids.filter((id) => id !== undefined)).size).toBe(3);
+    },
+  );
+
   describe('with "listen": "poll"', () => {
     test('a client is told nothing when nothing has changed, and when to come back', async () => {
       const { gateway, clock } = await openTelling({ one: legacySpec }, { leg });
@@ -65,7 +93,7 @@ describe.each(LEGS)('$name', (leg) => {
         gateway.client.send('GET', '/mcp', '', { ...peer.headers, accept: 'text/event-stream' }),
       );
       expect(answer.headers['content-type']).toBe('text/event-stream');
-      expect(answer.text).toBe('retry: 15000\n\n');
+      expect(answer.text).toMatch(/^id: \S+\n\nretry: 15000\n\n$/);
     });
 
     test('a poll without news costs three requests to the database and one to each upstream with a session', async () => {
@@ -430,7 +458,7 @@ describe.each(LEGS)('$name', (leg) => {
         clock,
         gateway.client.send('GET', '/mcp', '', { ...peer.headers, accept: 'text/event-stream' }),
       );
-      expect(text).toMatch(/^(: heartbeat\n\n){3,7}retry: 1000\n\n$/);
+      expect(text).toMatch(/^: heartbeat\n\nid: \S+\n\n(: heartbeat\n\n){2,6}retry: 1000\n\n$/);
       expect(clock.elapsed() - began).toBeGreaterThanOrEqual(60_000);
     });
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createSseReader, HEARTBEAT, sseEvent, ssePosition, sseReturn } from '../../lib/protocol/sse.ts';
+import { createSseReader, HEARTBEAT, idField, sseEvent, ssePosition, sseReturn } from '../../lib/protocol/sse.ts';
 import { seeded } from '../support/property.ts';
 import { jsonText } from './arbitrary-json.ts';
 
@@ -78,6 +78,15 @@ describe('an event', () => {
     reader.feed(ssePosition('a') + sseEvent('{}', 'b') + sseReturn('c', 1000));
     expect(seen).toEqual(['a', ['{}', 'b'], 'c']);
     expect(sseReturn('c', 1000)).toBe('retry: 1000\nid: c\ndata: \n\n');
+  });
+
+  test('an id without data is an event to nobody', () => {
+    const seen: unknown[] = [];
+    const record = (...what: unknown[]): void => void seen.push(what);
+    const handlers = { onMessage: record, onPosition: record, onRetry: record, onOverflow: () => record('overflow') };
+    createSseReader(handlers, 100).feed(`${idField('a')}${sseEvent('{}')}`);
+    expect(idField('a')).toBe('id: a\n\n');
+    expect(seen).toEqual([['{}', undefined]]);
   });
 
   test('with empty data carries an id only', () => {

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { endWithThisProcess, stop, waitForLine } from './child-process.ts';
+import { freePort } from './free-port.ts';
 
 export interface Everything {
   /** Ends in `/mcp`. */
@@ -40,14 +39,4 @@ async function startOn(port: number): Promise<Everything> {
       await stop(child);
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('A TCP server has a port');
-  return address.port;
 }
