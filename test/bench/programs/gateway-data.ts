@@ -15,9 +15,12 @@ export interface GatewayData {
 }
 
 export function gatewayConfig({ upstream, fleet }: Omit<GatewayData, 'dynamodb'>, generation = 0): GatewayConfig {
-  const result = resolveConfig(
-    fleet === true ? fleetConfiguration(upstream, generation) : benchConfiguration(upstream),
-  );
+  return resolvedConfig(fleet === true ? fleetConfiguration(upstream, generation) : benchConfiguration(upstream));
+}
+
+/** Throws when it is not a configuration. */
+export function resolvedConfig(configuration: object): GatewayConfig {
+  const result = resolveConfig(configuration);
   if (result.ok) return result.config;
   throw new Error(formatProblems(result.problems, 'the configuration of the bench'));
 }
