@@ -6,7 +6,7 @@
  * requests because there are many upstreams.
  *
  *   --quick             a rough look, which writes no document
- *   --peers             installs other gateways into .sluice/ and measures them, too; with --peers=mcp-proxy,fastmcp those
+ *   --peers             installs other gateways into .sluice/ and measures them, too
  *   --json FILE         also writes every figure to a file
  *   --cold-share 0.01   the share of calls that find no environment, for the dollars
  *   --traced-share 0.05 the share of calls that are traced, for the dollars
@@ -28,6 +28,10 @@ import { keyedSection, measureKeyed } from './keyed.ts';
 import { latencyAims, latencySection, measureLatency } from './latency.ts';
 import { fleetAims, fleetSection, measureFleet, requireEqualCosts } from './many-upstreams.ts';
 import { measureParallel, parallelSection } from './parallel.ts';
+import { measurePeers } from './peers/measure.ts';
+import { otherPeers } from './peers/others.ts';
+import { ownPeers } from './peers/own.ts';
+import { NO_PEERS, peerSection } from './peers/section.ts';
 import { measureRequests, requestAims, requestSection } from './requests.ts';
 import { formatSection, wrap, type Section } from './sheet.ts';
 import { openStage, SHARING, type Stage } from './stage.ts';
@@ -38,6 +42,7 @@ const DOCUMENT = new URL('../../docs/performance.md', import.meta.url);
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    peers: { type: 'boolean', default: false },
     json: { type: 'string' },
     'cold-share': { type: 'string', default: '0.01' },
     'traced-share': { type: 'string', default: '0.05' },
@@ -97,6 +102,10 @@ async function measure(stage: Stage, extent: Extent) {
   sections.push(print(coldStartSection(coldStart)), print(bundleSection(bundle)));
   const bill = await measureBill(stage, coldStart, extent.bill);
   sections.push(print(billSection(bill, assumptions)));
+  const peers = options.peers
+    ? await measurePeers([...ownPeers(stage), ...otherPeers(stage)], extent.peers)
+    : undefined;
+  sections.push(print(peers === undefined ? NO_PEERS : peerSection(peers)));
   const aims: Aim[] = [
     ...latencyAims(latency),
     ...flatnessAims(flatness),
@@ -105,7 +114,7 @@ async function measure(stage: Stage, extent: Extent) {
     ...coldStartAims(coldStart),
   ];
   const figures = { requests, latency, parallel, flatness, crossEra, keyed, sessions, guards, fleet };
-  return { figures: { ...figures, coldStart, bundle, bill }, sections, aims };
+  return { figures: { ...figures, coldStart, bundle, bill, peers }, sections, aims };
 }
 
 const machine = describeMachine();

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 export type Counts = Readonly<Record<string, number>>;
 
 export interface Program {
+  readonly pid: number;
   /** Without a path. */
   readonly origin: string;
   /** What it was asked since it started. */
@@ -43,7 +44,7 @@ export async function startProgram(module: URL, data: unknown = {}): Promise<Pro
     await exited;
   };
   const first = await answer();
-  if (first.kind === 'serving') return { origin: first.origin, counts, close };
+  if (first.kind === 'serving') return { pid: child.pid!, origin: first.origin, counts, close };
   await close();
   throw new Error(`${module.pathname} could not start: ${first.kind === 'failed' ? first.reason : first.kind}`);
 
