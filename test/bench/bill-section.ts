@@ -26,7 +26,8 @@ export function billSection(figures: BillFigures, assumptions: Assumptions): Sec
   const words = [
     `Prices as listed for us-east-1: ${FORMULA}. GB of memory as Lambda counts them, other GB of 10^9 bytes.`,
     `Measured: time, units (DynamoDB's own word, ReturnConsumedCapacity; a refused condition by the size of what is in ` +
-      `place), log lines as written, bytes sent to clients and upstreams as TCP carries them. Assumed: ${memoryMb} MB ` +
+      `place; dynalite does not send the record along with a refusal, so the same key again reads it with one unit more ` +
+      `than at DynamoDB), log lines as written, bytes sent to clients and upstreams as TCP carries them. Assumed: ${memoryMb} MB ` +
       `(a process of the core held ${(mostMemoryBytes / MB).toFixed(0)} MB at most), ${percent(coldShare)} cold starts, ` +
       `${percent(tracedShare)} of the calls traced (there is no tracer yet), and the wait for the upstream.`,
     `Time is that of a whole core of this machine and a DynamoDB beside it; Lambda gives ${memoryMb} MB a share of ` +

@@ -104,21 +104,25 @@ export async function measureBill(
   options: BillOptions,
 ): Promise<BillFigures> {
   const programs: Program[] = [];
-  const start = async (file: string, data: object): Promise<Program> => {
-    const program = await startProgram(new URL(`programs/${file}`, import.meta.url), data);
+  const start = async (file: URL, data: object): Promise<Program> => {
+    const program = await startProgram(file, data);
     programs.push(program);
     return program;
   };
   try {
     const { upstream } = stage;
-    const dynamodb = await start('dynamodb.ts', { tableNames: [TABLE_NAME], billed: true });
+    const core = new URL('programs/core.ts', import.meta.url);
+    const dynamodb = await start(new URL('programs/dynamodb.ts', import.meta.url), {
+      tableNames: [TABLE_NAME],
+      billed: true,
+    });
     const data = { upstream: upstream.origin, dynamodb: { endpoint: dynamodb.origin, tableName: TABLE_NAME } };
     const opened: BillStage = {
       upstream,
       dynamodb,
-      core: await start('core.ts', data),
-      fleet: await start('core.ts', { ...data, fleet: true }),
-      housekeeper: await start('housekeeper.ts', { ...data, fleet: true }),
+      core: await start(core, data),
+      fleet: await start(core, { ...data, fleet: true }),
+      housekeeper: await start(new URL('programs/housekeeper.ts', import.meta.url), { ...data, fleet: true }),
     };
     return await measureAll(opened, coldStart, options);
   } finally {
@@ -152,7 +156,7 @@ async function measureCalls(
     what: string,
     core: Program,
     call: () => Promise<unknown>,
-    { waits = true, keyed = false, era = 'modern' as Era, count = calls } = {},
+    { waits = true, keyed = false, era = 'modern', count = calls }: KindOfCall = {},
   ): Promise<CallUsage> => {
     const cold = coldMs(coldStart, era, keyed);
     return { what, waits, coldMs: cold, ...(await measureCall(stage, core, call, count)) };
@@ -177,6 +181,13 @@ async function measureCalls(
   } finally {
     for (const client of [modern, legacy, lister]) client.close();
   }
+}
+
+interface KindOfCall {
+  readonly waits?: boolean;
+  readonly keyed?: boolean;
+  readonly era?: Era;
+  readonly count?: number;
 }
 
 /** Of each of `count` calls, after as many that do not count. */

@@ -161,7 +161,9 @@ export class McpClient {
       const options = { agent: this.#connected.agent, method, hostname, port, path: pathname, headers };
       const outgoing = send(options, (incoming) => {
         incoming.resume();
-        if (incoming.statusCode !== 200) reject(new Error(`${url} answered a listener with ${incoming.statusCode}`));
+        if (incoming.statusCode !== 200) {
+          return reject(new Error(`${url} answered a listener with ${incoming.statusCode}`));
+        }
         const ended = new Promise<void>((resolve) => void incoming.once('close', resolve));
         const close = (): Promise<void> => {
           outgoing.destroy();

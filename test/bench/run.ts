@@ -131,7 +131,7 @@ try {
     await writeFile(options.json, JSON.stringify({ machine, assumptions, ...figures, aims }, null, 2));
   }
   if (!options.quick) {
-    const command = ['npm run bench', ...process.argv.slice(2)].join(' ');
+    const command = options.peers ? 'npm run bench -- --peers' : 'npm run bench';
     const date = began.toISOString().slice(0, 10);
     await writeFile(DOCUMENT, performanceDocument({ machine, date, command, words: [load, SHARING], aims, sections }));
   }

@@ -17,6 +17,8 @@ export interface PeerOptions {
   readonly repetitions: number;
   /** For the requests that a call takes. */
   readonly calls: number;
+  /** For what a call leaves behind at its upstream, in milliseconds. */
+  readonly settleMs: number;
 }
 
 /** In milliseconds: medians of the rounds, and the p50 of each round. */
@@ -47,9 +49,6 @@ export interface MeasuredPeer {
 
 const CALLERS = 10;
 const PARALLEL = 6;
-
-/** For what a call leaves behind at its upstream, in milliseconds. */
-const SETTLE_MS = 500;
 
 type Load = 'alone' | 'together';
 
@@ -111,11 +110,11 @@ class Runner {
     return { samples, ms: performance.now() - began };
   }
 
-  async finish({ repetitions, calls }: PeerOptions): Promise<PeerFigures> {
+  async finish(options: PeerOptions): Promise<PeerFigures> {
     const [client] = this.#clients;
-    const requests = await this.#requestsOf(client!, calls);
+    const requests = await this.#requestsOf(client!, options);
     const parallel: number[] = [];
-    while (parallel.length < repetitions) parallel.push(await callAtOnce(client!));
+    while (parallel.length < options.repetitions) parallel.push(await callAtOnce(client!));
     return {
       alone: latencyOf(this.turns.alone),
       together: latencyOf(this.turns.together),
@@ -126,11 +125,11 @@ class Runner {
     };
   }
 
-  async #requestsOf(client: PeerClient, calls: number): Promise<number | undefined> {
-    await setTimeout(SETTLE_MS);
+  async #requestsOf(client: PeerClient, { calls, settleMs }: PeerOptions): Promise<number | undefined> {
+    await setTimeout(settleMs);
     const before = await this.#running!.upstreamCounts();
     for (let sent = 0; sent < calls; sent += 1) await client.call('small');
-    await setTimeout(SETTLE_MS);
+    await setTimeout(settleMs);
     const after = await this.#running!.upstreamCounts();
     return before && after && (sum(after) - sum(before)) / calls;
   }
@@ -203,9 +202,11 @@ function sum(counts: Counts): number {
 
 const MOST_CHARS = 300;
 
+/** Without addresses and paths, which say more of this machine than of the peer. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\s+/g, ' ').slice(-MOST_CHARS);
+  const plain = text.replace(/https?:\/\/\S+|(?:\/[\w.@+-]+){2,}/g, '...').replace(/\s+/g, ' ');
+  return plain.trim().slice(-MOST_CHARS);
 }
 
 export const PEER_LOAD = { callers: CALLERS, parallel: PARALLEL, slowMs: SLOW_MS } as const;

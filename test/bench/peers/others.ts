@@ -35,9 +35,9 @@ export function otherPeers(stage: Stage): readonly Peer[] {
       upstream: 'stdio',
       setup: 'mcp-proxy --server stream -- command: what it is for. One process of the command serves all sessions.',
       start: () =>
-        startBridge('mcp-proxy/dist/bin/mcp-proxy.mjs', (port, { command, args }) => [
-          ...['--port', String(port), '--server', 'stream', '--', command, ...args],
-        ]),
+        startBridge('mcp-proxy/dist/bin/mcp-proxy.mjs', (port, { command, args }) =>
+          ['--port', String(port), '--server', 'stream', '--', command].concat(args),
+        ),
     },
     {
       name: 'supergateway 4.0.0',
@@ -46,15 +46,11 @@ export function otherPeers(stage: Stage): readonly Peer[] {
         'supergateway --stdio command --outputTransport streamableHttp --stateful: what it is for. Each session gets a ' +
         'process of the command.',
       start: () =>
-        startBridge('supergateway/dist/index.js', (port, { command, args }) => [
-          ...[
-            '--stdio',
-            [command, ...args].map((part) => `"${part}"`).join(' '),
-            '--outputTransport',
-            'streamableHttp',
-          ],
-          ...['--stateful', '--port', String(port), '--logLevel', 'none'],
-        ]),
+        startBridge('supergateway/dist/index.js', (port, { command, args }) => {
+          const stdio = [command, ...args].map((part) => `"${part}"`).join(' ');
+          const output = ['--outputTransport', 'streamableHttp', '--stateful', '--port', String(port)];
+          return ['--stdio', stdio, '--logLevel', 'none'].concat(output);
+        }),
     },
   ];
 }

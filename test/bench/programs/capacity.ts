@@ -34,15 +34,22 @@ interface Asked {
 const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem']);
 const READS = new Set(['GetItem', 'BatchGetItem', 'Query']);
 
+/** What has been consumed so far, and how to know that nothing is missing in it. */
+interface CapacityCount {
+  readonly counts: Capacity;
+  /** Resolves once all that has been answered by now is counted. */
+  counted(): Promise<void>;
+}
+
 /**
  * Has dynalite say with each answer what the request consumed (`ReturnConsumedCapacity`), and adds it up. A write that is
  * refused by its condition says nothing, and is billed like a write of what is in place: that is looked up. Writes to the
  * index are not in what dynalite says.
  */
-export function countCapacity(server: Server): Capacity {
-  const capacity: Capacity = { writeUnits: 0, readUnits: 0 };
+export function countCapacity(server: Server): CapacityCount {
+  const counts: Capacity = { writeUnits: 0, readUnits: 0 };
   const [serve] = server.listeners('request') as [RequestListener];
-  server.removeListener('request', serve);
+  const underway = new Set<Promise<void>>();
   const ask = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
     const body = await text(request);
@@ -52,18 +59,29 @@ export function countCapacity(server: Server): Capacity {
     const answer = answered(response);
     serve(withBody(request, JSON.stringify({ ...asked, ReturnConsumedCapacity: 'TOTAL' })), response);
     const said = await answer;
-    if (said.__type?.endsWith('ConditionalCheckFailedException') === true) {
-      capacity.writeUnits += Math.max(1, Math.ceil((await bytesInPlace(server, request, asked)) / 1024));
-    } else if (WRITES.has(operation)) capacity.writeUnits += unitsOf(said);
-    else capacity.readUnits += Math.max(unitsOf(said), leastUnits(operation, asked));
+    if (READS.has(operation)) counts.readUnits += Math.max(unitsOf(said), leastUnits(operation, asked));
+    else if (isRefused(said)) counts.writeUnits += unitsInPlace(await bytesInPlace(server, request, asked));
+    else counts.writeUnits += unitsOf(said);
   };
+  server.removeListener('request', serve);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    ask(request, response).catch((error: unknown) => {
+    const asking = ask(request, response).catch((error: unknown) => {
       console.error(error);
       response.destroy();
     });
+    underway.add(asking);
+    void asking.then(() => underway.delete(asking));
   });
-  return capacity;
+  const counted = async (): Promise<void> => void (await Promise.all(underway));
+  return { counts, counted };
+}
+
+function isRefused({ __type: type }: Answer): boolean {
+  return type?.endsWith('ConditionalCheckFailedException') === true;
+}
+
+function unitsInPlace(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / 1024));
 }
 
 function unitsOf({ ConsumedCapacity: consumed = [] }: Answer): number {

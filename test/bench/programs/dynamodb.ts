@@ -22,7 +22,7 @@ await runProgram(async (data) => {
   await once(server, 'listening');
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   for (const tableName of tableNames) await createTable({ endpoint, region: 'us-east-1', tableName });
-  if (billed) return { origin: endpoint, counts: countCapacity(server) };
+  if (billed) return { origin: endpoint, ...countCapacity(server) };
   const counts: Record<string, number> = {};
   server.on('request', (request: IncomingMessage) => {
     const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';

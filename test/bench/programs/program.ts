@@ -22,6 +22,8 @@ export interface Program {
 export interface Service {
   readonly origin: string;
   readonly counts?: Counts;
+  /** Resolves once all that has been answered is counted, where that takes longer than the answer. */
+  readonly counted?: () => Promise<void>;
 }
 
 type Answer =
@@ -62,8 +64,8 @@ export async function runProgram(start: (data: unknown) => Promise<Service>): Pr
   // A terminal sends its signal to all of them; the bench decides the order in which they end.
   process.on('SIGINT', () => undefined);
   try {
-    const { origin, counts = {} } = await start(JSON.parse(process.argv[2] ?? '{}'));
-    process.on('message', () => tell({ kind: 'counts', counts }));
+    const { origin, counts = {}, counted = async () => undefined } = await start(JSON.parse(process.argv[2] ?? '{}'));
+    process.on('message', () => void counted().then(() => tell({ kind: 'counts', counts })));
     tell({ kind: 'serving', origin });
   } catch (error) {
     tell({ kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
