@@ -111,6 +111,7 @@ async function prepare(stage: Stage, folder: string, bundle: FunctionBundle): Pr
   await build({
     entryPoints: [fileURLToPath(new URL('programs/lambda-runtime.ts', import.meta.url))],
     outfile: runtime,
+    bundle: true,
     platform: 'node',
     target: 'node24',
     format: 'esm',

@@ -67,8 +67,9 @@ export function ownPeers(stage: Stage): readonly Peer[] {
       name: 'Sluice, local gateway',
       upstream: 'stdio',
       setup:
-        'As npm start runs it: it builds the function when it starts, runs it in emulated environments with DynamoDB ' +
-        '(dynalite) and hosts the command, one process for all ("isolation": "shared").',
+        'As npm start runs it, which emulates Lambda and is not made for speed: it builds the function when it starts, ' +
+        'runs it in environments that are frozen between calls, with DynamoDB (dynalite), and hosts the command, one ' +
+        'process for all ("isolation": "shared").',
       start: () => startLocalGateway(inDynamoDb),
     },
   ];

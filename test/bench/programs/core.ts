@@ -9,6 +9,7 @@ import { FINDS_HEADER, type Finds } from '../fleet.ts';
 import { corePorts } from './core-ports.ts';
 import { serveCore } from './core-server.ts';
 import { gatewayConfig, type GatewayData } from './gateway-data.ts';
+import { mostMemoryBytes } from './memory.ts';
 import { runProgram } from './program.ts';
 import { countTraffic } from './traffic.ts';
 
@@ -79,7 +80,7 @@ await runProgram(async (given) => {
       return traffic.toClients() + traffic.toPort(upstreamPort);
     },
     get mostMemoryBytes() {
-      return process.resourceUsage().maxRSS * 1024;
+      return mostMemoryBytes();
     },
   };
   const gateway = openGateway(data, corePorts(data.dynamodb, countingLog(counts)));

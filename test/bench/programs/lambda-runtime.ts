@@ -7,6 +7,7 @@
  * Arguments: path of the bundle, then of the events' files, then after `--import` the path of another module to load.
  */
 import type { Writable } from 'node:stream';
+import { mostMemoryBytes } from './memory.ts';
 
 /** One line of output. */
 export type RuntimeMark =
@@ -77,8 +78,7 @@ async function answer(handler: Handler, event: unknown): Promise<void> {
     final(callback) {
       const at = performance.now();
       const status = preludes.get(stream)?.statusCode ?? 0;
-      const mostMemoryBytes = process.resourceUsage().maxRSS * 1024;
-      tell({ kind: 'answered', at, status, text: text.slice(0, 500), mostMemoryBytes });
+      tell({ kind: 'answered', at, status, text: text.slice(0, 500), mostMemoryBytes: mostMemoryBytes() });
       callback();
       finish();
     },
