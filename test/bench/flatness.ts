@@ -181,7 +181,7 @@ export function flatnessAims({ sessions, calls }: FlatnessFigures): Aim[] {
         unit: 'x',
       },
       {
-        what: `and sends as many requests: ${what}`,
+        what: `a call sends as many requests as with one tool and few sessions: ${what}`,
         measured: requestsOf(cost),
         atMost: requestsOf(alone),
         unit: 'requests',
