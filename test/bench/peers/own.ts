@@ -103,8 +103,13 @@ async function startTimed(module: URL, data: object, placeAt: (origin: string) =
   const began = performance.now();
   const program = await startProgram(module, data);
   const place = placeAt(program.origin);
-  await answersAt(place);
-  return { program, place, startMs: performance.now() - began };
+  try {
+    await answersAt(place);
+    return { program, place, startMs: performance.now() - began };
+  } catch (error) {
+    await program.close();
+    throw error;
+  }
 }
 
 async function startCore(data: GatewayData, upstreamCounts: RunningPeer['upstreamCounts']): Promise<RunningPeer> {
