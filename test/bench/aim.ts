@@ -1,4 +1,4 @@
-import { formatTable } from './table.ts';
+import type { Section } from './sheet.ts';
 
 /** Something that the measured figures are held against. */
 export interface Aim {
@@ -8,12 +8,21 @@ export interface Aim {
   readonly unit: string;
 }
 
-export function formatAims(aims: readonly Aim[]): string {
-  const rows = aims.map((aim) => [
-    aim.measured <= aim.atMost ? 'pass' : 'MISS',
+/** Those that were missed come first. */
+export function aimSection(aims: readonly Aim[]): Section {
+  const missed = aims.filter((aim) => !isMet(aim));
+  const rows = [...missed, ...aims.filter(isMet)].map((aim) => [
+    isMet(aim) ? 'met' : 'MISSED',
     aim.what,
     `${aim.measured.toFixed(2)} ${aim.unit}`,
     `at most ${aim.atMost} ${aim.unit}`,
   ]);
-  return formatTable(rows, 2);
+  const meaning = `What was measured, beside the most that it is to be: ${missed.length} of ${aims.length} were missed.`;
+  const sheet = { meaning, header: ['', 'aim', 'measured', 'is to be'], rows, leftColumns: 2 };
+  return { heading: 'Aims', sheets: [sheet] };
+}
+
+/** What was not measured has not been met. */
+function isMet({ measured, atMost }: Aim): boolean {
+  return measured <= atMost;
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { FunctionBundle } from '../../lib/adapters/lambda/bundle.ts';
-import { formatTable } from './table.ts';
+import type { Section } from './sheet.ts';
 
 /** Sizes in bytes. */
 interface FileSize {
@@ -81,7 +81,7 @@ export function sdkChunk({ file, metafile }: FunctionBundle): string | undefined
   return found === undefined ? undefined : join(dirname(file), basename(found[0]));
 }
 
-export function formatBundle(figures: BundleFigures): string {
+export function bundleSection(figures: BundleFigures): Section {
   const header = ['file', 'read', 'mainly', 'sources', 'built', 'gzip'];
   const rows = figures.filter(({ eager, built }) => eager || built >= SMALL_BYTES).map(rowOf);
   const small = figures.filter(({ eager, built }) => !eager && built < SMALL_BYTES);
@@ -92,7 +92,8 @@ export function formatBundle(figures: BundleFigures): string {
     'at start',
   );
   const all = total(figures, `all ${figures.length} files`, '');
-  return `Bytes; built is minified.\n${formatTable([header, ...rows, rest, cold, all], 3)}`;
+  const sheet = { meaning: 'Bytes; built is minified.', header, rows: [...rows, rest, cold, all], leftColumns: 3 };
+  return { heading: 'Size of the function', sheets: [sheet] };
 }
 
 /** Smaller lazy files share a line. */

@@ -15,9 +15,10 @@ import { measureBundle, sdkChunk, type BundleFigures } from './bundle-size.ts';
 import { McpClient } from './mcp-client.ts';
 import { gatewayConfig } from './programs/gateway-data.ts';
 import type { RandomMark, RuntimeMark } from './programs/lambda-runtime.ts';
+import type { Section } from './sheet.ts';
 import type { Stage, UpstreamForm } from './stage.ts';
 import { median } from './statistics.ts';
-import { formatTable, milliseconds } from './table.ts';
+import { milliseconds } from './table.ts';
 import type { Era } from '../../lib/protocol/era.ts';
 
 /** Everything in milliseconds, medians of all turns; what comes on top of something is the difference in each turn. */
@@ -43,6 +44,8 @@ interface FirstAnswer {
   readonly again: number;
   /** From the start of the process to the first answer. */
   readonly total: number;
+  /** The most memory that the process has held until the second answer, in bytes. */
+  readonly mostMemoryBytes: number;
 }
 
 interface FirstCall {
@@ -108,6 +111,7 @@ async function prepare(stage: Stage, folder: string, bundle: FunctionBundle): Pr
   await build({
     entryPoints: [fileURLToPath(new URL('programs/lambda-runtime.ts', import.meta.url))],
     outfile: runtime,
+    bundle: true,
     platform: 'node',
     target: 'node24',
     format: 'esm',
@@ -217,30 +221,54 @@ function summarize(runs: Runs, samples: number): ColdStartFigures {
       answer: median(own.map(({ marks }) => marks[1]!.at - marks[0]!.at)),
       again: median(own.map(({ marks }) => marks[2]!.at - marks[1]!.at)),
       total: median(own.map(({ marks }) => marks[1]!.heardAfter)),
+      mostMemoryBytes: median(own.map(({ marks }) => memoryAt(marks[2]!))),
     })),
     noise: (Math.max(...bare) - Math.min(...bare)) / median(bare),
   };
 }
 
-export function formatColdStart(figures: ColdStartFigures): string {
+/** What a first call takes longer than the same one again, from the start of the process on; in milliseconds. */
+export function coldMs({ first }: ColdStartFigures, era: Era, keyed: boolean): number {
+  const index = FIRST_CALLS.findIndex(
+    (call) => call.era === era && (call.keyed ?? false) === keyed && (era === 'legacy' || call.form === 'both'),
+  );
+  const { total, again } = first[index]!;
+  return total - again;
+}
+
+export function coldStartSection(figures: ColdStartFigures): Section {
   const { bareNode, runtime, entry, sdk, first, samples, noise } = figures;
-  const parts = formatTable([
-    ['part', 'ms'],
-    ['bare Node (node -e 0, start to end)', milliseconds(bareNode)],
-    ['  + a stand-in for the runtime, empty handler', milliseconds(runtime)],
-    ['  + the entry, instead of the empty handler', milliseconds(entry - runtime)],
-    ['  = entry ready, above bare Node', milliseconds(entry)],
-    ['the AWS SDK, loaded when first needed', milliseconds(sdk)],
-  ]);
-  const rows = first.map(({ what, answer, again, total }) => [
-    what,
-    milliseconds(answer),
-    milliseconds(again),
-    milliseconds(total),
-  ]);
-  const header = ['first answer', 'after the entry', 'the same again', 'since process start'];
-  const heading = `Medians of ${samples} fresh processes each, which took turns (bare Node varied by ${(noise * 100).toFixed(0)} %).`;
-  return `${heading}\n${parts}\n\n${formatTable([header, ...rows])}`;
+  const parts = {
+    title: 'Parts',
+    meaning: `Milliseconds, medians of ${samples} fresh processes each, which took turns (bare Node varied by ${(noise * 100).toFixed(0)} %).`,
+    header: ['part', 'ms'],
+    rows: [
+      ['bare Node (node -e 0, start to end)', milliseconds(bareNode)],
+      ['+ a stand-in for the runtime, empty handler', milliseconds(runtime)],
+      ['+ the entry, instead of the empty handler', milliseconds(entry - runtime)],
+      ['= entry ready, above bare Node', milliseconds(entry)],
+      ['the AWS SDK, loaded when first needed', milliseconds(sdk)],
+    ],
+  };
+  const answers = {
+    title: 'First answers',
+    meaning:
+      'Milliseconds of the same processes, until an answer was complete, and the most memory that the process, Node ' +
+      'included, has held until the second one, in MB.',
+    header: ['first answer', 'after the entry', 'the same again', 'since process start', 'memory MB'],
+    rows: first.map(({ what, answer, again, total, mostMemoryBytes }) => [
+      what,
+      milliseconds(answer),
+      milliseconds(again),
+      milliseconds(total),
+      (mostMemoryBytes / 2 ** 20).toFixed(0),
+    ]),
+  };
+  return { heading: 'Cold start', sheets: [parts, answers] };
+}
+
+function memoryAt(mark: RuntimeMark): number {
+  return mark.kind === 'answered' ? mark.mostMemoryBytes : Number.NaN;
 }
 
 export function coldStartAims({ entry }: ColdStartFigures): Aim[] {

@@ -51,6 +51,11 @@ interface StageCounts {
   readonly underway: number;
 }
 
+/** Resolves once nothing is left to be done. */
+export async function settle(stage: Counted): Promise<void> {
+  await settledCounts(stage);
+}
+
 /** Some work outlives its answer; it is over when no gateway has any and two looks see the same. */
 async function settledCounts(stage: Counted): Promise<StageCounts> {
   let counts = await countsOf(stage);

@@ -2,8 +2,9 @@
 import type { Era } from '../../lib/protocol/era.ts';
 import { McpClient } from './mcp-client.ts';
 import type { Route, Stage, UpstreamForm } from './stage.ts';
+import type { Section } from './sheet.ts';
 import { median } from './statistics.ts';
-import { formatTable, milliseconds } from './table.ts';
+import { milliseconds } from './table.ts';
 import { formatRatios, ratios, takeTurns, type Rounds, type TurnOptions } from './turns.ts';
 
 interface Pair {
@@ -71,13 +72,15 @@ function latencyOf(pair: Pair, route: Route, rounds: Rounds, same: Rounds): Pair
   return { pair, route, p50: median(rounds), added, ratios: ratios(rounds, same) };
 }
 
-export function formatCrossEra(figures: CrossEraFigures): string {
+export function crossEraSection(figures: CrossEraFigures): Section {
   const header = ['client', 'upstream', 'route', 'p50', 'added', 'times as long (least to most)'];
   const rows = figures.map(({ pair, route, p50, added, ratios: times }) => {
     const isOther = pair !== PAIRS[pair.client][0];
     const beside = isOther ? [milliseconds(added), formatRatios(times)] : ['', ''];
     return [pair.client, pair.upstream, route, milliseconds(p50), ...beside];
   });
-  const what = 'A small call in milliseconds, medians of rounds in which the upstreams took turns call by call.';
-  return `${what}\n${formatTable([header, ...rows], 3)}`;
+  const meaning =
+    'A small call in milliseconds, medians of rounds in which the upstreams took turns call by call; what it adds that ' +
+    'the upstream is of the other era.';
+  return { heading: 'Calls between the eras', sheets: [{ meaning, header, rows, leftColumns: 3 }] };
 }

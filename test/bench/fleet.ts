@@ -1,5 +1,5 @@
 /** Many upstreams: what each of them lists, and the configuration of a gateway in front of all of them. */
-import { SMALL } from './workload.ts';
+import { SLOW_MS, SMALL, type Tool } from './workload.ts';
 
 /** Upstreams of the fleet. */
 export const FLEET = 20;
@@ -51,6 +51,20 @@ function wordsOf(seed: number): () => string {
 }
 
 const SMALL_TOOL = { name: SMALL, description: 'Answers at once.', inputSchema: { type: 'object' } };
+
+const SLOW: Tool = 'slow';
+
+const SLOW_TOOL = { name: SLOW, description: `Answers after ${SLOW_MS} ms.`, inputSchema: { type: 'object' } };
+
+/** The lists of an upstream that lists all that can be called there, and no more; as `fleetLists`. */
+export const FEW_LISTS: Readonly<Record<string, string>> = {
+  'tools/list': `"tools":${JSON.stringify([SMALL_TOOL, SLOW_TOOL])}`,
+};
+
+/** The lists of an upstream with one tool; as `fleetLists`. */
+export const SINGLE_LISTS: Readonly<Record<string, string>> = {
+  'tools/list': `"tools":${JSON.stringify([SMALL_TOOL])}`,
+};
 
 /** A definition of about 600 bytes. */
 function definition(index: number) {

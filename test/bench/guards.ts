@@ -3,9 +3,10 @@ import type { Era } from '../../lib/protocol/era.ts';
 import { BOTH, divide, formatBoth, type Cost } from './cost.ts';
 import { FINDS_HEADER, type Finds } from './fleet.ts';
 import { McpClient } from './mcp-client.ts';
+import type { Section } from './sheet.ts';
 import type { Route, Stage, UpstreamForm } from './stage.ts';
 import { median } from './statistics.ts';
-import { formatTable, milliseconds } from './table.ts';
+import { milliseconds } from './table.ts';
 import { formatRatios, ratios, takeTurns, type Rounds, type TurnOptions } from './turns.ts';
 
 const ERAS: readonly Era[] = ['modern', 'legacy'];
@@ -92,15 +93,14 @@ function beside(rounds: Rounds, unguarded: Rounds): Pick<GuardLatency, 'p50' | '
   return { p50: median(rounds), added, ratios: ratios(rounds, unguarded) };
 }
 
-export function formatGuards(figures: GuardFigures): string {
+export function guardSection(figures: GuardFigures): Section {
   const header = ['client', 'guard', 'route', 'environment', 'p50', 'added', 'times (least to most)', ...BOTH];
   const rows = figures.map(({ era, where, guard, p50, added, ratios: times, cost }) => {
     const compared = guard === GUARDS[0] ? ['', ''] : [milliseconds(added), formatRatios(times)];
     return [era, guard.what, where.route, where.environment, milliseconds(p50), ...compared, ...formatBoth(cost)];
   });
-  return [
-    'A small call in milliseconds, medians of rounds in which the guards took turns call by call. Requests to the',
-    'upstream + to DynamoDB, where they arrive, and as the action log has them. Nobody waits for a slot to be given back.',
-    formatTable([header, ...rows], 4),
-  ].join('\n');
+  const meaning =
+    'A small call in milliseconds, medians of rounds in which the guards took turns call by call. Requests to the ' +
+    'upstream + to DynamoDB, where they arrive, and as the action log has them. Nobody waits for a slot to be given back.';
+  return { heading: 'Breakers and slots', sheets: [{ meaning, header, rows, leftColumns: 4 }] };
 }

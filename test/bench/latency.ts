@@ -3,8 +3,9 @@ import type { Era } from '../../lib/protocol/era.ts';
 import type { Aim } from './aim.ts';
 import { McpClient } from './mcp-client.ts';
 import { ROUTES, type Route, type Stage } from './stage.ts';
+import type { Section } from './sheet.ts';
 import { median, percentile } from './statistics.ts';
-import { formatTable, milliseconds } from './table.ts';
+import { milliseconds } from './table.ts';
 import type { Tool } from './workload.ts';
 
 /** One kind of load. */
@@ -50,7 +51,7 @@ export interface LatencyOptions {
 }
 
 /** What a bare proxy adds is the measure; the core may add so many times as much. */
-const CORE_TIMES_PROXY = 4;
+const CORE_TIMES_PROXY = 2;
 
 const LOADS: readonly Load[] = [
   { tool: 'small', callers: 1 },
@@ -183,15 +184,20 @@ function inOrder(routes: readonly RouteLatency[]): readonly RouteLatency[] {
   );
 }
 
-export function formatLatency({ rounds, loads }: LatencyFigures): string {
-  const tables = loads.map(({ tool, callers, routes, noise }) => {
-    const rows = routes.map((latency) => rowOf(latency, routes));
-    const header = ['client', 'route', 'p50', 'added', 'times proxy', '(least to most)', 'p99', 'calls/s', 'calls'];
+export function latencySection({ rounds, loads }: LatencyFigures): Section {
+  const sheets = loads.map(({ tool, callers, routes, noise }) => {
     const size = tool === 'large' ? '100 KB result' : 'small result';
-    const heading = `${size}, ${callers} ${callers === 1 ? 'caller' : 'callers'} (direct p50 varied by ${percent(noise)})`;
-    return `${heading}\n${formatTable([header, ...rows], 2)}`;
+    return {
+      title: `${size}, ${callers} ${callers === 1 ? 'caller' : 'callers'}`,
+      meaning:
+        `Milliseconds a call, medians of ${rounds} rounds in which the routes took turns; "times proxy" is what a route ` +
+        `adds as a multiple of what a bare Node proxy adds (direct p50 varied by ${percent(noise)}).`,
+      header: ['client', 'route', 'p50', 'added', 'times proxy', '(least to most)', 'p99', 'calls/s', 'calls'],
+      rows: routes.map((latency) => rowOf(latency, routes)),
+      leftColumns: 2,
+    };
   });
-  return [`Milliseconds, medians of ${rounds} rounds in which the routes took turns.`, ...tables].join('\n\n');
+  return { heading: 'Latency', sheets };
 }
 
 function rowOf(latency: RouteLatency, all: readonly RouteLatency[]): string[] {

@@ -10,9 +10,10 @@ import { CALLED, FINDS_HEADER, FLEET, prefixOf, RESOURCES_EACH, resourceUri, TOO
 import { McpClient, type Place } from './mcp-client.ts';
 import { gatewayConfig } from './programs/gateway-data.ts';
 import { startProgram, type Program } from './programs/program.ts';
+import type { Section } from './sheet.ts';
 import type { Route, Stage } from './stage.ts';
 import { median, percentile } from './statistics.ts';
-import { formatTable, milliseconds } from './table.ts';
+import { milliseconds } from './table.ts';
 import { formatRatios, ratios, takeTurns, timeOf, type TurnOptions } from './turns.ts';
 
 type FleetRoute = Extract<Route, 'core, memory' | 'core, DynamoDB' | 'emulator'>;
@@ -260,8 +261,7 @@ const FOUND: Readonly<Record<ListFinds, string>> = {
   memory: 'what its environment remembers',
 };
 
-export function formatFleet(figures: FleetFigures): string {
-  const { lists, requests, catalogBytes, listedBytes } = figures;
+export function fleetSection({ lists, requests, catalogBytes, listedBytes }: FleetFigures): Section {
   const listRows = lists.map(({ era, route, finds, p50, cost, bytes }) => {
     return [era, route, FOUND[finds], milliseconds(p50), formatCost(cost), String(bytes)];
   });
@@ -270,29 +270,29 @@ export function formatFleet(figures: FleetFigures): string {
     const times = [milliseconds(p50), milliseconds(aloneP50), formatRatios(beside.ratios)];
     return [what, era, route, ...times, formatCost(cost), formatCost(aloneCost)];
   });
-  const listHeader = ['client', 'route', 'tools/list finds', 'p50', 'requests', 'bytes answered'];
-  const requestHeader = [
-    'method',
-    'client',
-    'route',
-    'p50',
-    'one upstream',
-    'ratio (least to most)',
-    'requests',
-    'one upstream',
-  ];
-  return [
-    `${FLEET} upstreams with ${TOOLS_EACH} tools and ${RESOURCES_EACH} resources each, of both eras; times in`,
-    'milliseconds, requests to the upstreams + to DynamoDB with all that a request leaves to be done after its answer.',
-    'Stores in memory count no requests.',
-    '',
-    formatTable([listHeader, ...listRows], 3),
-    '',
-    `The catalog in the table: ${catalogBytes} bytes for ${listedBytes} bytes of tools, for each audience.`,
-    '',
-    'Beside the same request to a virtual server with one of these upstreams, in turns call by call.',
-    formatTable([requestHeader, ...requestRows], 3),
-  ].join('\n');
+  const listSheet = {
+    title: 'Lists',
+    meaning:
+      'All tools at once: milliseconds, and requests to the upstreams + to DynamoDB with all that a request leaves to be ' +
+      `done after its answer. The catalog in the table takes ${catalogBytes} bytes for ${listedBytes} bytes of tools, for ` +
+      'each audience.',
+    header: ['client', 'route', 'tools/list finds', 'p50', 'requests', 'bytes answered'],
+    rows: listRows,
+    leftColumns: 3,
+  };
+  const requestSheet = {
+    title: 'Requests',
+    meaning:
+      'Beside the same request to a virtual server with one of these upstreams, in turns call by call: milliseconds, ' +
+      'and requests to the upstreams + to DynamoDB.',
+    header: ['method', 'client', 'route', 'p50', 'one upstream', 'ratio (least to most)', 'requests', 'one upstream'],
+    rows: requestRows,
+    leftColumns: 3,
+  };
+  const words =
+    `${FLEET} upstreams with ${TOOLS_EACH} tools and ${RESOURCES_EACH} resources each, of both eras. Stores in memory ` +
+    'count no requests.';
+  return { heading: 'Many upstreams', words: [words], sheets: [listSheet, requestSheet] };
 }
 
 /** As long, but for noise. */

@@ -17,6 +17,13 @@ export interface Answer {
   readonly text: string;
 }
 
+/** A stream beside the calls. */
+export interface Listening {
+  /** Resolves when the stream has ended, from either side. */
+  readonly ended: Promise<void>;
+  close(): Promise<void>;
+}
+
 interface Connected {
   readonly place: Place;
   readonly era: Era;
@@ -108,22 +115,29 @@ export class McpClient {
 
   /** Rejects when the answer is not the tool's result. */
   async call(tool: Tool): Promise<void> {
-    const { status, text } = await this.send(tool);
-    if (status !== 200 || !text.includes(`"id":${this.#calls}`) || !isResultOf(tool, text)) {
+    const { headers, body } = this.message(tool);
+    const id = this.#calls;
+    const { status, text } = await this.#post(body, headers);
+    if (status !== 200 || !text.includes(`"id":${id}`) || !isResultOf(tool, text)) {
       throw new Error(`${this.#connected.place.url} answered ${tool} with ${status} ${text.slice(0, 500)}`);
     }
   }
 
   /** Rejects when the answer is not the tool's result, or not come by in that manner. */
   async callKeyed(tool: Tool, key: string, end: KeyedEnd): Promise<void> {
+    const actual = await this.endOfKeyed(tool, key);
+    if (actual !== end) throw new Error(`${this.#connected.place.url} has ${actual} ${tool}, and not ${end} it`);
+  }
+
+  /** Rejects when the answer is not the tool's result. */
+  async endOfKeyed(tool: Tool, key: string): Promise<KeyedEnd> {
     const { headers, body } = this.message(tool, key);
     const id = this.#calls;
     const { status, text } = await this.#post(body, headers);
-    const replayed = text.includes('"io.sluice/replayed":true');
-    const isMeant = replayed === (end === 'replayed') && text.includes(`"id":${id}`) && isResultOf(tool, text);
-    if (status !== 200 || !isMeant) {
-      throw new Error(`${this.#connected.place.url} has not ${end} ${tool}: ${status} ${text.slice(0, 500)}`);
+    if (status === 200 && text.includes(`"id":${id}`) && isResultOf(tool, text)) {
+      return text.includes('"io.sluice/replayed":true') ? 'replayed' : 'executed';
     }
+    throw new Error(`${this.#connected.place.url} answered ${tool} with ${status} ${text.slice(0, 500)}`);
   }
 
   /** As `call`, without looking into the answer beyond its status and size. */
@@ -133,6 +147,38 @@ export class McpClient {
     if (status !== 200 || (tool === 'large' && chars < LARGE_CHARS)) {
       throw new Error(`${this.#connected.place.url} answered ${tool} with ${status} and ${chars} bytes`);
     }
+  }
+
+  /**
+   * Listens for changes: by `subscriptions/listen` of a modern client, by GET of a legacy one. Resolves once something has
+   * come, if no more than the headers. Rejects when it is refused.
+   */
+  async listen(): Promise<Listening> {
+    if (this.#connected.era === 'legacy') return await this.#open('GET', this.#headers());
+    const { headers, body } = this.#request('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    return await this.#open('POST', headers, body);
+  }
+
+  #open(method: 'GET' | 'POST', headers: Record<string, string>, body = ''): Promise<Listening> {
+    return new Promise((resolve, reject) => {
+      const { hostname, port, pathname } = this.#target;
+      const { url } = this.#connected.place;
+      const options = { agent: this.#connected.agent, method, hostname, port, path: pathname, headers };
+      const outgoing = send(options, (incoming) => {
+        incoming.resume();
+        if (incoming.statusCode !== 200) {
+          return reject(new Error(`${url} answered a listener with ${incoming.statusCode}`));
+        }
+        const ended = new Promise<void>((resolve) => void incoming.once('close', resolve));
+        const close = (): Promise<void> => {
+          outgoing.destroy();
+          return ended;
+        };
+        resolve({ ended, close });
+      });
+      outgoing.on('error', reject);
+      outgoing.end(body);
+    });
   }
 
   close(): void {

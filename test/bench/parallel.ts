@@ -2,8 +2,9 @@
 import type { Era } from '../../lib/protocol/era.ts';
 import { McpClient } from './mcp-client.ts';
 import { ROUTES, type Route, type Stage } from './stage.ts';
+import type { Section } from './sheet.ts';
 import { median } from './statistics.ts';
-import { formatTable, milliseconds } from './table.ts';
+import { milliseconds } from './table.ts';
 import { SLOW_MS } from './workload.ts';
 
 const CALLS = 6;
@@ -41,12 +42,13 @@ async function runAll(client: McpClient): Promise<number> {
   return performance.now() - began;
 }
 
-export function formatParallel(figures: ParallelFigures): string {
+export function parallelSection(figures: ParallelFigures): Section {
   const header = ['client', 'route', 'all answered after', 'more than direct'];
   const rows = figures.map(({ era, route, allMs }) => {
     const direct = figures.find((other) => other.era === era && other.route === 'direct');
     const more = route === 'direct' ? '' : milliseconds(allMs - (direct?.allMs ?? 0));
     return [era, route, milliseconds(allMs), more];
   });
-  return `${CALLS} calls of ${SLOW_MS} ms at once, in one session, in milliseconds.\n${formatTable([header, ...rows], 2)}`;
+  const meaning = `Milliseconds until ${CALLS} calls of ${SLOW_MS} ms, sent at once in one session, were all answered.`;
+  return { heading: 'Calls at once', sheets: [{ meaning, header, rows, leftColumns: 2 }] };
 }

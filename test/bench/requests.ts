@@ -4,7 +4,7 @@ import type { Aim } from './aim.ts';
 import { costOf, divide, formatCost, ofEachCall, type Cost } from './cost.ts';
 import { McpClient, type Answer } from './mcp-client.ts';
 import type { Route, Stage, UpstreamForm } from './stage.ts';
-import { formatTable } from './table.ts';
+import type { Section } from './sheet.ts';
 
 interface Kind {
   readonly client: string;
@@ -75,7 +75,7 @@ function describeAnswer({ status, text }: Answer): string {
   return error === undefined ? 'answered' : `refused for now: HTTP ${status}, ${error.code} "${error.message}"`;
 }
 
-export function formatRequests(figures: RequestFigures): string {
+export function requestSection(figures: RequestFigures): Section {
   const header = ['client', 'route', 'to connect', 'a steady call', 'which is'];
   const rows = figures.map(({ kind, route, connect, steadyCall, answer }) => [
     kind.client,
@@ -84,9 +84,9 @@ export function formatRequests(figures: RequestFigures): string {
     formatCost(steadyCall),
     answer,
   ]);
-  const what =
+  const meaning =
     'Requests to the upstream + to DynamoDB, among them one look at the breaker for each second and environment.';
-  return `${what}\n${formatTable([header, ...rows], 5)}`;
+  return { heading: 'Requests per call', sheets: [{ meaning, header, rows, leftColumns: 5 }] };
 }
 
 export function requestAims(figures: RequestFigures): Aim[] {

@@ -1,116 +1,140 @@
 /**
  * Measures what the gateway adds, in one run, and prints it beside the aims: latency on each route, calls at once,
- * requests per call, calls between the eras, calls with a key, upstream sessions, breakers and slots, many upstreams, cold
- * start, size. Exit status 0 whether or not the aims are
- * met, unless something failed to run, or a call sends more requests because there are many upstreams.
+ * requests per call, calls between the eras, calls with a key, upstream sessions, breakers and slots, many upstreams, many
+ * sessions, cold start, size, what it costs in dollars, and how peers do. A full run writes all of it to
+ * docs/performance.md. Exit status 0 whether or not the aims are met, unless something failed to run, or a call sends more
+ * requests because there are many upstreams.
  *
- *   --quick       a rough look in about ten seconds
- *   --json FILE   also writes every figure to a file
+ *   --quick             a rough look, which writes no document
+ *   --peers             installs other gateways into .sluice/ and measures them, too
+ *   --json FILE         also writes every figure to a file
+ *   --cold-share 0.01   the share of calls that find no environment, for the dollars
+ *   --traced-share 0.05 the share of calls that are traced, for the dollars
  */
 import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { formatAims } from './aim.ts';
-import { formatBundle } from './bundle-size.ts';
-import { coldStartAims, formatColdStart, measureColdStart } from './cold-start.ts';
-import { formatCrossEra, measureCrossEra } from './cross-era.ts';
-import { formatGuards, measureGuards } from './guards.ts';
-import { formatKeyed, measureKeyed } from './keyed.ts';
-import { formatLatency, latencyAims, measureLatency } from './latency.ts';
-import { fleetAims, formatFleet, measureFleet, requireEqualCosts } from './many-upstreams.ts';
-import { formatParallel, measureParallel } from './parallel.ts';
-import { formatRequests, measureRequests, requestAims } from './requests.ts';
+import { aimSection, type Aim } from './aim.ts';
+import { billSection } from './bill-section.ts';
+import { measureBill, type Assumptions } from './bill.ts';
+import { bundleSection } from './bundle-size.ts';
+import { coldStartAims, coldStartSection, measureColdStart } from './cold-start.ts';
+import { crossEraSection, measureCrossEra } from './cross-era.ts';
+import { performanceDocument } from './document.ts';
+import { FULL, QUICK, type Extent } from './extent.ts';
+import { flatnessAims, flatnessSection, measureFlatness } from './flatness.ts';
+import { guardSection, measureGuards } from './guards.ts';
+import { keyedSection, measureKeyed } from './keyed.ts';
+import { latencyAims, latencySection, measureLatency } from './latency.ts';
+import { fleetAims, fleetSection, measureFleet, requireEqualCosts } from './many-upstreams.ts';
+import { measureParallel, parallelSection } from './parallel.ts';
+import { measurePeers } from './peers/measure.ts';
+import { otherPeers } from './peers/others.ts';
+import { ownPeers } from './peers/own.ts';
+import { NO_PEERS, peerSection } from './peers/section.ts';
+import { measureRequests, requestAims, requestSection } from './requests.ts';
+import { formatSection, wrap, type Section } from './sheet.ts';
 import { openStage, SHARING, type Stage } from './stage.ts';
-import { formatUpstreamSessions, measureUpstreamSessions } from './upstream-sessions.ts';
+import { measureUpstreamSessions, upstreamSessionSection } from './upstream-sessions.ts';
+
+const DOCUMENT = new URL('../../docs/performance.md', import.meta.url);
 
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    peers: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    'cold-share': { type: 'string', default: '0.01' },
+    'traced-share': { type: 'string', default: '0.05' },
+  },
 });
 
-const extent = options.quick
-  ? {
-      calls: 10,
-      rounds: 2,
-      turns: 1,
-      turnMs: 30,
-      warmUpMs: { small: 100, large: 40 },
-      eras: ['legacy'] as const,
-      repetitions: 1,
-      coldStarts: 1,
-      crossEra: { rounds: 2, calls: 10 },
-      keyed: { rounds: 1, calls: 10, joins: 1 },
-      sessions: { rounds: 1, calls: 1 },
-      guards: { rounds: 1, calls: 10 },
-      fleet: { lists: 2, rounds: 2, calls: 20 },
-    }
-  : {
-      calls: 60,
-      rounds: 5,
-      turns: 3,
-      turnMs: 100,
-      warmUpMs: { small: 2000, large: 500 },
-      eras: ['modern', 'legacy'] as const,
-      repetitions: 3,
-      coldStarts: 9,
-      crossEra: { rounds: 5, calls: 60 },
-      keyed: { rounds: 5, calls: 20, joins: 1 },
-      sessions: { rounds: 3, calls: 2 },
-      guards: { rounds: 5, calls: 20 },
-      fleet: { lists: 7, rounds: 5, calls: 60 },
-    };
+const assumptions: Assumptions = {
+  memoryMb: 512,
+  upstreamMs: [50, 500],
+  coldShare: shareOf('cold-share'),
+  tracedShare: shareOf('traced-share'),
+};
 
-function print(heading: string, text: string): void {
-  console.log(`\n${heading}\n${'-'.repeat(heading.length)}\n${text}`);
+function shareOf(name: 'cold-share' | 'traced-share'): number {
+  const share = Number(options[name]);
+  if (share >= 0 && share <= 1) return share;
+  throw new Error(`--${name} is a share from 0 to 1, not ${options[name]}`);
 }
 
 function describeMachine(): string {
   const [processor] = cpus();
-  const load = loadavg().map((value) => value.toFixed(1));
-  return `Node ${process.version}, ${cpus().length} x ${processor?.model ?? 'unknown processor'}, load ${load.join(' ')}`;
+  return `${cpus().length} x ${processor?.model ?? 'unknown processor'}, Node ${process.version}`;
 }
 
-async function measure(stage: Stage) {
+function describeLoad(): string {
+  return loadavg()
+    .map((value) => value.toFixed(1))
+    .join(' ');
+}
+
+function print(section: Section): Section {
+  console.log(`\n${formatSection(section)}`);
+  return section;
+}
+
+async function measure(stage: Stage, extent: Extent) {
   const requests = await measureRequests(stage, extent.calls);
-  print('Requests per call', formatRequests(requests));
-  const latency = await measureLatency(stage, extent);
-  print('Latency', formatLatency(latency));
-  const parallel = await measureParallel(stage, extent.eras, extent.repetitions);
-  print('Calls at once', formatParallel(parallel));
+  const sections = [print(requestSection(requests))];
+  const latency = await measureLatency(stage, extent.latency);
+  sections.push(print(latencySection(latency)));
+  const parallel = await measureParallel(stage, extent.parallel.eras, extent.parallel.repetitions);
+  sections.push(print(parallelSection(parallel)));
+  const flatness = await measureFlatness(stage, extent.flatness);
+  sections.push(print(flatnessSection(flatness)));
   const crossEra = await measureCrossEra(stage, extent.crossEra);
-  print('Calls between the eras', formatCrossEra(crossEra));
+  sections.push(print(crossEraSection(crossEra)));
   const keyed = await measureKeyed(stage, extent.keyed);
-  print('Calls with a key', formatKeyed(keyed));
+  sections.push(print(keyedSection(keyed)));
   const sessions = await measureUpstreamSessions(stage, extent.sessions);
-  print('Upstream sessions, new and reused', formatUpstreamSessions(sessions));
+  sections.push(print(upstreamSessionSection(sessions)));
   const guards = await measureGuards(stage, extent.guards);
-  print('Breakers and slots', formatGuards(guards));
+  sections.push(print(guardSection(guards)));
   const fleet = await measureFleet(stage, extent.fleet);
-  print('Many upstreams', formatFleet(fleet));
+  sections.push(print(fleetSection(fleet)));
   requireEqualCosts(fleet);
   const { coldStart, bundle } = await measureColdStart(stage, extent.coldStarts);
-  print('Cold start', formatColdStart(coldStart));
-  print('Size of the function', formatBundle(bundle));
-  return { requests, latency, parallel, crossEra, keyed, sessions, guards, fleet, coldStart, bundle };
+  sections.push(print(coldStartSection(coldStart)), print(bundleSection(bundle)));
+  const bill = await measureBill(stage, coldStart, extent.bill);
+  sections.push(print(billSection(bill, assumptions)));
+  const peers = options.peers
+    ? await measurePeers([...ownPeers(stage), ...otherPeers(stage)], extent.peers)
+    : undefined;
+  sections.push(print(peers === undefined ? NO_PEERS : peerSection(peers)));
+  const aims: Aim[] = [
+    ...latencyAims(latency),
+    ...flatnessAims(flatness),
+    ...requestAims(requests),
+    ...fleetAims(fleet),
+    ...coldStartAims(coldStart),
+  ];
+  const figures = { requests, latency, parallel, flatness, crossEra, keyed, sessions, guards, fleet };
+  return { figures: { ...figures, coldStart, bundle, bill, peers }, sections, aims };
 }
 
 const machine = describeMachine();
-console.log([machine, ...SHARING].join('\n'));
+const began = new Date();
+const loadBefore = describeLoad();
+console.log([`${machine}, load ${loadBefore}`, wrap(SHARING)].join('\n'));
 const stage = await openStage();
 try {
-  const figures = await measure(stage);
-  const aims = [
-    ...latencyAims(figures.latency),
-    ...requestAims(figures.requests),
-    ...fleetAims(figures.fleet),
-    ...coldStartAims(figures.coldStart),
-  ];
-  print('Aims', formatAims(aims));
-  console.log(
-    `\nLoad at the end: ${loadavg()
-      .map((value) => value.toFixed(1))
-      .join(' ')}`,
-  );
-  if (options.json !== undefined) await writeFile(options.json, JSON.stringify({ machine, ...figures, aims }, null, 2));
+  const { figures, sections, aims } = await measure(stage, options.quick ? QUICK : FULL);
+  print(aimSection(aims));
+  const load = `Load when it began: ${loadBefore}; when it ended: ${describeLoad()} (of the last 1, 5 and 15 minutes).`;
+  console.log(`\n${load}`);
+  if (options.json !== undefined) {
+    await writeFile(options.json, JSON.stringify({ machine, assumptions, ...figures, aims }, null, 2));
+  }
+  if (!options.quick) {
+    const command = options.peers ? 'npm run bench -- --peers' : 'npm run bench';
+    const date = began.toISOString().slice(0, 10);
+    await writeFile(DOCUMENT, performanceDocument({ machine, date, command, words: [load, SHARING], aims, sections }));
+  }
 } finally {
   await stage.close();
 }

@@ -37,12 +37,11 @@ export const ROUTES: Readonly<Record<Era, readonly Route[]>> = {
 };
 
 /** What shares what, for whoever reads the figures. */
-export const SHARING = [
-  'Each of these is a process of its own: the client (this one), the upstream, the proxy, the core with stores in',
-  'memory, the core with stores in DynamoDB, DynamoDB (dynalite), and the emulator, whose environments are threads of',
-  'its process. Only the client, the upstream, one route between them and, where stores are in it, DynamoDB are busy at',
-  'a time. Stores of the emulator are in DynamoDB. Dynalite is JavaScript, so its part in a figure is not that of AWS.',
-];
+export const SHARING =
+  'Each of these is a process of its own: the client (this one), the upstream, the proxy, the core with stores in ' +
+  'memory, the core with stores in DynamoDB, DynamoDB (dynalite), and the emulator, whose environments are threads of ' +
+  'its process. Only the client, the upstream, one route between them and, where stores are in it, DynamoDB are busy at ' +
+  'a time. Stores of the emulator are in DynamoDB. Dynalite is JavaScript, so its part in a figure is not that of AWS.';
 
 export async function openStage(): Promise<Stage> {
   const programs: Program[] = [];
@@ -56,7 +55,7 @@ export async function openStage(): Promise<Stage> {
   };
   try {
     const upstream = await start(new URL('programs/upstream.ts', import.meta.url));
-    const dynamodb = await start(new URL('programs/dynamodb.ts', import.meta.url), { tableName: TABLE_NAME });
+    const dynamodb = await start(new URL('programs/dynamodb.ts', import.meta.url), { tableNames: [TABLE_NAME] });
     const inMemory = { upstream: upstream.origin };
     const inDynamoDb = { ...inMemory, dynamodb: { endpoint: dynamodb.origin, tableName: TABLE_NAME } };
     const core = new URL('programs/core.ts', import.meta.url);

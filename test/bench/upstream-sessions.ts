@@ -2,9 +2,10 @@
 import type { Era } from '../../lib/protocol/era.ts';
 import { BOTH, divide, formatBoth, type Cost } from './cost.ts';
 import { McpClient } from './mcp-client.ts';
+import type { Section } from './sheet.ts';
 import type { Route, Stage, UpstreamForm } from './stage.ts';
 import { median } from './statistics.ts';
-import { formatTable, milliseconds } from './table.ts';
+import { milliseconds } from './table.ts';
 import { formatRatios, ratios, takeTurns, type TurnOptions } from './turns.ts';
 import { INITIALIZE_MS, ROUND_TRIP_MS } from './workload.ts';
 
@@ -102,7 +103,7 @@ const WHAT: Readonly<Record<Era, Readonly<Record<SessionLatency['session'], stri
   legacy: { new: "a client's first call", reused: 'its later calls' },
 };
 
-export function formatUpstreamSessions(figures: SessionFigures): string {
+export function upstreamSessionSection(figures: SessionFigures): Section {
   const header = ['client', 'round trip', 'upstream session', 'p50', 'times reused (least to most)', ...BOTH];
   const rows = figures.map(({ era, distance, session, p50, ratios: times, cost }) => [
     era,
@@ -112,10 +113,9 @@ export function formatUpstreamSessions(figures: SessionFigures): string {
     times === undefined ? '' : formatRatios(times),
     ...formatBoth(cost),
   ]);
-  return [
-    `A small call to a legacy upstream that takes ${INITIALIZE_MS} ms to open a session, by the route "${ROUTE}", in`,
-    'milliseconds, medians of rounds in which the calls took turns. Requests to the upstream + to DynamoDB, where they',
-    'arrive (closing a session included), and as the action log has them, which ends with the answer.',
-    formatTable([header, ...rows], 3),
-  ].join('\n');
+  const meaning =
+    `A small call to a legacy upstream that takes ${INITIALIZE_MS} ms to open a session, by the route "${ROUTE}", in ` +
+    'milliseconds, medians of rounds in which the calls took turns. Requests to the upstream + to DynamoDB, where they ' +
+    'arrive (closing a session included), and as the action log has them, which ends with the answer.';
+  return { heading: 'Upstream sessions, new and reused', sheets: [{ meaning, header, rows, leftColumns: 3 }] };
 }

@@ -2,7 +2,7 @@ import { resolveConfig, UNSAID } from '../../../lib/config/load.ts';
 import { formatProblems } from '../../../lib/config/problems.ts';
 import type { GatewayConfig } from '../../../lib/config/schema.ts';
 import { fleetConfiguration } from '../fleet.ts';
-import { benchConfiguration } from '../workload.ts';
+import { benchConfiguration, PREFIX } from '../workload.ts';
 
 /** What a program with a gateway in it is started with. */
 export interface GatewayData {
@@ -12,13 +12,27 @@ export interface GatewayData {
   readonly dynamodb?: { readonly endpoint: string; readonly tableName: string } | undefined;
   /** Whether there are many upstreams behind it, instead of one in its forms. */
   readonly fleet?: boolean;
+  /** A command that is the only upstream, instead. */
+  readonly stdio?: StdioUpstream | undefined;
 }
 
-export function gatewayConfig({ upstream, fleet }: Omit<GatewayData, 'dynamodb'>, generation = 0): GatewayConfig {
-  const result = resolveConfig(
-    fleet === true ? fleetConfiguration(upstream, generation) : benchConfiguration(upstream),
-    UNSAID.local,
-  );
+export interface StdioUpstream {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+export function gatewayConfig({ upstream, fleet, stdio }: GatewayData, generation = 0): GatewayConfig {
+  if (stdio !== undefined) {
+    // One process for all: it keeps nothing between calls.
+    const only = { ...stdio, prefix: PREFIX, isolation: 'shared' };
+    return resolvedConfig({ upstreams: { stdio: only }, servers: { default: { upstreams: ['stdio'] } } });
+  }
+  return resolvedConfig(fleet === true ? fleetConfiguration(upstream, generation) : benchConfiguration(upstream));
+}
+
+/** Throws when it is not a configuration. */
+export function resolvedConfig(configuration: object): GatewayConfig {
+  const result = resolveConfig(configuration, UNSAID.local);
   if (result.ok) return result.config;
   throw new Error(formatProblems(result.problems, 'the configuration of the bench'));
 }

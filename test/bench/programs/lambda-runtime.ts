@@ -7,13 +7,21 @@
  * Arguments: path of the bundle, then of the events' files, then after `--import` the path of another module to load.
  */
 import type { Writable } from 'node:stream';
+import { mostMemoryBytes } from './memory.ts';
 
 /** One line of output. */
 export type RuntimeMark =
   /** Milliseconds since the process began. */
   | { readonly kind: 'loaded'; readonly at: number }
   | { readonly kind: 'imported'; readonly at: number }
-  | { readonly kind: 'answered'; readonly at: number; readonly status: number; readonly text: string };
+  | {
+      readonly kind: 'answered';
+      readonly at: number;
+      readonly status: number;
+      readonly text: string;
+      /** The most memory that the process has held so far, in bytes. */
+      readonly mostMemoryBytes: number;
+    };
 
 export type RandomMark = '{random}';
 
@@ -68,8 +76,9 @@ async function answer(handler: Handler, event: unknown): Promise<void> {
       callback();
     },
     final(callback) {
+      const at = performance.now();
       const status = preludes.get(stream)?.statusCode ?? 0;
-      tell({ kind: 'answered', at: performance.now(), status, text: text.slice(0, 500) });
+      tell({ kind: 'answered', at, status, text: text.slice(0, 500), mostMemoryBytes: mostMemoryBytes() });
       callback();
       finish();
     },

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 export type Counts = Readonly<Record<string, number>>;
 
 export interface Program {
+  readonly pid: number;
   /** Without a path. */
   readonly origin: string;
   /** What it was asked since it started. */
@@ -21,6 +22,8 @@ export interface Program {
 export interface Service {
   readonly origin: string;
   readonly counts?: Counts;
+  /** Resolves once all that has been answered is counted, where that takes longer than the answer. */
+  readonly counted?: () => Promise<void>;
 }
 
 type Answer =
@@ -43,7 +46,7 @@ export async function startProgram(module: URL, data: unknown = {}): Promise<Pro
     await exited;
   };
   const first = await answer();
-  if (first.kind === 'serving') return { origin: first.origin, counts, close };
+  if (first.kind === 'serving') return { pid: child.pid!, origin: first.origin, counts, close };
   await close();
   throw new Error(`${module.pathname} could not start: ${first.kind === 'failed' ? first.reason : first.kind}`);
 
@@ -61,8 +64,8 @@ export async function runProgram(start: (data: unknown) => Promise<Service>): Pr
   // A terminal sends its signal to all of them; the bench decides the order in which they end.
   process.on('SIGINT', () => undefined);
   try {
-    const { origin, counts = {} } = await start(JSON.parse(process.argv[2] ?? '{}'));
-    process.on('message', () => tell({ kind: 'counts', counts }));
+    const { origin, counts = {}, counted = async () => undefined } = await start(JSON.parse(process.argv[2] ?? '{}'));
+    process.on('message', () => void counted().then(() => tell({ kind: 'counts', counts })));
     tell({ kind: 'serving', origin });
   } catch (error) {
     tell({ kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });

@@ -1,12 +1,13 @@
 /**
  * An MCP server that costs next to nothing: `/modern`, `/legacy` with sessions, `/both`, and `/sse` (HTTP+SSE). Its tools
  * answer at once with a little (`small`) or with 100 KB (`large`), or with a little after 500 ms (`slow`). At `/both/7`
- * and the like it is one of many, with lists of its own. With `?roundTripMs=20` each request waits that long, and with
+ * and the like it is one of many, with lists of its own; at `/both/few` it lists `small` and `slow`, and at
+ * `/both/single` the former alone. With `?roundTripMs=20` each request waits that long, and with
  * `?initializeMs=300` one that opens a session so much longer.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { FLEET, fleetLists, LIST_TTL_MS } from '../fleet.ts';
+import { FEW_LISTS, FLEET, fleetLists, LIST_TTL_MS, SINGLE_LISTS } from '../fleet.ts';
 import { LARGE_CHARS, SLOW_MS, VERSIONS } from '../workload.ts';
 import { listen, runProgram } from './program.ts';
 
@@ -33,7 +34,12 @@ const RESULTS = new Map(
 
 const CAPABILITIES = { tools: {}, resources: {} };
 
-const FLEET_LISTS = Array.from({ length: FLEET }, (_, index) => fleetLists(index));
+/** By what follows the form in the path. */
+const LISTS: Readonly<Record<string, Lists>> = {
+  ...Object.fromEntries(Array.from({ length: FLEET }, (_, index) => [String(index), fleetLists(index)])),
+  few: FEW_LISTS,
+  single: SINGLE_LISTS,
+};
 
 const counts: Record<string, number> = {};
 const sessions = new Set<string>();
@@ -60,7 +66,7 @@ function waitOf({ searchParams }: URL, body: string): number {
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, url: URL, body: string): void {
-  const [form = '', number] = url.pathname.slice(1).split('/');
+  const [form = '', lister = ''] = url.pathname.slice(1).split('/');
   const reply: Reply = (status, text) => end(response, status, text);
   if (request.method === 'DELETE') {
     count('DELETE');
@@ -74,7 +80,7 @@ function answer(request: IncomingMessage, response: ServerResponse, url: URL, bo
   const message = JSON.parse(body) as Incoming;
   count(message.method);
   if (form === 'sse') return answerOnStream(url.searchParams.get('session') ?? '', response, message);
-  const lists = number === undefined ? {} : (FLEET_LISTS[Number(number)] ?? {});
+  const lists = LISTS[lister] ?? {};
   const modern = request.headers['mcp-protocol-version'] === VERSIONS.modern;
   if (modern === (form === 'legacy') && form !== 'both') return refuseEra(reply, message, modern);
   return modern ? answerModern(reply, message, lists) : answerLegacy(request, response, reply, message, lists);
@@ -145,6 +151,7 @@ function answerOnStream(session: string, response: ServerResponse, message: Inco
 
 function call(reply: Reply, message: Incoming, start: string): void {
   const { name = '', uri } = message.params ?? {};
+  if (message.method === 'ping') return succeed(reply, message, '');
   if (message.method === 'resources/read') {
     const contents = JSON.stringify([{ uri, mimeType: 'text/markdown', text: '# pong' }]);
     const caching = start === '' ? '' : '"ttlMs":0,"cacheScope":"public",';

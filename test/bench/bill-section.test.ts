@@ -1,0 +1,64 @@
+/** What the gateway costs, from small sample figures. */
+import { expect, test } from 'vitest';
+import { billSection } from './bill-section.ts';
+import type { Assumptions, BillFigures, CallUsage } from './bill.ts';
+
+const call: CallUsage = {
+  what: 'a call',
+  waits: true,
+  gatewayMs: 50,
+  coldMs: 1000,
+  writeUnits: 2,
+  readUnits: 1,
+  logBytes: 1000,
+  sentBytes: 1000,
+};
+
+const figures: BillFigures = {
+  calls: [call, { ...call, what: 'a list', waits: false }],
+  listening: [
+    { what: 'a listener', requests: 12, seconds: 3600, writeUnits: 0, readUnits: 0, logBytes: 0, sentBytes: 0 },
+  ],
+  schedule: [{ what: 'idle', waits: 0, gatewayMs: 100, writeUnits: 0, readUnits: 1, logBytes: 0, sentBytes: 0 }],
+  mostMemoryBytes: 100 * 2 ** 20,
+};
+
+const assumptions: Assumptions = { memoryMb: 512, upstreamMs: [50, 500], coldShare: 0.01, tracedShare: 0.05 };
+
+const { words = [], sheets } = billSection(figures, assumptions);
+const [, millions, spans] = sheets;
+
+test('a call is billed for each wait, and a list that waits for nobody once', () => {
+  // 0.2; 13.33 / 2 x (0.05 + 0.05 + 0.01); 2 x 0.625 + 0.125; 5 x 0.05; 0.5; 0.09.
+  const [near, far, list] = millions!.rows;
+  expect(near).toEqual(['a call', '50 ms', '0.20', '0.73', '1.38', '0.25', '0.50', '0.090', '3.15']);
+  expect(far).toEqual(['a call', '500 ms', '0.20', '3.73', '1.38', '0.25', '0.50', '0.090', '6.15']);
+  expect(list).toEqual(['a list', 'none', '0.20', '0.40', '1.38', '0.25', '0.50', '0.090', '2.81']);
+});
+
+test('the list price of another gateway is there, and said to be one', () => {
+  expect(millions!.rows.at(-1)).toEqual([
+    'Amazon Bedrock AgentCore Gateway: its list price, not measured',
+    '',
+    '',
+    '',
+    '',
+    '',
+    '',
+    '',
+    '5.00',
+  ]);
+});
+
+test('a held stream costs an environment for an hour, and an idle month what the schedule does', () => {
+  const [hour, month] = spans!.rows;
+  expect(hour).toEqual(['a listener', 'hour', '0.0000024', '0.024', '0', '0.0000030', '0', '0', '0.024']);
+  expect(month).toEqual(['the schedule: idle', 'month', '0.0088', '0.029', '0.0055', '0.011', '0', '0', '0.054']);
+});
+
+test('assumptions are stated', () => {
+  const said = words.join(' ');
+  for (const assumed of ['512 MB', 'held 100 MB', '1 % cold starts', '5 % of the calls traced']) {
+    expect(said).toContain(assumed);
+  }
+});

@@ -1,0 +1,164 @@
+/** What the gateway costs, in words and tables. */
+import type { Assumptions, BillFigures, CallUsage, ListeningUsage, ScheduleUsage } from './bill.ts';
+import { billOf, FORMULA, times, totalOf, type Bill, type Usage } from './price.ts';
+import type { Section, Sheet } from './sheet.ts';
+import { milliseconds } from './table.ts';
+
+const MILLION = 1e6;
+const MB = 2 ** 20;
+
+/** The schedule runs once a minute. */
+const RUNS_A_MONTH = 730 * 60;
+
+/** What Lambda gives a whole core for, in MB. */
+const CORE_MB = 1769;
+
+/** Dollars for a million invocations of Amazon Bedrock AgentCore Gateway, as listed in November 2026. */
+const AGENTCORE_DOLLARS = 5;
+
+export function billSection(figures: BillFigures, assumptions: Assumptions): Section {
+  const { calls, mostMemoryBytes } = figures;
+  const { memoryMb, coldShare, tracedShare } = assumptions;
+  const slower = CORE_MB / memoryMb;
+  const first = calls[0]!;
+  const seconds = ((slower - 1) * first.gatewayMs) / 1000;
+  const more = totalOf(aMillion({ seconds }, memoryMb));
+  const words = [
+    `Prices as listed for us-east-1: ${FORMULA}. GB of memory as Lambda counts them, other GB of 10^9 bytes.`,
+    `Measured: time, units (DynamoDB's own word, ReturnConsumedCapacity; a refused condition by the size of what is in ` +
+      `place; dynalite does not send the record along with a refusal, so the same key again reads it with one unit more ` +
+      `than at DynamoDB), log lines as written, bytes sent to clients and upstreams as TCP carries them. Assumed: ${memoryMb} MB ` +
+      `(a process of the core held ${(mostMemoryBytes / MB).toFixed(0)} MB at most), ${percent(coldShare)} cold starts, ` +
+      `${percent(tracedShare)} of the calls traced (there is no tracer yet), and the wait for the upstream.`,
+    `Time is that of a whole core of this machine and a DynamoDB beside it; Lambda gives ${memoryMb} MB a share of ` +
+      `${(1 / slower).toFixed(2)} of one. Were all of the gateway's own time ${slower.toFixed(1)} times as long, a million ` +
+      `times ${first.what} would cost $${dollars(more)} more. Not in the figures: Lambda's own log lines, writes to the ` +
+      'index of the table, what lies in the table, encryption, and whatever else is deployed.',
+  ];
+  return {
+    heading: 'What it costs',
+    words,
+    sheets: [usageSheet(calls), callSheet(figures, assumptions), timeSheet(figures, assumptions)],
+  };
+}
+
+/** A million times that, and nothing besides. */
+function aMillion(part: Partial<Usage>, memoryMb: number): Bill {
+  return billOf(times({ ...NOTHING, ...part }, MILLION), memoryMb);
+}
+
+const NOTHING: Usage = {
+  requests: 0,
+  seconds: 0,
+  writeUnits: 0,
+  readUnits: 0,
+  traces: 0,
+  logBytes: 0,
+  sentBytes: 0,
+};
+
+function usageSheet(calls: readonly CallUsage[]): Sheet {
+  return {
+    title: 'A call',
+    meaning:
+      'Measured for each call: milliseconds of the gateway and its stores with what is done after the answer, ' +
+      'milliseconds that a cold start takes more, write and read units of DynamoDB, bytes of log and bytes sent.',
+    header: ['what', 'gateway ms', 'cold start ms', 'write units', 'read units', 'log bytes', 'bytes sent'],
+    rows: calls.map((call) => [
+      call.what,
+      milliseconds(call.gatewayMs),
+      milliseconds(call.coldMs),
+      units(call.writeUnits),
+      units(call.readUnits),
+      call.logBytes.toFixed(0),
+      call.sentBytes.toFixed(0),
+    ]),
+  };
+}
+
+const PARTS = ['requests', 'time', 'store', 'traces', 'log', 'sent'] as const;
+
+function callSheet({ calls }: BillFigures, assumptions: Assumptions): Sheet {
+  const rows = calls.flatMap((call) => {
+    const waits = call.waits ? assumptions.upstreamMs : [0];
+    return waits.map((waitMs) => {
+      const bill = billOf(times(usageOfCall(call, waitMs, assumptions), MILLION), assumptions.memoryMb);
+      return [call.what, call.waits ? `${waitMs} ms` : 'none', ...partsOf(bill)];
+    });
+  });
+  const peer = [
+    'Amazon Bedrock AgentCore Gateway: its list price, not measured',
+    '',
+    ...PARTS.map(() => ''),
+    dollars(AGENTCORE_DOLLARS),
+  ];
+  return {
+    title: 'A million calls',
+    meaning: 'Dollars for a million of each, with what they are made up of.',
+    header: ['a million times', 'upstream wait', ...PARTS, 'dollars'],
+    rows: [...rows, peer],
+    leftColumns: 2,
+  };
+}
+
+function usageOfCall(call: CallUsage, waitMs: number, { coldShare, tracedShare }: Assumptions): Usage {
+  const { writeUnits, readUnits, logBytes, sentBytes } = call;
+  const seconds = (call.gatewayMs + (call.waits ? waitMs : 0) + coldShare * call.coldMs) / 1000;
+  return { requests: 1, seconds, writeUnits, readUnits, traces: tracedShare, logBytes, sentBytes };
+}
+
+function timeSheet({ listening, schedule }: BillFigures, assumptions: Assumptions): Sheet {
+  const { memoryMb, upstreamMs, tracedShare } = assumptions;
+  const hours = listening.map((usage) => [
+    usage.what,
+    'hour',
+    ...partsOf(billOf(usageOfListening(usage, tracedShare), memoryMb)),
+  ]);
+  const months = schedule.flatMap((run) => {
+    const waits = run.waits > 0 ? upstreamMs : [0];
+    return waits.map((waitMs) => {
+      const bill = billOf(times(usageOfRun(run, waitMs, tracedShare), RUNS_A_MONTH), memoryMb);
+      const waiting = run.waits > 0 ? `, upstream wait ${waitMs} ms` : '';
+      return [`the schedule: ${run.what}${waiting}`, 'month', ...partsOf(bill)];
+    });
+  });
+  return {
+    title: 'By the hour and by the month',
+    meaning:
+      'Dollars for an hour of one client that listens for changes, and for a month of the schedule, once a minute; with ' +
+      'nobody calling, the schedule is all that an idle month costs.',
+    header: ['what', 'for each', ...PARTS, 'dollars'],
+    rows: [...hours, ...months],
+    leftColumns: 2,
+  };
+}
+
+function usageOfListening({ what: _what, ...usage }: ListeningUsage, tracedShare: number): Usage {
+  return { ...usage, traces: usage.requests * tracedShare };
+}
+
+function usageOfRun(run: ScheduleUsage, waitMs: number, tracedShare: number): Usage {
+  const { writeUnits, readUnits, logBytes, sentBytes } = run;
+  const seconds = (run.gatewayMs + run.waits * waitMs) / 1000;
+  return { requests: 1, seconds, writeUnits, readUnits, traces: tracedShare, logBytes, sentBytes };
+}
+
+function partsOf(bill: Bill): string[] {
+  return [...PARTS.map((part) => dollars(bill[part])), dollars(totalOf(bill))];
+}
+
+/** Cents, or of less than a dollar the first two digits that are not zero. */
+function dollars(amount: number): string {
+  if (amount === 0) return '0';
+  return amount.toFixed(Math.min(MOST_DIGITS, Math.max(2, 1 - Math.floor(Math.log10(amount)))));
+}
+
+const MOST_DIGITS = 7;
+
+function units(amount: number): string {
+  return Number.isInteger(amount) ? String(amount) : amount.toFixed(2);
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(3))} %`;
+}
