@@ -30,7 +30,6 @@ import {
 } from './gateway/ending.ts';
 import type { LegacyScope, Scope } from './gateway/errand.ts';
 import { relay } from './gateway/relay.ts';
-import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/session-messages.ts';
 import { recordStream } from './gateway/stream-recorder.ts';
 import { Visit } from './gateway/visit.ts';
 import { newShared } from './gateway/work.ts';
@@ -240,6 +239,7 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
   if (!ended.ok) {
     return refuse(visit, ended.failure, { server, caller, era: 'legacy', ...attempted(visit, ended.failure) });
   }
+  const { closeUpstreamSessions } = await import('./gateway/session-messages.ts');
   closeUpstreamSessions(visit, server, ended.value);
   const recorder = visit.record({
     ...subjectOf(visit, { server, caller, session: ended.value }),
@@ -366,6 +366,7 @@ async function takeOrFail(
   tally: UpstreamTally,
 ): Promise<Failure | undefined> {
   try {
+    const { takeAnswer, takeNotification } = await import('./gateway/session-messages.ts');
     return message.kind === 'notification'
       ? await takeNotification(visit, server, session, message, tally)
       : await takeAnswer(visit, server, session, message, tally);
