@@ -88,7 +88,9 @@ export async function collect(body: BodyBytes, maxBytes: number): Promise<string
   } catch {
     return { kind: 'upstream-closed' };
   }
-  return Buffer.concat(chunks).toString('utf8');
+  const [only] = chunks;
+  const whole = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
+  return Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength).toString('utf8');
 }
 
 /** Stops at the first thing that is no message: what comes after it cannot be trusted either. */
