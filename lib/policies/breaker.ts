@@ -84,9 +84,7 @@ export async function askBreaker(
 ): Promise<Admission> {
   const state = await stateOf(upstream, tools);
   const now = tools.clock.now();
-  if (state?.openUntil === undefined) {
-    return { kind: 'admitted', settle: (health) => settleClosed(upstream, config, health, tools) };
-  }
+  if (state?.openUntil === undefined) return admittedByClosed(upstream, config, tools);
   const { openUntil, trial } = state;
   if (openUntil > now) return { kind: 'refused', retryAfterMs: openUntil - now };
   const openMs = Math.max(1, config.openMs);
@@ -102,9 +100,18 @@ export async function askBreaker(
   }
   // Somebody else's trial, or one that has just succeeded.
   const isClosed = (await stateOf(upstream, tools))?.openUntil === undefined;
-  return isClosed
-    ? { kind: 'admitted', settle: (health) => settleClosed(upstream, config, health, tools) }
-    : { kind: 'refused', retryAfterMs: openMs };
+  return isClosed ? admittedByClosed(upstream, config, tools) : { kind: 'refused', retryAfterMs: openMs };
+}
+
+/** As `askBreaker`, where the breaker is believed to be closed; undefined when it has to be asked. */
+export function admittedOnBelief(upstream: string, config: BreakerConfig, tools: BreakerTools): Admission | undefined {
+  const { state, readAt } = tools.cache.get(upstream) ?? NOTHING_KNOWN;
+  const isBelieved = readAt !== undefined && tools.clock.now() < readAt + BELIEVED_MS;
+  return isBelieved && state?.openUntil === undefined ? admittedByClosed(upstream, config, tools) : undefined;
+}
+
+function admittedByClosed(upstream: string, config: BreakerConfig, tools: BreakerTools): Admission {
+  return { kind: 'admitted', settle: (health) => settleClosed(upstream, config, health, tools) };
 }
 
 function note(upstream: string, news: Partial<Known>, { cache }: Pick<BreakerTools, 'cache'>): void {
