@@ -14,20 +14,17 @@ type RelayEvent = CallEvent | CallFailure;
 /** `Mcp-Param-*`, as they go on the wire. */
 export type ParamHeaders = Readonly<Record<string, string>>;
 
+type Send = (headers: ParamHeaders) => AsyncGenerator<RelayEvent, void>;
+
 /** Sends with the headers of a modern client; for a legacy one, with those that turn out to be missing. */
-export async function* withMirroredParams(
-  errand: Errand,
-  send: (headers: ParamHeaders) => AsyncGenerator<RelayEvent, void>,
-): AsyncGenerator<RelayEvent, void> {
-  const { visit, scope, call, upstream } = errand;
-  if (scope.era === 'modern') {
-    yield* send(paramHeaders(visit.request.headers));
-    return;
-  }
-  if (call.target?.what !== 'tool') {
-    yield* send({});
-    return;
-  }
+export function withMirroredParams(errand: Errand, send: Send): AsyncGenerator<RelayEvent, void> {
+  const { visit, scope, call } = errand;
+  if (scope.era === 'modern') return send(paramHeaders(visit.request.headers));
+  return call.target?.what === 'tool' ? untilMirrored(errand, send) : send({});
+}
+
+async function* untilMirrored(errand: Errand, send: Send): AsyncGenerator<RelayEvent, void> {
+  const { visit, upstream } = errand;
   const refused = yield* unlessMismatched(send({}));
   if (refused === undefined) return;
   const { demandedParams } = await import('./demanded-params.ts');
