@@ -57,7 +57,7 @@ async function admit({ work, upstream, deadline }: Line): Promise<Admission> {
   const unguarded: Admission = { kind: 'admitted', settle: async () => undefined };
   if (breaker === false) return unguarded;
   const { clock, ids } = work.ports;
-  const tools = { store: work.stores.breakers, cache: work.shared.breakerCache, clock, ids };
+  const tools = { store: () => work.stores.breakers, cache: work.shared.breakerCache, clock, ids };
   const key = upstreamKey(upstream, ids);
   const believed = deadline.expiry() === undefined ? admittedOnBelief(key, breaker, tools) : undefined;
   if (believed !== undefined) return believed;

@@ -46,7 +46,6 @@ export class Work {
   readonly shared: Shared;
   readonly ports: Ports;
   readonly invocation: Invocation;
-  readonly stores: Stores;
   readonly storeTally: StoreTally = { requests: 0 };
   /** Upstream sessions that were attached to its client session since that was read, by upstream. */
   readonly attached = new Map<string, UpstreamSession>();
@@ -57,15 +56,21 @@ export class Work {
   /** Changes of lists that were heard of: a flood of them costs a write each second, not one each. */
   readonly changes: Coalescer;
   readonly #deferred = new Set<Promise<void>>();
+  #stores: Stores | undefined;
 
   constructor(shared: Shared, invocation: Invocation) {
     this.shared = shared;
     this.ports = shared.ports;
     this.invocation = invocation;
-    this.stores = shared.ports.openStores(this.storeTally);
     this.arrivedAt = shared.ports.clock.now();
     this.began = shared.ports.clock.elapsed();
     this.changes = new Coalescer(shared.ports.clock, (work) => this.defer(work));
+  }
+
+  /** Opened when they are first asked for: a call whose upstream is well known needs none. */
+  get stores(): Stores {
+    this.#stores ??= this.ports.openStores(this.storeTally);
+    return this.#stores;
   }
 
   /** Milliseconds since it began. */
