@@ -231,11 +231,17 @@ function readBody(incoming: IncomingMessage, limit: number): Promise<Body> {
       resolve({ kind: 'too-large' });
     };
     incoming.on('data', receive);
-    incoming.once('end', () => resolve({ kind: 'read', bytes: Buffer.concat(chunks) }));
+    incoming.once('end', () => resolve({ kind: 'read', bytes: wholeOf(chunks) }));
     // Later than the end it says nothing new.
     incoming.on('error', () => resolve({ kind: 'gone' }));
     incoming.once('close', () => resolve({ kind: 'gone' }));
   });
+}
+
+/** Most bodies come in one piece. */
+function wholeOf(chunks: readonly Buffer[]): Buffer {
+  const [only] = chunks;
+  return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
 }
 
 /** Takes what the client still sends, until it stops or has had long enough. */
