@@ -32,7 +32,6 @@ import type { LegacyScope, Scope } from './gateway/errand.ts';
 import { isListeningId } from './gateway/event-ids.ts';
 import { unsendableHeader } from './gateway/forwarded.ts';
 import { relay } from './gateway/relay.ts';
-import { closeUpstreamSessions, takeAnswer, takeNotification } from './gateway/session-messages.ts';
 import { recordStream } from './gateway/stream-recorder.ts';
 import { Visit } from './gateway/visit.ts';
 import { newShared } from './gateway/work.ts';
@@ -251,6 +250,7 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
   if (!ended.ok) {
     return refuse(visit, ended.failure, { server, caller, era: 'legacy', ...attempted(visit, ended.failure) });
   }
+  const { closeUpstreamSessions } = await import('./gateway/session-messages.ts');
   closeUpstreamSessions(visit, server, ended.value);
   const recorder = visit.record({
     ...subjectOf(visit, { server, caller, session: ended.value }),
@@ -264,69 +264,60 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
 
 // ------------------------------------------------------------------------------------------------------ the calls
 
-/** Answers one request. Exactly one final reply comes last, and one line in the action log. */
+/**
+ * Answers one request. Exactly one final reply comes last, and one line in the action log. A defect on the way, of
+ * whatever kind, still ends in a final reply.
+ */
 async function* answer(visit: Visit, scope: Scope, request: RequestMessage): AsyncGenerator<Reply, void> {
   const tally = newTally();
   const recorder = recordCall(visit, scope, request);
   let ending: Pick<Ending, 'outcome' | 'errorKind' | 'status'> | undefined;
+  const note = (reply: RelayReply): RelayReply => {
+    if (reply.kind === 'handed-over') ending = HANDED_OVER;
+    else recorder.sent(reply.text);
+    if (reply.kind === 'final') ending = reply;
+    return reply;
+  };
   try {
-    for await (const reply of everyReply(visit, scope, request, tally)) {
-      if (reply.kind === 'handed-over') ending = HANDED_OVER;
-      else recorder.sent(reply.text);
-      if (reply.kind === 'final') ending = reply;
-      yield reply;
-    }
+    for await (const reply of repliesTo(visit, scope, request, tally)) yield note(reply);
+  } catch (error) {
+    yield note(endingOfFailure(unexpectedFailure(visit, error), request.idText));
   } finally {
     recorder.finish(ending ?? CLIENT_GONE, shareOf(scope.server, tally));
-  }
-}
-
-/** A defect on the way, of whatever kind, still ends in a final reply. */
-async function* everyReply(
-  visit: Visit,
-  scope: Scope,
-  request: RequestMessage,
-  tally: UpstreamTally,
-): AsyncGenerator<RelayReply, void> {
-  try {
-    yield* repliesTo(visit, scope, request, tally);
-  } catch (error) {
-    yield endingOfFailure(unexpectedFailure(visit, error), request.idText);
   }
 }
 
 /** Nobody was there any more to hear how the call ended. */
 const CLIENT_GONE = { outcome: 'cancelled', errorKind: 'client-gone', status: 200 } as const;
 
-async function* repliesTo(
-  visit: Visit,
-  scope: Scope,
-  request: RequestMessage,
-  tally: UpstreamTally,
-): AsyncGenerator<RelayReply, void> {
+type Replies = AsyncIterable<RelayReply>;
+
+function repliesTo(visit: Visit, scope: Scope, request: RequestMessage, tally: UpstreamTally): Replies {
   const rule = requestRule(request.method, scope.era);
   if (rule === undefined) {
     const modern = scope.era === 'modern';
-    yield endingOfFailure({ kind: 'method-not-found', method: request.method, modern }, request.idText);
-    return;
+    return only(endingOfFailure({ kind: 'method-not-found', method: request.method, modern }, request.idText));
   }
   const target = rule.target === undefined ? undefined : readTarget(request.params, rule.target);
   const call: Call = { era: scope.era, request, rule, target };
   const plan = planCall(call, scope.server);
-  if (!plan.ok) {
-    yield endingOfFailure(plan.failure, request.idText);
-    return;
-  }
-  yield* carryOut(visit, scope, call, plan.value, tally);
+  if (!plan.ok) return only(endingOfFailure(plan.failure, request.idText));
+  if (plan.value.kind !== 'one') return carryOut(visit, scope, call, plan.value, tally);
+  const { upstream, targetName } = plan.value;
+  return relay({ visit, scope, call, upstream, targetName, tally });
+}
+
+async function* only(ending: Ending): Replies {
+  yield ending;
 }
 
 async function* carryOut(
   visit: Visit,
   scope: Scope,
   call: Call,
-  plan: Plan,
+  plan: Exclude<Plan, { kind: 'one' }>,
   tally: UpstreamTally,
-): AsyncGenerator<RelayReply, void> {
+): Replies {
   switch (plan.kind) {
     case 'answer':
       yield await answerHere(visit, scope, call.request, tally);
@@ -347,11 +338,6 @@ async function* carryOut(
       return;
     case 'owner':
       yield* (await import('./gateway/resources.ts')).relayToOwner(visit, scope, call, plan.uri, tally);
-      return;
-    case 'one': {
-      const { upstream, targetName } = plan;
-      yield* relay({ visit, scope, call, upstream, targetName, tally });
-    }
   }
 }
 
@@ -377,6 +363,7 @@ async function takeOrFail(
   tally: UpstreamTally,
 ): Promise<Failure | undefined> {
   try {
+    const { takeAnswer, takeNotification } = await import('./gateway/session-messages.ts');
     return message.kind === 'notification'
       ? await takeNotification(visit, server, session, message, tally)
       : await takeAnswer(visit, server, session, message, tally);

@@ -211,12 +211,11 @@ class PatientReader {
   }
 
   async #within<T>(promise: Promise<T>, ms: number): Promise<T | 'waiting'> {
-    let stopTimer = (): void => {};
-    const late = new Promise<'waiting'>((resolve) => {
-      stopTimer = this.#clock.schedule(ms, () => resolve('waiting'));
-    });
+    const first = Promise.withResolvers<T | 'waiting'>();
+    const stopTimer = this.#clock.schedule(ms, () => first.resolve('waiting'));
+    promise.then(first.resolve, first.reject);
     try {
-      return await Promise.race([promise, late]);
+      return await first.promise;
     } finally {
       stopTimer();
     }

@@ -1,5 +1,12 @@
 /** One attempt to call an upstream, where its breaker and its slots let it through. */
-import { askBreaker, healthShownBy, type Admission, type Health, type Turn } from '../policies/breaker.ts';
+import {
+  admittedOnBelief,
+  askBreaker,
+  healthShownBy,
+  type Admission,
+  type Health,
+  type Turn,
+} from '../policies/breaker.ts';
 import { claimSlot, type Slot } from '../policies/slots.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { callUpstream } from './upstream-call.ts';
@@ -50,8 +57,10 @@ async function admit({ work, upstream, deadline }: Line): Promise<Admission> {
   const unguarded: Admission = { kind: 'admitted', settle: async () => undefined };
   if (breaker === false) return unguarded;
   const { clock, ids } = work.ports;
-  const tools = { store: work.stores.breakers, cache: work.shared.breakerCache, clock, ids };
+  const tools = { store: () => work.stores.breakers, cache: work.shared.breakerCache, clock, ids };
   const key = upstreamKey(upstream, ids);
+  const believed = deadline.expiry() === undefined ? admittedOnBelief(key, breaker, tools) : undefined;
+  if (believed !== undefined) return believed;
   const asking = askBreaker(key, breaker, deadline.endsAt, tools);
   try {
     return await work.within(deadline, asking);

@@ -10,6 +10,8 @@ import type { CallEvent, CallFailure } from './upstream-call.ts';
 
 type RelayEvent = CallEvent | CallFailure;
 
+type Ended = Extract<RelayEvent, { kind: 'end' }>;
+
 /** As `send`, of which every attempt is one. What the client was told before an attempt failed cannot be untold. */
 export async function* withRetries(
   errand: Errand,
@@ -17,11 +19,19 @@ export async function* withRetries(
   send: () => AsyncGenerator<RelayEvent, void>,
 ): AsyncGenerator<RelayEvent, void> {
   const { visit, tally } = errand;
-  let before: Ended['ended'] | undefined;
+  let before: Ended | undefined;
   for (let retried = 0; ; retried += 1) {
-    const attempt = yield* untilEnd(send());
-    if (attempt === undefined) return;
-    const { ended, told } = attempt;
+    let ended: Ended | undefined;
+    let told = false;
+    for await (const event of send()) {
+      if (event.kind === 'end') {
+        ended = event;
+        break;
+      }
+      told ||= event.kind === 'interim';
+      yield event;
+    }
+    if (ended === undefined) return;
     // An attempt that was not made says nothing of why the call fails.
     if (before !== undefined && wasNotMade(ended.end)) {
       yield before;
@@ -46,22 +56,6 @@ export async function* withRetries(
 
 function wasNotMade({ kind }: CallEnd): boolean {
   return kind === 'breaker-open' || kind === 'upstream-busy';
-}
-
-interface Ended {
-  readonly ended: Extract<RelayEvent, { kind: 'end' }>;
-  readonly told: boolean;
-}
-
-/** Yields everything but an end, which it returns. */
-async function* untilEnd(events: AsyncGenerator<RelayEvent, void>): AsyncGenerator<RelayEvent, Ended | undefined> {
-  let told = false;
-  for await (const event of events) {
-    if (event.kind === 'end') return { ended: event, told };
-    told ||= event.kind === 'interim';
-    yield event;
-  }
-  return undefined;
 }
 
 /** Undefined when the end is to be passed on. */

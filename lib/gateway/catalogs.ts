@@ -14,7 +14,8 @@ import { askerOf, type Reader, type Wanted } from './asker.ts';
 import { failureOfEnd } from './ending.ts';
 import type { Scope } from './errand.ts';
 import { inquire } from './fetching.ts';
-import { keepList, noteChange, noteWanted } from './keeping.ts';
+import { noteChange } from './changes.ts';
+import { keepList, noteWanted } from './keeping.ts';
 import { chooseShelf, shelvesFor, type FilledShelf, type FullShelf } from './shelves.ts';
 import type { Work } from './work.ts';
 

@@ -35,7 +35,10 @@ export function connectionTools(work: Work, deadline: Deadline, tally: UpstreamT
 export function eraTools(work: Work, connection: ConnectionTools): EraTools {
   return {
     cache: work.shared.eraCache,
-    store: { read: (upstream) => recallEras(work, upstream), write: work.stores.upstreamEras.write },
+    store: {
+      read: (upstream) => recallEras(work, upstream),
+      write: (upstream, eras, expiresAt) => work.stores.upstreamEras.write(upstream, eras, expiresAt),
+    },
     ids: work.ports.ids,
     identity: work.shared.identity,
     connection,

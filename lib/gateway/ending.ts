@@ -6,7 +6,7 @@ import { editIfObject } from '../protocol/translation/edits.ts';
 import { responseToClient, type Call, type HandedOver, type Reply } from '../protocol/call.ts';
 import { isLegacyVersion, LATEST_LEGACY, type Era } from '../protocol/era.ts';
 import { asksTheClient, listWords, missingCapabilityWords, readResultType } from '../protocol/translation/questions.ts';
-import { errorText, JSON_RPC, parseJson, readMessage, type ResponseMessage } from '../protocol/message.ts';
+import { errorText, isObject, JSON_RPC, parseJson, readMessage, type ResponseMessage } from '../protocol/message.ts';
 import { mayHaveRun } from '../policies/repeat.ts';
 import type { CallEnd, UpstreamTally } from '../upstream/fault.ts';
 import type { Errand } from './errand.ts';
@@ -72,9 +72,10 @@ export function replayed(ending: Ending): Ending {
   return { ...ending, text, replayed: true };
 }
 
-/** The gateway's own word is not an upstream's to give. */
-export function unmarked(ending: Ending): Ending {
-  if (!ending.text.includes(REPLAYED_KEY)) return ending;
+/** The gateway's own word is not an upstream's to give. Looks at the parsed response: its text may be long. */
+export function unmarked(ending: Ending, { body }: ResponseMessage): Ending {
+  const said = 'result' in body ? body.result['_meta'] : undefined;
+  if (!isObject(said) || !Object.hasOwn(said, REPLAYED_KEY)) return ending;
   const remove = (meta: string): string => editIfObject(meta, { [REPLAYED_KEY]: () => undefined });
   return { ...ending, text: editObject(ending.text, { result: (result) => editIfObject(result, { _meta: remove }) }) };
 }

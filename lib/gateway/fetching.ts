@@ -17,7 +17,7 @@ import { callAdmitted } from './admission.ts';
 import type { ModernRequest } from '../upstream/modern.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { failureOfEnd, unexpectedFailure } from './ending.ts';
-import { noteChange } from './keeping.ts';
+import { noteChange } from './changes.ts';
 import type { Line, UpstreamRequest } from './upstream-call.ts';
 import { forSeveralCalls } from './upstream-sessions.ts';
 import type { Work } from './work.ts';

@@ -12,7 +12,7 @@ import { newTally } from '../upstream/fault.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { hearsAsWell, listenAsLegacy, listenAsModern, type Ear, type Heard, type Stream, type Take } from './ear.ts';
 import { unexpectedFailure } from './ending.ts';
-import { noteChange } from './keeping.ts';
+import { noteChange } from './changes.ts';
 import { updatedBy } from './news.ts';
 import type { Work } from './work.ts';
 

@@ -4,8 +4,6 @@ import { compareLists } from '../catalog/merge.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { CatalogHead, CatalogKey, CatalogMember, CatalogState, NewCatalogHead } from '../ports.ts';
 import { isModernVersion } from '../protocol/era.ts';
-import type { ListMember } from '../protocol/methods.ts';
-import { upstreamKey } from '../upstream/eras.ts';
 import type { Work } from './work.ts';
 
 /** A list that nobody can use any more is kept for a while: to say what changed, and where a URI went. */
@@ -123,24 +121,6 @@ async function tellChange(
     changed: changed.slice(0, MAX_NAMED),
     removed: removed.slice(0, MAX_NAMED),
   });
-}
-
-/** Whoever asks next, in whatever environment, asks the upstream. `onCounted` is called when others can know of it. */
-export function noteChange(
-  work: Work,
-  upstream: ServerUpstream,
-  members: readonly ListMember[],
-  onCounted: () => void = () => {},
-): void {
-  // Every message of a stream comes by here, and hardly any announces a change.
-  if (members.length === 0) return;
-  const key = upstreamKey(upstream, work.ports.ids);
-  for (const member of members) {
-    work.changes.note(`${key} ${member}`, async () => {
-      await work.stores.catalog.countChange(key, member);
-      onCounted();
-    });
-  }
 }
 
 /** What nobody has asked for in a while is not kept fresh; that somebody has is written down this seldom, in milliseconds. */

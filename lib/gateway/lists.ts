@@ -2,10 +2,10 @@
 import { itemsOf, seenThrough } from '../catalog/listing.ts';
 import { mergeItems, toClientItems, type ClientItem } from '../catalog/merge.ts';
 import { toWire } from '../errors.ts';
-import { listItemToClient } from '../protocol/call.ts';
 import type { RequestMessage } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import type { ListMember } from '../protocol/methods.ts';
+import { listItemToClient } from '../protocol/translation/list-item.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
 import { askerOf } from './asker.ts';
 import { LISTING_MS, listsOf, type Listed } from './catalogs.ts';

@@ -6,7 +6,7 @@ import { ANNOUNCED_LISTS, listsChangedBy, RESOURCE_UPDATED, type AnnouncedList }
 import type { NotificationMessage, RequestMessage } from '../protocol/message.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import type { Scope } from './errand.ts';
-import { noteChange } from './keeping.ts';
+import { noteChange } from './changes.ts';
 import type { Visit } from './visit.ts';
 import type { Work } from './work.ts';
 

@@ -183,11 +183,13 @@ function modernSelf({ clientInfo, clientCapabilities, logLevel }: ClientSession)
 function endingOf(event: Exclude<RelayEvent, { kind: 'interim' | 'opened' }>, errand: Errand): Ending {
   const { visit, scope, upstream, call, targetName } = errand;
   switch (event.kind) {
-    case 'final':
+    case 'final': {
       if (call.target?.what === 'tool' && targetName !== undefined && saysToolIsUnknown(event.response)) {
         visit.defer(async () => (await import('./catalogs.ts')).noteUnknownTool(visit, scope, upstream, targetName));
       }
-      return (event.replayed === true ? replayed : unmarked)(endingOfResponse(event.response, event.era, errand));
+      const ending = endingOfResponse(event.response, event.era, errand);
+      return event.replayed === true ? replayed(ending) : unmarked(ending, event.response);
+    }
     case 'end':
       return endingOfFailure(failureOf(event.end, errand), errand.call.request.idText);
     case 'failure':

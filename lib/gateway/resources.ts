@@ -10,7 +10,7 @@ import { askerOf } from './asker.ts';
 import { askForLists, type Listed } from './catalogs.ts';
 import { endingOfFailure, type Ending, type RelayReply } from './ending.ts';
 import type { Scope } from './errand.ts';
-import { noteChange } from './keeping.ts';
+import { noteChange } from './changes.ts';
 import { relay } from './relay.ts';
 import type { Visit } from './visit.ts';
 

@@ -7,8 +7,8 @@ import type { Failure } from '../errors.ts';
 import type { Deadline } from '../policies/deadline.ts';
 import type { UpstreamTransportName } from '../ports.ts';
 import type { Era } from '../protocol/era.ts';
-import { forget, hasUnlearned, lacksLegacy, learn, legacyTransport, modernVersions } from '../upstream/eras.ts';
-import type { EraTools } from '../upstream/eras.ts';
+import { forget, hasUnlearned, lacksLegacy, learn, legacyTransport } from '../upstream/eras.ts';
+import { modernVersions, modernVersionsAtHand, type EraOutcome, type EraTools } from '../upstream/eras.ts';
 import type { UpstreamEvent } from '../upstream/exchange.ts';
 import { callLegacy, UNKEPT, type LegacyBody, type SessionKeeper } from '../upstream/legacy.ts';
 import type { SessionOpened, SessionRefused } from '../upstream/legacy.ts';
@@ -106,10 +106,11 @@ async function* provingLack(
 }
 
 async function* inModern(
-  { work, deadline, upstream, connection, eras }: Line,
+  line: Line,
   request: UpstreamRequest,
 ): AsyncGenerator<CallEvent | CallFailure, NotSpoken | undefined> {
-  const offered = await work.within(deadline, modernVersions(upstream, eras));
+  const { work, deadline, upstream, connection, eras } = line;
+  const offered = await offeredVersions(line);
   if (offered.kind === 'end') {
     yield { ...offered, era: 'modern' };
     return undefined;
@@ -128,6 +129,14 @@ async function* inModern(
     }
   }
   return undefined;
+}
+
+/** Most calls find them in memory, and need not wait. */
+async function offeredVersions({ work, deadline, upstream, eras }: Line): Promise<EraOutcome> {
+  const versions = deadline.expiry() === undefined ? modernVersionsAtHand(upstream, eras) : undefined;
+  return versions === undefined
+    ? await work.within(deadline, modernVersions(upstream, eras))
+    : { kind: 'known', versions };
 }
 
 async function* inLegacy(

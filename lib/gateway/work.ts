@@ -52,7 +52,6 @@ export class Work {
   readonly invocation: Invocation;
   /** Of the client on whose behalf it is; empty for what the gateway does by itself. */
   readonly clientHeaders: HttpHeaders;
-  readonly stores: Stores;
   readonly storeTally: StoreTally = { requests: 0 };
   /** Upstream sessions that were attached to its client session since that was read, by upstream. */
   readonly attached = new Map<string, UpstreamSession>();
@@ -63,16 +62,22 @@ export class Work {
   /** Changes of lists that were heard of: a flood of them costs a write each second, not one each. */
   readonly changes: Coalescer;
   readonly #deferred = new Set<Promise<void>>();
+  #stores: Stores | undefined;
 
   constructor(shared: Shared, invocation: Invocation, clientHeaders: HttpHeaders = {}) {
     this.shared = shared;
     this.ports = shared.ports;
     this.invocation = invocation;
     this.clientHeaders = clientHeaders;
-    this.stores = shared.ports.openStores(this.storeTally);
     this.arrivedAt = shared.ports.clock.now();
     this.began = shared.ports.clock.elapsed();
     this.changes = new Coalescer(shared.ports.clock, (work) => this.defer(work));
+  }
+
+  /** Opened when they are first asked for: a call whose upstream is well known needs none. */
+  get stores(): Stores {
+    this.#stores ??= this.ports.openStores(this.storeTally);
+    return this.#stores;
   }
 
   /** Milliseconds since it began. */

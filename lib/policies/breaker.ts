@@ -30,7 +30,8 @@ const NOTHING_KNOWN: Known = { state: undefined, readAt: undefined, servedAt: un
 export type BreakerCache = Map<string, Known>;
 
 export interface BreakerTools {
-  readonly store: BreakerStore;
+  /** Opens the store: most calls need none. */
+  readonly store: () => BreakerStore;
   readonly cache: BreakerCache;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -85,9 +86,7 @@ export async function askBreaker(
 ): Promise<Admission> {
   const state = await stateOf(upstream, tools);
   const now = tools.clock.now();
-  if (state?.openUntil === undefined) {
-    return { kind: 'admitted', settle: (health) => settleClosed(upstream, config, health, tools) };
-  }
+  if (state?.openUntil === undefined) return admittedByClosed(upstream, config, tools);
   const { openUntil, trial } = state;
   if (openUntil > now) return { kind: 'refused', retryAfterMs: openUntil - now };
   const openMs = Math.max(1, config.openMs);
@@ -95,7 +94,7 @@ export async function askBreaker(
     return { kind: 'refused', retryAfterMs: Math.min(openMs, trial.until - now) };
   }
   const token = tools.ids.random();
-  const isOurs = await tools.store.beginTrial(upstream, { token, until: callEndsAt }, now);
+  const isOurs = await tools.store().beginTrial(upstream, { token, until: callEndsAt }, now);
   note(upstream, { readAt: undefined }, tools);
   if (isOurs) {
     const settle = (health: Health) => settleTrial(upstream, token, config, health, tools);
@@ -103,9 +102,18 @@ export async function askBreaker(
   }
   // Somebody else's trial, or one that has just succeeded.
   const isClosed = (await stateOf(upstream, tools))?.openUntil === undefined;
-  return isClosed
-    ? { kind: 'admitted', settle: (health) => settleClosed(upstream, config, health, tools) }
-    : { kind: 'refused', retryAfterMs: openMs };
+  return isClosed ? admittedByClosed(upstream, config, tools) : { kind: 'refused', retryAfterMs: openMs };
+}
+
+/** As `askBreaker`, where the breaker is believed to be closed; undefined when it has to be asked. */
+export function admittedOnBelief(upstream: string, config: BreakerConfig, tools: BreakerTools): Admission | undefined {
+  const { state, readAt } = tools.cache.get(upstream) ?? NOTHING_KNOWN;
+  const isBelieved = readAt !== undefined && tools.clock.now() < readAt + BELIEVED_MS;
+  return isBelieved && state?.openUntil === undefined ? admittedByClosed(upstream, config, tools) : undefined;
+}
+
+function admittedByClosed(upstream: string, config: BreakerConfig, tools: BreakerTools): Admission {
+  return { kind: 'admitted', settle: (health) => settleClosed(upstream, config, health, tools) };
 }
 
 function note(upstream: string, news: Partial<Known>, { cache }: Pick<BreakerTools, 'cache'>): void {
@@ -118,7 +126,7 @@ async function stateOf(upstream: string, tools: BreakerTools): Promise<BreakerSt
   const now = tools.clock.now();
   if (readAt !== undefined && now < (known?.openUntil ?? readAt + BELIEVED_MS)) return known;
   try {
-    const state = await tools.store.read(upstream, now);
+    const state = await tools.store().read(upstream, now);
     note(upstream, { state, readAt: now }, tools);
     return state;
   } catch (error) {
@@ -145,7 +153,7 @@ async function settleClosed(
       note(upstream, { servedAt: now, failedSince: 0 }, tools);
       if ((known.state?.failures ?? 0) === 0) return undefined;
       note(upstream, { state: undefined }, tools);
-      await store.forgetFailures(upstream);
+      await store().forgetFailures(upstream);
       return undefined;
     case 'unclear':
       return undefined;
@@ -166,7 +174,7 @@ async function countFailure(
   const mayOpen = servedAt === undefined || now - servedAt >= BELIEVED_MS || failedSince >= failures;
   const openUntil = now + openMs;
   const limit = mayOpen ? failures : Infinity;
-  const state = await tools.store.countFailure(upstream, limit, openUntil, now + FORGOTTEN_AFTER_MS, now);
+  const state = await tools.store().countFailure(upstream, limit, openUntil, now + FORGOTTEN_AFTER_MS, now);
   note(upstream, { state, readAt: now }, tools);
   return state.openUntil === openUntil ? 'opened' : undefined;
 }
@@ -184,13 +192,13 @@ async function settleTrial(
   switch (health) {
     case 'well':
       note(upstream, { servedAt: now, failedSince: 0 }, tools);
-      await store.passTrial(upstream, token);
+      await store().passTrial(upstream, token);
       return 'closed';
     case 'failed':
-      await store.failTrial(upstream, token, now + openMs, now + openMs + FORGOTTEN_AFTER_MS);
+      await store().failTrial(upstream, token, now + openMs, now + openMs + FORGOTTEN_AFTER_MS);
       return undefined;
     case 'unclear':
-      await store.giveUpTrial(upstream, token);
+      await store().giveUpTrial(upstream, token);
       return undefined;
   }
 }

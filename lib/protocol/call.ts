@@ -8,14 +8,13 @@ import { KEY_IN_META, KEY_IN_PARAMS } from './idempotency-key.ts';
 import { editObject, memberText, type MemberEdit } from './json-text.ts';
 import { isObject, isShallowObject, parseJson } from './message.ts';
 import type { Json, JsonObject, NotificationMessage, RequestMessage, ResponseMessage } from './message.ts';
-import type { ListMember, MethodRule, TargetField } from './methods.ts';
+import type { MethodRule, TargetField } from './methods.ts';
 import { META } from './modern/envelope.ts';
 import { isShown, toUpstreamName } from './names.ts';
 import { remove } from './translation/edits.ts';
 import { errorToLegacy, errorToModern } from './translation/error.ts';
 import { requestToLegacy, requestToModern, type ModernSelf, type RelayEdits } from './translation/request.ts';
 import { resultToLegacy, resultToModern } from './translation/result.ts';
-import { toolToLegacy, toolToModern } from './translation/tool.ts';
 
 export interface Call {
   readonly era: Era;
@@ -194,12 +193,6 @@ function translatedResult({ era, request, rule }: Call, value: JsonObject, readi
   return era === 'modern'
     ? (text) => resultToModern(method, { text, value }, { cacheable, serverInfo })
     : (text) => resultToLegacy(method, { text, value }, { cacheable, version });
-}
-
-/** The item of a list as a client of the other era gets it; undefined for one that it could not use. */
-export function listItemToClient(member: ListMember, text: string, upstreamEra: Era, era: Era): string | undefined {
-  if (member !== 'tools' || upstreamEra === era) return text;
-  return era === 'modern' ? toolToModern(text) : toolToLegacy(text);
 }
 
 /**

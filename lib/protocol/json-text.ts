@@ -82,7 +82,12 @@ function scanMembers(text: string): Member[] {
   return members;
 }
 
+/** So few members are compared with each other, which costs less than a map of them. */
+const FEW_MEMBERS = 16;
+
 function lastOfEachKey(members: readonly Member[]): readonly Member[] {
+  const isFew = members.length <= FEW_MEMBERS;
+  if (isFew && members.every(({ key }, at) => members.findIndex((other) => other.key === key) === at)) return members;
   const last = new Map(members.map((member) => [member.key, member]));
   return last.size === members.length ? members : members.filter((member) => last.get(member.key) === member);
 }

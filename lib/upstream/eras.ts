@@ -38,14 +38,23 @@ export type Lesson = Pick<UpstreamEras, 'versions' | 'transport'>;
 
 /** The modern revisions that an upstream offers, from memory or by asking. */
 export async function modernVersions(link: UpstreamLink, tools: EraTools): Promise<EraOutcome> {
-  const { era } = link.config;
-  if (era !== 'auto') return { kind: 'known', versions: era === 'modern' ? MODERN_VERSIONS : [] };
+  const atHand = modernVersionsAtHand(link, tools);
+  if (atHand !== undefined) return { kind: 'known', versions: atHand };
   const remembered = (await remember(link, tools))?.versions.modern;
   if (remembered !== undefined) return { kind: 'known', versions: remembered };
   const probed = await probeModern(link, tools);
   if (probed.kind === 'known' && probed.versions.length > 0)
     learn(link, { versions: { modern: probed.versions } }, tools);
   return probed;
+}
+
+/** As `modernVersions`, as far as nobody has to be asked; undefined when somebody has. */
+export function modernVersionsAtHand({ config }: UpstreamLink, tools: EraTools): KnownVersions | undefined {
+  if (config.era !== 'auto') return config.era === 'modern' ? MODERN_VERSIONS : [];
+  const cached = tools.cache.get(upstreamKey({ config }, tools.ids));
+  return cached !== undefined && isFreshMemory(cached, tools.connection.clock.now())
+    ? cached.versions.modern
+    : undefined;
 }
 
 /** Whether it is remembered that an upstream opens no sessions; one that is not remembered is worth a try. */

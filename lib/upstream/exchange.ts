@@ -99,7 +99,7 @@ export async function* readStream(
         yield { kind: 'interim', message, requestId };
       } else if (answers(message, requestId)) {
         answered = true;
-        tools.defer(() => drainTail(stream, tools.clock));
+        if (stream.hasTail) tools.defer(() => drainTail(stream, tools.clock));
         yield { kind: 'final', response: message };
         return;
       }

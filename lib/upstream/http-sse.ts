@@ -235,6 +235,7 @@ class HttpSseChannel implements SseChannel {
       return {
         kind: 'stream',
         headers: {},
+        hasTail: true,
         items: itemsOf(request, posting, tools),
         close: () => leave(request),
       };
@@ -246,7 +247,8 @@ class HttpSseChannel implements SseChannel {
   /** Some servers answer in the response to the POST, instead of on the stream or as well. */
   async #readPosted(response: UpstreamHttpResponse, request: OpenRequest, tools: ConnectionTools): Promise<Posted> {
     if (contentTypeOf(response) !== 'application/json') return await ignoreBody(response);
-    for await (const item of readJsonBody(heard(response.body, tools.limits), tools.maxMessageBytes)) {
+    const onBytes = (): void => tools.limits.active();
+    for await (const item of readJsonBody(response.body, tools.maxMessageBytes, onBytes)) {
       if (item.kind === 'message') {
         if (item.message.kind === 'response' && item.message.idText === undefined) request.answer(item.message);
         else this.#requests.deliver(item.message);

@@ -29,9 +29,13 @@ const LONGEST_RETRY_MS = 3_600_000;
 /** Bytes of a body; throws when the connection breaks. */
 export type BodyBytes = AsyncIterable<Uint8Array>;
 
-/** One JSON value: a message, or an array of them. */
-export async function* readJsonBody(body: BodyBytes, maxBytes: number): AsyncGenerator<StreamItem, void> {
-  const text = await collect(body, maxBytes);
+/** One JSON value: a message, or an array of them. `onBytes` is told whenever some of it arrives. */
+export async function* readJsonBody(
+  body: BodyBytes,
+  maxBytes: number,
+  onBytes: () => void,
+): AsyncGenerator<StreamItem, void> {
+  const text = await collect(body, maxBytes, onBytes);
   yield* typeof text === 'string' ? messagesIn(text) : [{ kind: 'fault', fault: text } as const];
 }
 
@@ -76,11 +80,16 @@ function marked(items: readonly StreamItem[], eventId: string | undefined): read
 }
 
 /** The body as text, or why it cannot be had. */
-export async function collect(body: BodyBytes, maxBytes: number): Promise<string | UpstreamFault> {
+export async function collect(
+  body: BodyBytes,
+  maxBytes: number,
+  onBytes: () => void = () => {},
+): Promise<string | UpstreamFault> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
     for await (const chunk of body) {
+      onBytes();
       bytes += chunk.byteLength;
       if (bytes > maxBytes) return { kind: 'upstream-too-large', limitBytes: maxBytes };
       chunks.push(chunk);
@@ -88,7 +97,9 @@ export async function collect(body: BodyBytes, maxBytes: number): Promise<string
   } catch {
     return { kind: 'upstream-closed' };
   }
-  return Buffer.concat(chunks).toString('utf8');
+  const [only] = chunks;
+  const whole = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
+  return Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength).toString('utf8');
 }
 
 /** Stops at the first thing that is no message: what comes after it cannot be trusted either. */

@@ -49,6 +49,8 @@ export interface ConnectionTools {
 export interface UpstreamStream {
   readonly kind: 'stream';
   readonly headers: Readonly<Record<string, string>>;
+  /** Whether something may come after an answer, to be read for the sake of the connection; JSON has come as a whole. */
+  readonly hasTail: boolean;
   readonly items: AsyncGenerator<StreamItem, void>;
   /** Drops the connection; `items` then ends with a fault. Harmless after the end. */
   close(): void;
@@ -231,14 +233,14 @@ function openStream(response: UpstreamHttpResponse, tools: ConnectionTools): Pos
     const reason = 'its content type is neither JSON nor an event stream';
     return { kind: 'fault', fault: { kind: 'upstream-garbled', reason }, phase: 'response' };
   }
-  const body = heard(response.body, tools.limits);
-  const items =
-    contentType === SSE_CONTENT_TYPE
-      ? readEventStream(body, tools.maxMessageBytes)
-      : readJsonBody(body, tools.maxMessageBytes);
+  const hasTail = contentType === SSE_CONTENT_TYPE;
+  const items = hasTail
+    ? readEventStream(heard(response.body, tools.limits), tools.maxMessageBytes)
+    : readJsonBody(response.body, tools.maxMessageBytes, () => tools.limits.active());
   return {
     kind: 'stream',
     headers: response.headers,
+    hasTail,
     items: timed(items, response, tools),
     close: () => response.close(),
   };

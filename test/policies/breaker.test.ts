@@ -62,7 +62,8 @@ describe.each(legs)('over $name', (leg) => {
     const clock = createManualClock();
     const newEnvironment = (wrap: (store: BreakerStore) => BreakerStore = (store) => store) => {
       const tally: StoreTally = { requests: 0 };
-      const tools = { store: wrap(environment(tally).breakers), cache: new Map(), clock, ids: cryptoIds };
+      const own = wrap(environment(tally).breakers);
+      const tools = { store: () => own, cache: new Map(), clock, ids: cryptoIds };
       const ask = (callMs = CALL_MS): Promise<Admission> => askBreaker(upstream, config, clock.now() + callMs, tools);
       const admitted = async (callMs?: number) => {
         const admission = await ask(callMs);

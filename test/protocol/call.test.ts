@@ -4,7 +4,6 @@ import { describe, expect, test } from 'vitest';
 import {
   callToLegacy,
   callToModern,
-  listItemToClient,
   progressToClient,
   progressTokenText,
   readTarget,
@@ -17,6 +16,7 @@ import { KEY_IN_META } from '../../lib/protocol/idempotency-key.ts';
 import { memberText } from '../../lib/protocol/json-text.ts';
 import type { Era } from '../../lib/protocol/era.ts';
 import { META } from '../../lib/protocol/modern/envelope.ts';
+import { listItemToClient } from '../../lib/protocol/translation/list-item.ts';
 import { seeded } from '../support/property.ts';
 import { jsonText, objectText } from './arbitrary-json.ts';
 import { callOf, notificationOf, requestOf, requestText, responseOf } from './samples.ts';

@@ -1,9 +1,11 @@
 /** How the function is built: the one place with esbuild's options, for deployment and the local gateway alike. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type BuildOptions, type Metafile } from 'esbuild';
+import { builtinsWithoutImport } from './builtins.ts';
 import { CONFIG_FILE } from './names.ts';
+import { oneFileAtStart } from './one-file.ts';
 
 export interface FunctionBundle {
   /** The module whose export is the handler. */
@@ -58,6 +60,7 @@ function bundleOptions(entry: string, outdir: string, sourceMaps: boolean) {
     sourcesContent: false,
     legalComments: 'none',
     metafile: true,
+    plugins: [oneFileAtStart(resolve(entry)), builtinsWithoutImport],
     // Written by this process: esbuild's own could go on writing after this one has ended and tidied up.
     write: false,
     logLevel: 'silent',

@@ -28,6 +28,12 @@ type Body =
   /** The client went before it had sent everything. */
   | { readonly kind: 'gone' };
 
+/**
+ * A text that is longer, in UTF-16 units, is sent as bytes: as text it would be copied once more, to stand behind the
+ * headers, and gone through twice more.
+ */
+const LONG_CHARS = 16 * 1024;
+
 /** How long a refused client may go on sending before its connection is closed, in milliseconds. */
 const LINGER_MS = 1000;
 
@@ -147,9 +153,10 @@ class GatewayServer extends Server {
   #sendText(response: ServerResponse, status: number, headers: HttpHeaders, body: string): void {
     // RFC 9110, 8.6: these carry no length.
     const bare = body === '' && (status === 204 || status === 304);
-    const length = bare ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const sent = body.length > LONG_CHARS ? Buffer.from(body) : body;
+    const length = bare ? {} : { 'content-length': String(Buffer.byteLength(sent)) };
     response.writeHead(status, { ...headers, ...length, ...this.#connectionHeader() });
-    response.end(body);
+    response.end(sent);
   }
 
   /** A server that is closing serves one more response on a connection, and says so. */
@@ -224,11 +231,17 @@ function readBody(incoming: IncomingMessage, limit: number): Promise<Body> {
       resolve({ kind: 'too-large' });
     };
     incoming.on('data', receive);
-    incoming.once('end', () => resolve({ kind: 'read', bytes: Buffer.concat(chunks) }));
+    incoming.once('end', () => resolve({ kind: 'read', bytes: wholeOf(chunks) }));
     // Later than the end it says nothing new.
     incoming.on('error', () => resolve({ kind: 'gone' }));
     incoming.once('close', () => resolve({ kind: 'gone' }));
   });
+}
+
+/** Most bodies come in one piece. */
+function wholeOf(chunks: readonly Buffer[]): Buffer {
+  const [only] = chunks;
+  return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
 }
 
 /** Takes what the client still sends, until it stops or has had long enough. */

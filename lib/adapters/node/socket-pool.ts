@@ -95,14 +95,14 @@ export function createSocketPool(secure: boolean, { maxSockets, idleMs, now }: S
       if (seconds !== undefined) limitMs.set(socket, Math.min(idleMs, Number(seconds) * 1000 - HINT_MARGIN_MS));
     },
     async lend(start) {
-      for (let looked = false; ; looked = true) {
-        const idle = idleSockets();
-        const unusable = idle.filter((socket) => !isUsable(socket));
-        if (idle.length === 0 || (looked && unusable.length === 0)) return start(agent);
-        // The agent forgets a destroyed connection when it has closed, which the look at the network lets it do.
-        for (const socket of unusable) socket.destroy();
+      while (idleSockets().length > 0) {
+        // The agent forgets a destroyed connection when it has closed, which a look at the network lets it do as well.
         await lookAtNetwork();
+        const unusable = idleSockets().filter((socket) => !isUsable(socket));
+        if (unusable.length === 0) break;
+        for (const socket of unusable) socket.destroy();
       }
+      return start(agent);
     },
   };
 }

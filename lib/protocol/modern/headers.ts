@@ -31,7 +31,11 @@ export function encodeHeaderValue(text: string): string {
 
 /** The `Mcp-Param-*` headers: forwarded as they are, for the upstream that knows which parameters they mirror. */
 export function paramHeaders(headers: HttpHeaders): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith(PARAM_PREFIX)));
+  const params: Record<string, string> = {};
+  for (const name of Object.keys(headers)) {
+    if (name.startsWith(PARAM_PREFIX)) params[name] = headers[name]!;
+  }
+  return params;
 }
 
 function isSentinel(value: string): boolean {

@@ -89,7 +89,23 @@ describe('the bundle', () => {
       inputs.filter((input) => /node_modules\/(@aws-sdk|@smithy|@aws-lambda-powertools|zod)\//.test(input)),
     ).toEqual([]);
     const bytes = files.reduce((sum, file) => sum + metafile.outputs[file]!.bytes, 0);
-    expect(bytes).toBeLessThan(180_000);
+    expect(bytes).toBeLessThan(150_000);
+  });
+
+  test('is read from one file at a cold start, beside the entry and what every file needs of the bundler', async () => {
+    const { metafile } = await bundleFunction({ outdir: await temporaryFolder(), config: {} });
+    const files = readAtOnce(metafile);
+    const ofSources = files.filter((file) =>
+      Object.keys(metafile.outputs[file]!.inputs).some((input) => input.startsWith('lib/')),
+    );
+    expect(ofSources).toHaveLength(1);
+    expect(files.length).toBeLessThanOrEqual(3);
+  });
+
+  test('imports none of the modules of Node, some of which would load others that nobody needs', async () => {
+    const { metafile } = await bundleFunction({ outdir: await temporaryFolder(), config: {} });
+    const imported = Object.values(metafile.outputs).flatMap(({ imports }) => imports);
+    expect(imported.filter(({ external }) => external === true)).toEqual([]);
   });
 
   test('has Powertools in files that a call without an idempotency key does without', async () => {
