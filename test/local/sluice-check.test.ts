@@ -1,7 +1,7 @@
 /** `sluice check`, on upstreams of each transport and era and on configurations with mistakes. */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { fastTest } from '../../lib/local/demo/fast-test.ts';
 import { serveUpstream, type ServeOptions } from '../../lib/local/demo/serve.ts';
 import { FILE, MISTAKES } from '../config/mistakes.ts';
@@ -43,6 +43,19 @@ describe('sluice check', () => {
       .map((line) => /^ {2}(.*?): expected /.exec(line)?.[1]);
     expect(out.split('\n')[0]).toBe(`gateway.config.json: ${MISTAKES.length} problems`);
     expect(paths).toEqual(MISTAKES.map(([path]) => path));
+  });
+
+  test('says of a secret that cannot be had why, and which variable can have it', async () => {
+    vi.stubEnv('AWS_REGION', '');
+    vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const headers = { authorization: { secret: 'time-token', prefix: 'Bearer ' } };
+    const folder = await folderOf({ time: { url: await serve({}), headers } });
+    const without = await sluice(folder, ['check']);
+    expect(without.status).toBe(1);
+    expect(without.out).toContain('Upstream time needs credentials that the gateway could not read; it was not called');
+    expect(without.out).toMatch(/secret time-token: .*; on this machine SLUICE_SECRET_TIME_TOKEN can have it/);
+    expect((await sluice(folder, ['check'], { SLUICE_SECRET_TIME_TOKEN: 'any' })).status).toBe(0);
   });
 
   test('shows upstreams of every transport and era as they are', async () => {

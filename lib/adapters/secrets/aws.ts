@@ -46,9 +46,14 @@ async function within<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T
     signal.throwIfAborted();
     return await Promise.race([work(), aborted.promise]);
   } catch (error) {
-    // The name says what is wrong; the message of an exception of AWS has roles and accounts in it.
-    throw new SecretError(error instanceof Error ? error.name : 'unknown', { isAnswer: isAnswer(error), cause: error });
+    throw new SecretError(reasonOf(error), { isAnswer: isAnswer(error), cause: error });
   }
+}
+
+/** The name says what is wrong; the message of an exception of AWS has roles and accounts in it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error) || error.name === 'Error') return 'the AWS SDK cannot ask for it: is there a region?';
+  return error.name;
 }
 
 /** Whether the store has said no, rather than nothing. */

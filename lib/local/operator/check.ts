@@ -3,14 +3,15 @@ import { createMemoryStores } from '../../adapters/memory/stores.ts';
 import { deploymentProblems } from '../../config/deployment.ts';
 import { formatProblems, type Problem } from '../../config/problems.ts';
 import type { AuthConfig, GatewayConfig } from '../../config/schema.ts';
-import type { ShownTools, Survey } from '../../operator.ts';
+import { secretReferences, secretVariable } from '../../config/secrets.ts';
+import type { Operator, ShownTools, Survey } from '../../operator.ts';
 import { UNSAID, type ConfigResult } from '../../config/load.ts';
 import { parseFile } from '../configuration.ts';
 import { hostStdioUpstreams } from '../stdio/host.ts';
 import { operate } from './operate.ts';
 import type { Command } from './options.ts';
 import type { Output } from './output.ts';
-import { findConfiguration, OperatorError } from './place.ts';
+import { findConfiguration, OperatorError, type Surroundings } from './place.ts';
 import { count, printable, table, visibleJson } from './text.ts';
 import { describeWarnings } from './warnings.ts';
 
@@ -55,14 +56,14 @@ const DEMO = 'The demo';
 const NO_ANSWER = ' gave no answer';
 
 /** Resolves with the exit status. */
-export async function check(command: CheckCommand, folder: string, output: Output): Promise<number> {
-  const finding = await find(command, folder);
+export async function check(command: CheckCommand, surroundings: Surroundings, output: Output): Promise<number> {
+  const finding = await find(command, surroundings);
   if (command.asJson) output.print(visibleJson(finding));
   else output.print(describe(finding).join('\n'));
   return finding.ok ? 0 : 1;
 }
 
-async function find({ configFile, isDeployed }: CheckCommand, folder: string): Promise<Finding> {
+async function find({ configFile, isDeployed }: CheckCommand, { folder, variables }: Surroundings): Promise<Finding> {
   const { file, result } = await readCheckedConfiguration(
     configFile,
     isDeployed ? UNSAID.deployed : UNSAID.local,
@@ -73,7 +74,7 @@ async function find({ configFile, isDeployed }: CheckCommand, folder: string): P
   }
   const { config } = result;
   const problems = isDeployed ? deploymentProblems(config) : [];
-  const { upstreams, servers } = await probe(config);
+  const { upstreams, servers } = await probe(config, variables);
   const ok = problems.length === 0 && upstreams.every(({ troubles }) => troubles.length === 0);
   const asked = new Set(upstreams.map(({ name }) => name));
   const unused = Object.keys(config.upstreams).filter((name) => !asked.has(name));
@@ -93,25 +94,41 @@ async function readCheckedConfiguration(
 }
 
 /** Asks every upstream. Needs no state, and leaves none; commands run for as long as it takes. */
-async function probe(config: GatewayConfig): Promise<Pick<Finding, 'upstreams' | 'servers'>> {
+async function probe(
+  config: GatewayConfig,
+  variables: Surroundings['variables'],
+): Promise<Pick<Finding, 'upstreams' | 'servers'>> {
   const said: string[] = [];
+  const unread: UnreadSecrets = new Map();
   const host = await hostStdioUpstreams(config, { report: (line) => said.push(line) });
+  const look = async (operator: Operator) => {
+    const surveys = await operator.survey();
+    return {
+      upstreams: surveys.map((survey) => toUpstreamFinding(survey, config, { said, unread })),
+      servers: operator
+        .toolsOf(surveys)
+        .map(({ server, tools, lost, tooLong }) => ({ name: server, tools: tools.length, lost, tooLong })),
+    };
+  };
   try {
-    return await operate(host.config, createMemoryStores(), async (operator) => {
-      const surveys = await operator.survey();
-      return {
-        upstreams: surveys.map((survey) => toUpstreamFinding(survey, config, said)),
-        servers: operator
-          .toolsOf(surveys)
-          .map(({ server, tools, lost, tooLong }) => ({ name: server, tools: tools.length, lost, tooLong })),
-      };
+    return await operate({ config: host.config, openStores: createMemoryStores(), variables }, look, (notice) => {
+      if (notice.kind === 'secret-unavailable') unread.set(notice.secret, notice.reason);
     });
   } finally {
     await host.close();
   }
 }
 
-function toUpstreamFinding(survey: Survey, config: GatewayConfig, said: readonly string[]): UpstreamFinding {
+/** Why secrets could not be had, by name. */
+type UnreadSecrets = Map<string, string>;
+
+interface Heard {
+  /** By the host of commands. */
+  readonly said: readonly string[];
+  readonly unread: UnreadSecrets;
+}
+
+function toUpstreamFinding(survey: Survey, config: GatewayConfig, { said, unread }: Heard): UpstreamFinding {
   const { upstream, era, versions, transport, capabilities, lists, latencyMs, troubles } = survey;
   const { name } = upstream;
   const isCommand = config.upstreams[name]?.stdio !== undefined;
@@ -124,8 +141,16 @@ function toUpstreamFinding(survey: Survey, config: GatewayConfig, said: readonly
     tools: lists.tools?.length ?? null,
     latencyMs: Math.round(latencyMs),
     troubles: isCommand ? troubles.map(withoutStatus) : troubles,
-    said: troubles.length === 0 ? [] : lastWords(name, said),
+    said: troubles.length === 0 ? [] : [...lastWords(name, said), ...remedies(name, config, unread)],
   };
+}
+
+function remedies(name: string, config: GatewayConfig, unread: UnreadSecrets): string[] {
+  return secretReferences(config).flatMap(({ keys: [, upstream], reference }) => {
+    const reason = unread.get(reference.secret);
+    if (upstream !== name || reason === undefined) return [];
+    return [`secret ${reference.secret}: ${reason}; on this machine ${secretVariable(reference)} can have it`];
+  });
 }
 
 /** A command has no HTTP status: it is that of the host which runs it. */

@@ -34,7 +34,7 @@ export async function runCommand(args: readonly string[], surroundings: Surround
 function run(command: Command, surroundings: Surroundings, output: Output): Promise<number> {
   switch (command.kind) {
     case 'check':
-      return check(command, surroundings.folder, output);
+      return check(command, surroundings, output);
     case 'list-tools':
       return listTools(command, surroundings, output);
     case 'diff-tools':

@@ -2,28 +2,36 @@ import { systemClock } from '../../adapters/node/clock.ts';
 import { cryptoIds } from '../../adapters/node/ids.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { Operator } from '../../operator.ts';
-import { StoreError, type ActionLog } from '../../ports.ts';
+import { StoreError, type ActionLog, type Notice } from '../../ports.ts';
 import { createLocalPorts, type OpenStores } from '../ports.ts';
 import { secretsOfVariables } from '../secrets.ts';
+import type { Surroundings } from './place.ts';
+
+export interface Operated {
+  readonly config: GatewayConfig;
+  readonly openStores: OpenStores;
+  /** Of the process: some have secrets of upstreams. */
+  readonly variables: Surroundings['variables'];
+}
 
 /**
  * `work` gets an operator, and everything that it leaves to do in the background is done in the end. Rejects with what
- * went wrong there, too.
+ * went wrong there, too. `hear` is told what the log of a gateway would be.
  */
 export async function operate<T>(
-  config: GatewayConfig,
-  openStores: OpenStores,
+  { config, openStores, variables }: Operated,
   work: (operator: Operator) => Promise<T>,
+  hear: (notice: Notice) => void = () => undefined,
 ): Promise<T> {
   const defects: unknown[] = [];
   const actionLog: ActionLog = {
-    notice: () => undefined,
+    notice: (_requestId, notice) => hear(notice),
     write: () => undefined,
     defect: (_requestId, error) => defects.push(error),
   };
   const operator = new Operator(
     config,
-    createLocalPorts(openStores, actionLog, secretsOfVariables(config, process.env)),
+    createLocalPorts(openStores, actionLog, secretsOfVariables(config, variables)),
     {
       requestId: cryptoIds.random(),
       traceId: undefined,

@@ -19,8 +19,9 @@ export async function listSessions(
   output: Output,
 ): Promise<number> {
   const { config, openStores, remarks } = await findPlace(place, surroundings);
+  const { variables } = surroundings;
   for (const remark of remarks) output.complain(remark);
-  return await operate(config, openStores, async (operator) => {
+  return await operate({ config, openStores, variables }, async (operator) => {
     const { sessions, hasMore } = await operator.sessions();
     output.print(sessions.length === 0 ? 'There are no sessions' : describe(sessions).join('\n'));
     if (hasMore) output.complain(`There are more: these are the ${MAX_SESSIONS} sessions that expire first`);
@@ -34,8 +35,9 @@ export async function endSession(
   output: Output,
 ): Promise<number> {
   const { config, openStores, remarks } = await findPlace(place, surroundings);
+  const { variables } = surroundings;
   for (const remark of remarks) output.complain(remark);
-  return await operate(config, openStores, async (operator) => {
+  return await operate({ config, openStores, variables }, async (operator) => {
     const matching = await operator.sessionsBeginningWith(hash);
     const [session, ...others] = matching;
     if (session === undefined) throw new OperatorError(`There is no session ${hash}`);

@@ -21,6 +21,7 @@ const PLAIN_NAME = /^\w[\w./-]{0,199}$/;
 /** Asks the upstreams. Status 1 when one of them is missing in the list. */
 export async function listTools(command: ListCommand, surroundings: Surroundings, output: Output): Promise<number> {
   const { config, openStores, hasState, remarks } = await findUpstreams(command.place, surroundings);
+  const { variables } = surroundings;
   const servers = Object.keys(config.servers);
   if (command.server !== undefined && !servers.includes(command.server)) {
     throw new OperatorError(`There is no virtual server ${printable(command.server)}; there is ${servers.join(', ')}`);
@@ -28,7 +29,7 @@ export async function listTools(command: ListCommand, surroundings: Surroundings
   for (const remark of remarks) output.complain(remark);
   const host = await hostStdioUpstreams(config, { report: output.complain, onStderr: () => undefined });
   try {
-    return await operate(host.config, openStores, async (operator) => {
+    return await operate({ config: host.config, openStores, variables }, async (operator) => {
       const surveys = await operator.survey();
       const known = hasState ? [...(await operator.heldTools()), ...(await operator.heldNow(surveys))] : [];
       const held = new Set(known.map(keyOf));
@@ -63,8 +64,9 @@ function keyOf({ upstream, name }: { readonly upstream: string; readonly name: s
 
 export async function diffTools({ place }: DiffCommand, surroundings: Surroundings, output: Output): Promise<number> {
   const { config, openStores, remarks } = await findPlace(place, surroundings);
+  const { variables } = surroundings;
   for (const remark of remarks) output.complain(remark);
-  return await operate(config, openStores, async (operator) => {
+  return await operate({ config, openStores, variables }, async (operator) => {
     const held = await operator.heldTools();
     if (held.length === 0) output.print('No tool is held back');
     else output.print(held.map((tool) => describeWithCommand(tool, place)).join('\n\n'));
@@ -98,8 +100,9 @@ function describeChoice({ name = '', digest }: ToolChoice): string {
 export async function acceptTools(command: AcceptCommand, surroundings: Surroundings, output: Output): Promise<number> {
   const { choices, place } = command;
   const { config, openStores, remarks } = await findPlace(place, surroundings);
+  const { variables } = surroundings;
   for (const remark of remarks) output.complain(remark);
-  return await operate(config, openStores, async (operator) => {
+  return await operate({ config, openStores, variables }, async (operator) => {
     const held = await operator.heldTools();
     if (choices !== 'all') expectHeld(choices, held, place);
     if (held.length === 0) {

@@ -98,3 +98,12 @@ test('a call that ends is not waited for, even while credentials are being found
   ending.abort();
   await expect(reading).rejects.toMatchObject({ name: 'SecretError', isAnswer: false });
 });
+
+test('without a region nothing can be asked, and the reason says so', async () => {
+  vi.stubEnv('AWS_REGION', '');
+  vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent');
+  await expect(read('a', 'secretsmanager')).rejects.toMatchObject({
+    message: 'the AWS SDK cannot ask for it: is there a region?',
+    isAnswer: false,
+  });
+});
