@@ -1,4 +1,5 @@
 /** What a gateway in front of the suite's upstream has in common, whatever runs it. */
+import { isTrouble } from '../support/trouble.ts';
 import type { Neighbour } from './neighbours.ts';
 
 export interface GatewayInFront {
@@ -46,11 +47,6 @@ export function configurationOf(upstream: string, neighbours: readonly Neighbour
     listen: { holdSeconds: 1 },
     servers: { default: { upstreams: names.toSpliced(2, 0, 'conformance') } },
   };
-}
-
-/** Lists change all the time; every other notice is one of trouble, and so is a defect. */
-function isTrouble(entry: Readonly<Record<string, unknown>>): boolean {
-  return 'defect' in entry || ('notice' in entry && entry['notice'] !== 'list-changed');
 }
 
 /** Without what differs from one occurrence to the next. */

@@ -57,7 +57,8 @@ const { values: options } = parseArgs({
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-process.exitCode = await main();
+// Whatever a gateway that broke has left open ends with this process.
+process.exit(await main());
 
 /** In front of an upstream and its neighbours; aborting ends one that is not ready yet. */
 type StartGateway = (

@@ -1,4 +1,7 @@
-/** Has cfn-lint look at the templates, where it is installed: `cfn-lint`, or what the variable CFN_LINT names. */
+/**
+ * Has cfn-lint look at the templates: `cfn-lint`, or what the variable CFN_LINT names. Exit status 1 when it finds
+ * something, and 75 when there is none, so that nothing was looked at.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +11,9 @@ import { SluiceStack } from '../../infra/stack.ts';
 import { configOf, emptyCode, OPEN, WHOLE } from './samples.ts';
 
 const LINTER = process.env['CFN_LINT'] ?? 'cfn-lint';
+
+/** `EX_TEMPFAIL` of sysexits.h: nothing failed, and nothing was done. */
+const NOT_LINTED = 75;
 
 /** Undefined when there is none. */
 function linterVersion(): string | undefined {
@@ -30,6 +36,7 @@ function lint(folder: string): boolean {
 const version = linterVersion();
 if (version === undefined) {
   console.log(`The templates were not linted: ${LINTER} is not installed (pip install cfn-lint==1.58.0)`);
+  process.exitCode = NOT_LINTED;
 } else {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-lint-'));
   const isClean = lint(folder);

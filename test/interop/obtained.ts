@@ -4,9 +4,10 @@
  * `NotToBeHad`, which says what it was.
  */
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { toolchainFor } from './go-toolchain.ts';
 import { runProgram, type Ended } from './program.ts';
 
 /** A program and its leading arguments. */
@@ -18,6 +19,9 @@ export class NotToBeHad extends Error {
 
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/sluice-interop/', import.meta.url));
 const LIMIT_MS = 4 * 60_000;
+
+/** A folder without a `go.mod`: in one that has it, a Go does as that says. */
+const OUTSIDE = fileURLToPath(new URL('.', import.meta.url));
 
 const folderOf = (name: string): string => fileURLToPath(new URL(`${name}/`, import.meta.url));
 
@@ -36,14 +40,15 @@ export async function obtainPython(): Promise<Command> {
 /** The client that is written in Go, built. Rejects with another error when it does not compile. */
 export async function obtainGoClient(): Promise<Command> {
   const source = folderOf('go');
-  const go = await findGo();
+  const go = await findGo(await readFile(join(source, 'go.mod'), 'utf8'));
   const version = await answerOf('Go', [go, 'version'], source);
   const texts = await Promise.all(['go.mod', 'go.sum', 'main.go'].map((file) => readFile(join(source, file), 'utf8')));
   const folder = await kept('go', [version, ...texts], async (place) => {
     await mkdir(place, { recursive: true });
     await answerOf('the Go client', [go, 'mod', 'download'], source);
     const built = await run([go, 'build', '-mod=readonly', '-o', join(place, 'client'), '.'], source);
-    if (built.ending !== 'exit 0') throw new Error(`The Go client does not compile: ${wordsOf(built)}`);
+    if (built.ending !== 'exit 0')
+      throw new Error(`The Go client does not compile (${built.ending}): ${wordsOf(built)}`);
   });
   return [join(folder, 'client')];
 }
@@ -60,10 +65,25 @@ export async function obtainPackages(name: string): Promise<string> {
   return join(folder, 'node_modules');
 }
 
+/** One that is new enough for that `go.mod`, as it is installed or as an older one gets it. */
+async function findGo(goMod: string): Promise<string> {
+  const installed = await findInstalledGo();
+  const toolchain = toolchainFor(goMod, await answerOf('Go', [installed, 'version'], OUTSIDE));
+  if (toolchain === undefined) return installed;
+  const download: Command = [installed, 'mod', 'download', '-json', toolchain];
+  const { Dir: root } = JSON.parse(await answerOf('a newer Go', download, OUTSIDE)) as { readonly Dir: string };
+  // Modules have no executable files, so whoever is the first to use one of these makes them so, as Go itself does.
+  const tools = join(root, 'pkg', 'tool');
+  for (const folder of [join(root, 'bin'), ...(await readdir(tools)).map((machine) => join(tools, machine))]) {
+    for (const file of await readdir(folder)) await chmod(join(folder, file), 0o755);
+  }
+  return join(root, 'bin', 'go');
+}
+
 /** Where it is usually installed, it need not be on the path. */
-async function findGo(): Promise<string> {
+async function findInstalledGo(): Promise<string> {
   const usual = '/usr/local/go/bin/go';
-  const onPath = await run(['go', 'version']);
+  const onPath = await run(['go', 'version'], OUTSIDE);
   return onPath.ending === 'exit 0' || (await stat(usual).catch(() => undefined)) === undefined ? 'go' : usual;
 }
 

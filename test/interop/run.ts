@@ -18,7 +18,7 @@ node_modules for the next run.
   dynamodb     test/contract on Dynoxide, or on the DynamoDB that SLUICE_TEST_DYNAMODB_ENDPOINT names
   python-sdk   the official Python SDK's client, in each era; needs Python 3 with venv
   fastmcp      the FastMCP client, likewise
-  go-sdk       the official Go SDK's client, likewise; needs the Go that test/interop/go/go.mod asks for
+  go-sdk       the official Go SDK's client, likewise; needs a Go, which fetches a newer one where it is too old
   staying      those three, with a legacy session that they keep for longer than they use it
   inspector    MCP Inspector's command line, in each era
 

@@ -6,11 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { LATEST_LEGACY } from '../../lib/protocol/era.ts';
+import type { LoggedAction } from '../support/local-gateway.ts';
 import type { ClientKind } from './clients.ts';
 import { judgeJourney, type Check } from './judge.ts';
 import type { Command } from './obtained.ts';
 import { runProgram } from './program.ts';
-import { startWorld, type World } from './world.ts';
+import { startWorld } from './world.ts';
 
 /** More than any client is patient with, in a row and without news. */
 const STREAMS = 8;
@@ -39,8 +40,9 @@ export async function stay(
     return judgeJourney(ended, { stayed: { text: 'still here' } });
   });
   // Those that have given up have ended.
-  await world.settled(() => patient(world) >= running, LIMIT_MS / 2);
-  const seen = patient(world);
+  const patient = (): number => sessionsWithStreams(STREAMS, world.actions());
+  await world.settled(() => patient() >= running, LIMIT_MS / 2);
+  const seen = patient();
   gate.open();
   const judged = await Promise.all(runs);
   await Promise.all([world.close(), gate.close()]);
@@ -51,13 +53,13 @@ export async function stay(
   return judged.map((checks) => [...checks, streams]);
 }
 
-/** How many sessions have seen that many streams end. */
-function patient(world: World): number {
+/** How many sessions have seen so many streams end; a request that was refused was none. */
+export function sessionsWithStreams(least: number, actions: readonly LoggedAction[]): number {
   const streams = new Map<string | null, number>();
-  for (const { method, session } of world.actions()) {
-    if (method === 'GET') streams.set(session, (streams.get(session) ?? 0) + 1);
+  for (const { method, status, session } of actions) {
+    if (method === 'GET' && status === 200) streams.set(session, (streams.get(session) ?? 0) + 1);
   }
-  return [...streams.values()].filter((count) => count >= STREAMS).length;
+  return [...streams.values()].filter((count) => count >= least).length;
 }
 
 async function openGate(): Promise<Gate> {

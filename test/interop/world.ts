@@ -10,6 +10,7 @@ import { TOOLS } from '../journeys/surface.ts';
 import { Witness } from '../journeys/witness.ts';
 import { startListingUpstream, tools } from '../support/listing-upstream.ts';
 import { startTestGateway, type LoggedAction } from '../support/local-gateway.ts';
+import { isTrouble } from '../support/trouble.ts';
 import { startPacing } from './pacing.ts';
 
 export interface World {
@@ -90,7 +91,10 @@ export async function startWorld(listen: 'poll' | { readonly holdSeconds: number
       const end = Date.now() + patienceMs;
       while (!isSo() && Date.now() < end) await setTimeout(LOOK_AGAIN_MS);
     },
-    troubles: () => [...gateway.reports.slice(before.reports), ...lines().filter(isTrouble)],
+    troubles: () => [
+      ...gateway.reports.slice(before.reports),
+      ...lines().filter((line) => isTrouble(JSON.parse(line) as object)),
+    ],
     close: async () => {
       await gateway.close();
       await Promise.all([modern.close(), legacy.close(), paged.stop(), pacing.close()]);
@@ -102,10 +106,4 @@ export async function startWorld(listen: 'poll' | { readonly holdSeconds: number
 function readAction(line: string): LoggedAction[] {
   const entry = JSON.parse(line) as object;
   return 'outcome' in entry ? [entry as LoggedAction] : [];
-}
-
-/** Defects, and notices of anything but lists that have changed. */
-function isTrouble(line: string): boolean {
-  const entry = JSON.parse(line) as Readonly<Record<string, unknown>>;
-  return 'defect' in entry || ('notice' in entry && entry['notice'] !== 'list-changed');
 }

@@ -1,7 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { AnswerSink, EnvironmentState, ExecutionEnvironment } from '../../lib/local/emulator/environment.ts';
+import {
+  logLine,
+  timeoutWords,
+  type AnswerSink,
+  type EnvironmentState,
+  type ExecutionEnvironment,
+} from '../../lib/local/emulator/environment.ts';
 import type { InvocationFrame } from '../../lib/local/emulator/frames.ts';
 import { endWithThisProcess } from '../support/child-process.ts';
 import { writeResponse, type ResponseWriter } from './integration-response.ts';
@@ -136,8 +142,8 @@ export class RuntimeProcess implements ExecutionEnvironment {
 
   #spawn(address: string): ChildProcess {
     const { program, variables, onLine, report } = this.#options;
-    // A process that is stopped would outlive this one, however that ends, if the system did not see to it.
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', process.execPath, ...program], {
+    const [file, ...args] = [...leash(), process.execPath, ...program] as [string, ...string[]];
+    const child = spawn(file, args, {
       env: { ...variables, AWS_LAMBDA_RUNTIME_API: address },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -177,13 +183,13 @@ export class RuntimeProcess implements ExecutionEnvironment {
     running.answeredAt = performance.now();
     if (failure === undefined && writer?.end() === true) return;
     const { type, message } = failure ?? NO_RESPONSE;
-    this.#options.report(`${this.id} ${running.requestId} Invoke Error ${type}: ${message}`);
+    this.#options.report(logLine(this.id, running.requestId, `Invoke Error ${type}: ${message}`));
     running.sink.broken();
   }
 
   #timeOut(): void {
-    const seconds = (this.#options.timeoutMs / 1000).toFixed(2);
-    this.#options.report(`${this.id} ${this.#running?.requestId} Task timed out after ${seconds} seconds`);
+    const { report, timeoutMs } = this.#options;
+    report(logLine(this.id, this.#running?.requestId, timeoutWords(timeoutMs)));
     this.#end(undefined);
   }
 
@@ -193,9 +199,7 @@ export class RuntimeProcess implements ExecutionEnvironment {
     const running = this.#running;
     this.#state = 'gone';
     clearTimeout(this.#initTimer);
-    if (reason !== undefined) {
-      this.#options.report([this.id, running?.requestId, reason].filter((part) => part !== undefined).join(' '));
-    }
+    if (reason !== undefined) this.#options.report(logLine(this.id, running?.requestId, reason));
     this.#child?.kill('SIGKILL');
     this.#api?.close();
     this.#settleReady.reject(new Error(`${this.id} ${reason ?? 'was ended'}`));
@@ -212,6 +216,18 @@ export class RuntimeProcess implements ExecutionEnvironment {
     }
     running.over();
   }
+}
+
+let leashed: readonly string[] | undefined;
+
+/**
+ * What a program is started with that is to end with this process, however that ends: one that is stopped would outlive it,
+ * if the system did not see to it. Only Linux does; elsewhere it ends with this process unless that is killed.
+ */
+function leash(): readonly string[] {
+  const setpriv = ['setpriv', '--pdeathsig', 'KILL'] as const;
+  leashed ??= spawnSync(setpriv[0], [...setpriv.slice(1), process.execPath, '--version']).status === 0 ? setpriv : [];
+  return leashed;
 }
 
 function readLines(output: Readable, onLine: (line: string) => void): void {

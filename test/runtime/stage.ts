@@ -51,21 +51,32 @@ export interface Stage {
 
 const FUNCTION = fileURLToPath(new URL('fixtures/handler.ts', import.meta.url));
 
+/** Rejects when the function cannot be started; nothing of the stage is left then. */
 export async function openStage(start: StartFunction, options: StageOptions = {}): Promise<Stage> {
   const { limit = 1, timeoutMs = 30_000 } = options;
   const folder = openTemporaryFolder();
   const reports: string[] = [];
   const gates = await openGates();
-  const { file } = await bundleFunction({ entry: FUNCTION, outdir: folder.path, config: {} });
-  const running = await start({
-    handlerFile: file,
-    handlerExport: 'handler',
-    variables: { GATES: gates.origin },
-    limit,
-    affinity: false,
-    isSigned: false,
-    timeoutMs,
-    report: (line) => reports.push(line),
+  const release = (): void => {
+    gates.close();
+    folder.remove();
+  };
+  const startBundled = async (): Promise<Emulator> => {
+    const { file } = await bundleFunction({ entry: FUNCTION, outdir: folder.path, config: {} });
+    return await start({
+      handlerFile: file,
+      handlerExport: 'handler',
+      variables: { GATES: gates.origin },
+      limit,
+      affinity: false,
+      isSigned: false,
+      timeoutMs,
+      report: (line) => reports.push(line),
+    });
+  };
+  const running = await startBundled().catch((error: unknown) => {
+    release();
+    throw error;
   });
   const front = await listen((request, response) => running.handle(request, response));
   return {
@@ -81,9 +92,8 @@ export async function openStage(start: StartFunction, options: StageOptions = {}
     waiting: gates.waiting,
     close: async () => {
       front.close();
-      gates.close();
       await running.close();
-      folder.remove();
+      release();
     },
   };
 }

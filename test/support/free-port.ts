@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 
 /** A port of 127.0.0.1 that nobody has, for a program that cannot choose one itself. Others may take it first. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
+  const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   server.close();

@@ -65,6 +65,16 @@ export interface ExecutionEnvironment {
   kill(): Promise<void>;
 }
 
+/** A line of the platform's own log: of an environment, and of its invocation if it has one. */
+export function logLine(environment: string, requestId: string | undefined, words: string): string {
+  return [environment, requestId, words].filter((part) => part !== undefined).join(' ');
+}
+
+/** What the platform says of an invocation that took longer than it may. */
+export function timeoutWords(timeoutMs: number): string {
+  return `Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`;
+}
+
 /** An environment that is a worker thread, seen from the main thread. */
 export class Environment implements ExecutionEnvironment {
   readonly id: string;
@@ -177,14 +187,14 @@ export class Environment implements ExecutionEnvironment {
   #finish(failure: string | undefined): void {
     const running = this.#running;
     if (running === undefined) return;
-    if (failure !== undefined) this.#options.report(`${this.id} ${running.requestId} Invoke Error ${failure}`);
+    if (failure !== undefined) this.#options.report(logLine(this.id, running.requestId, `Invoke Error ${failure}`));
     this.#state = 'idle';
     this.#endRunning(running);
   }
 
   #timeOut(): void {
-    const seconds = (this.#options.timeoutMs / 1000).toFixed(2);
-    this.#options.report(`${this.id} ${this.#running?.requestId} Task timed out after ${seconds} seconds`);
+    const { report, timeoutMs } = this.#options;
+    report(logLine(this.id, this.#running?.requestId, timeoutWords(timeoutMs)));
     this.#leave(undefined);
     void this.#worker.terminate();
   }
@@ -204,9 +214,7 @@ export class Environment implements ExecutionEnvironment {
     if (this.#state === 'gone') return;
     const running = this.#running;
     this.#state = 'gone';
-    if (reason !== undefined) {
-      this.#options.report([this.id, running?.requestId, reason].filter((part) => part !== undefined).join(' '));
-    }
+    if (reason !== undefined) this.#options.report(logLine(this.id, running?.requestId, reason));
     this.#answerPort.close();
     this.#invocationPort.close();
     this.#settleReady.reject(new Error(`${this.id} ${reason ?? 'was ended'}`));
