@@ -234,14 +234,11 @@ function openStream(response: UpstreamHttpResponse, tools: ConnectionTools): Pos
     return { kind: 'fault', fault: { kind: 'upstream-garbled', reason }, phase: 'response' };
   }
   const hasTail = contentType === SSE_CONTENT_TYPE;
-  const items = hasTail
-    ? readEventStream(heard(response.body, tools.limits), tools.maxMessageBytes)
-    : readJsonBody(response.body, tools.maxMessageBytes, () => tools.limits.active());
   return {
     kind: 'stream',
     headers: response.headers,
     hasTail,
-    items: timed(items, response, tools),
+    items: hasTail ? itemsOfEvents(response, tools) : itemsOfJson(response, tools),
     close: () => response.close(),
   };
 }
@@ -263,17 +260,17 @@ export async function* heard(
 }
 
 /** Adds the time spent waiting to the tally, names an expired deadline as the cause, and closes what is left. */
-async function* timed(
-  items: AsyncGenerator<StreamItem, void>,
+async function* itemsOfEvents(
   response: UpstreamHttpResponse,
   tools: ConnectionTools,
 ): AsyncGenerator<StreamItem, void> {
+  const items = readEventStream(heard(response.body, tools.limits), tools.maxMessageBytes);
   let complete = false;
   try {
     for (;;) {
       const next = await waitFor(tools.tally.cost, tools.clock, items.next());
       if (next.done === true) break;
-      yield next.value.kind === 'fault' ? endOf(next.value.fault, tools) : next.value;
+      yield withCause(next.value, tools);
     }
     complete = true;
   } finally {
@@ -281,8 +278,21 @@ async function* timed(
   }
 }
 
-function endOf(fault: CallEnd, tools: ConnectionTools): StreamItem {
-  return { kind: 'fault', fault: tools.limits.expiry() ?? fault };
+/** As `itemsOfEvents`, of a body that is waited for as a whole. */
+async function* itemsOfJson(response: UpstreamHttpResponse, tools: ConnectionTools): AsyncGenerator<StreamItem, void> {
+  const { tally, clock, limits, maxMessageBytes } = tools;
+  let complete = false;
+  try {
+    const reading = readJsonBody(response.body, maxMessageBytes, () => limits.active());
+    for (const item of await waitFor(tally.cost, clock, reading)) yield withCause(item, tools);
+    complete = true;
+  } finally {
+    if (!complete) response.close();
+  }
+}
+
+function withCause(item: StreamItem, { limits }: ConnectionTools): StreamItem {
+  return item.kind === 'fault' ? { kind: 'fault', fault: limits.expiry() ?? item.fault } : item;
 }
 
 async function readRefusal(response: UpstreamHttpResponse, maxBytes: number): Promise<NotAccepted> {
