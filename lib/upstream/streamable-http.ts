@@ -46,12 +46,14 @@ export interface ConnectionTools {
   readonly leave: (link: UpstreamLink, session: UpstreamSession) => void;
 }
 
+export type StreamItems = AsyncIterableIterator<StreamItem, void>;
+
 export interface UpstreamStream {
   readonly kind: 'stream';
   readonly headers: Readonly<Record<string, string>>;
   /** Whether something may come after an answer, to be read for the sake of the connection; JSON has come as a whole. */
   readonly hasTail: boolean;
-  readonly items: AsyncGenerator<StreamItem, void>;
+  readonly items: StreamItems;
   /** Drops the connection; `items` then ends with a fault. Harmless after the end. */
   close(): void;
 }
@@ -278,17 +280,29 @@ async function* itemsOfEvents(
   }
 }
 
-/** As `itemsOfEvents`, of a body that is waited for as a whole. */
-async function* itemsOfJson(response: UpstreamHttpResponse, tools: ConnectionTools): AsyncGenerator<StreamItem, void> {
+/**
+ * As `itemsOfEvents`, of a body that is waited for as a whole. Most calls come by here, and leave after the first item: the
+ * engine would never compile a generator that is always left before its end.
+ */
+function itemsOfJson(response: UpstreamHttpResponse, tools: ConnectionTools): StreamItems {
   const { tally, clock, limits, maxMessageBytes } = tools;
-  let complete = false;
-  try {
-    const reading = readJsonBody(response.body, maxMessageBytes, () => limits.active());
-    for (const item of await waitFor(tally.cost, clock, reading)) yield withCause(item, tools);
-    complete = true;
-  } finally {
-    if (!complete) response.close();
-  }
+  let reading: Promise<readonly StreamItem[]> | undefined;
+  let given = 0;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      reading ??= readJsonBody(response.body, maxMessageBytes, () => limits.active());
+      const item = (await waitFor(tally.cost, clock, reading))[given];
+      given += 1;
+      return item === undefined ? { done: true, value: undefined } : { done: false, value: withCause(item, tools) };
+    },
+    async return() {
+      response.close();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 function withCause(item: StreamItem, { limits }: ConnectionTools): StreamItem {
