@@ -162,12 +162,12 @@ async function receiveLegacy(
   const recorder = accept.eventStream && ids.length > 0 ? recordStream(visit, known, ids) : undefined;
   const mayHandOver = (): boolean => recorder?.isWhole === true && requests.length === 1;
   const scope: LegacyScope = { ...known, mayHandOver };
-  const told = Promise.all(messages.map((message) => tell(visit, scope, message)));
+  const told = requests.length < messages.length ? tellAll(visit, scope, messages) : undefined;
   if (requests.length === 0) {
-    const failure = (await told).find((outcome) => outcome !== undefined);
+    const failure = (await told)?.find((outcome) => outcome !== undefined);
     return failure === undefined ? ACCEPTED : notTaken(failure);
   }
-  visit.defer(() => told);
+  if (told !== undefined) visit.defer(() => told);
   const replies = mergeReplies(requests.map((request) => answer(visit, scope, request)));
   return deliver(replies, { finals: requests.length, batch }, accept, visit.ports.clock, recorder);
 }
@@ -342,6 +342,10 @@ async function* carryOut(
 }
 
 // ---------------------------------------------------------------------------- what is said without being a request
+
+function tellAll(visit: Visit, scope: LegacyScope, messages: readonly Message[]) {
+  return Promise.all(messages.map((message) => tell(visit, scope, message)));
+}
 
 /** Takes a notification or an answer. Undefined for requests, and when all is well. */
 async function tell(visit: Visit, scope: LegacyScope, message: Message): Promise<Failure | undefined> {

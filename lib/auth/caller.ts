@@ -17,9 +17,20 @@ export interface Caller {
 export function authenticate(auth: GatewayConfig['auth'], signer: string | undefined, ids: Ids): Result<Caller> {
   switch (auth.mode) {
     case 'none':
-      return succeed({ kind: 'anonymous', key: ids.digest('anonymous') });
+      return succeed(anonymous(ids));
     case 'iam':
       if (signer === undefined) return fail({ kind: 'unsigned' });
       return succeed({ kind: 'signed', key: ids.digest(JSON.stringify(['iam', signer])) });
   }
+}
+
+/** The same for everyone, so it is made once. */
+const anonymousBy = new WeakMap<Ids, Caller>();
+
+function anonymous(ids: Ids): Caller {
+  const known = anonymousBy.get(ids);
+  if (known !== undefined) return known;
+  const caller: Caller = { kind: 'anonymous', key: ids.digest('anonymous') };
+  anonymousBy.set(ids, caller);
+  return caller;
 }

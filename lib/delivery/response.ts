@@ -23,8 +23,16 @@ export interface Acceptance {
   readonly eventStream: boolean;
 }
 
+/** The last header that was read: one client after the other sends the same. */
+let lastRead: { readonly header: string | undefined; readonly acceptance: Acceptance | undefined } | undefined;
+
 /** Undefined when the client takes neither form. A missing header takes both (RFC 9110, 12.5.1). */
 export function readAccept(header: string | undefined): Acceptance | undefined {
+  if (lastRead === undefined || lastRead.header !== header) lastRead = { header, acceptance: toAcceptance(header) };
+  return lastRead.acceptance;
+}
+
+function toAcceptance(header: string | undefined): Acceptance | undefined {
   const ranges = (header ?? '*/*').split(',').map(readRange);
   const json = takes(ranges, ['application/json', 'application/*', '*/*']);
   const eventStream = takes(ranges, [SSE_CONTENT_TYPE, 'text/*', '*/*']);

@@ -25,7 +25,14 @@ export function withMirroredParams(errand: Errand, send: Send): AsyncGenerator<R
 
 async function* untilMirrored(errand: Errand, send: Send): AsyncGenerator<RelayEvent, void> {
   const { visit, upstream } = errand;
-  const refused = yield* unlessMismatched(send({}));
+  let refused: RelayEvent | undefined;
+  for await (const event of send({})) {
+    if (isMismatch(event)) {
+      refused = event;
+      break;
+    }
+    yield event;
+  }
   if (refused === undefined) return;
   const { demandedParams } = await import('./demanded-params.ts');
   const kept = await demandedParams(errand);

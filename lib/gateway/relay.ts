@@ -92,7 +92,7 @@ function watchClient({ visit, scope, call }: Errand, deadline: Deadline): () => 
   const { clock } = visit.ports;
   const watched = {
     clientSession: scope.session.key,
-    request: cancellationKey(visit, call.request.idText),
+    request: () => cancellationKey(visit, call.request.idText),
     arrivedAt: visit.invocation.arrivedAt,
   };
   const watch = watchForCancellation(clock, visit.stores.mailbox, watched, deadline.cancel);

@@ -100,7 +100,8 @@ function startLimits({ visit, upstream, call, scope }: Errand, { arrivedAt }: Co
     endsAt: visit.invocation.endsAt,
   });
   const clientSession = scope.era === 'legacy' ? scope.session.key : '';
-  const watched = { clientSession, request: cancellationKey(visit, call.request.idText), arrivedAt };
+  const request = (): string => cancellationKey(visit, call.request.idText);
+  const watched = { clientSession, request, arrivedAt };
   const watch = watchForCancellation(clock, visit.stores.mailbox, watched, deadline.cancel);
   return {
     deadline,

@@ -137,9 +137,9 @@ function sharersOf(
   }
 }
 
-export function freshKeeper({ logLevel, ...client }: SessionlessClient): SessionKeeper {
+export function freshKeeper({ logLevel, clientInfo, clientCapabilities }: SessionlessClient): SessionKeeper {
   return {
-    identity: { ...client, protocolVersion: LATEST_LEGACY },
+    identity: { clientInfo, clientCapabilities, protocolVersion: LATEST_LEGACY },
     current: async () => undefined,
     attach: async () => ({ kind: 'attached' }),
     ...UNKEPT,

@@ -19,8 +19,8 @@ export interface CancellationWatch {
 export interface WatchedCall {
   /** Key of its client session. */
   readonly clientSession: string;
-  /** Names it within the client session. */
-  readonly request: string;
+  /** Names it within the client session. Asked for by the first look, which most calls do not last to see. */
+  readonly request: () => string;
   /** When it reached the platform, milliseconds since the epoch. */
   readonly arrivedAt: number;
 }
@@ -41,10 +41,11 @@ export function watchForCancellation(
 
   async function look(): Promise<void> {
     try {
-      const cancellation = await mailbox.peekCancellation(clientSession, request);
+      const name = request();
+      const cancellation = await mailbox.peekCancellation(clientSession, name);
       if (cancellation !== undefined && cancellation.leftAt >= arrivedAt) {
         if (!stopped) onCancelled(cancellation.reason);
-        await mailbox.clearCancellation(clientSession, request);
+        await mailbox.clearCancellation(clientSession, name);
         return;
       }
     } catch {

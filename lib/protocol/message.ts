@@ -135,9 +135,13 @@ export function hasLookalike(value: Json | undefined): boolean {
   return holdsLookalike(value, DECIDING_KEYS) || (isObject(params) && holdsLookalike(params, DECIDING_PARAMS));
 }
 
+/** Most keys fold to themselves, and need not be folded to know that. */
+const FOLDED_ASCII = /^[\x00-\x40\x5b-\x7f]*$/;
+
 /** Compatibility forms are folded too: a Kelvin sign reads like a k, and a long s like an s. */
 function holdsLookalike(object: JsonObject, deciding: readonly string[]): boolean {
   return Object.keys(object).some((key) => {
+    if (FOLDED_ASCII.test(key)) return false;
     const folded = key.normalize('NFKC').toLowerCase();
     return folded !== key && deciding.includes(folded);
   });

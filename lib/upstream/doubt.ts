@@ -1,7 +1,7 @@
 /** Upstream sessions in which a call has failed: when that casts doubt on one, and how it proves itself. */
 import type { Ids, UpstreamSession } from '../ports.ts';
 import { requestText } from '../protocol/message.ts';
-import { exchange, type Refusal, type UpstreamEvent } from './exchange.ts';
+import { exchange } from './exchange.ts';
 import { newTally, type CallEnd } from './fault.ts';
 import { sessionHeaders } from './session.ts';
 import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
@@ -28,23 +28,9 @@ function isDoubtful(end: CallEnd): boolean {
   return DOUBTFUL.has(end.kind) || (end.kind === 'upstream-http' && end.status >= 500);
 }
 
-/** Passes everything on, and notes an end that casts doubt on the session. */
-export async function* doubting(
-  events: AsyncGenerator<UpstreamEvent, Refusal | undefined>,
-  session: UpstreamSession,
-  memory: Memory,
-): AsyncGenerator<UpstreamEvent, Refusal | undefined> {
-  try {
-    for (;;) {
-      const next = await events.next();
-      if (next.done === true) return next.value;
-      // Without an id there is nothing that could be replaced.
-      if (session.id !== null && next.value.kind === 'end' && isDoubtful(next.value.end)) memory.doubt(session);
-      yield next.value;
-    }
-  } finally {
-    await events.return(undefined);
-  }
+/** Notes an end that casts doubt on the session. Without an id there is nothing that could be replaced. */
+export function judgeByEnd(end: CallEnd, session: UpstreamSession, memory: Memory): void {
+  if (session.id !== null && isDoubtful(end)) memory.doubt(session);
 }
 
 /**

@@ -248,7 +248,7 @@ class HttpSseChannel implements SseChannel {
   async #readPosted(response: UpstreamHttpResponse, request: OpenRequest, tools: ConnectionTools): Promise<Posted> {
     if (contentTypeOf(response) !== 'application/json') return await ignoreBody(response);
     const onBytes = (): void => tools.limits.active();
-    for await (const item of readJsonBody(response.body, tools.maxMessageBytes, onBytes)) {
+    for (const item of await readJsonBody(response.body, tools.maxMessageBytes, onBytes)) {
       if (item.kind === 'message') {
         if (item.message.kind === 'response' && item.message.idText === undefined) request.answer(item.message);
         else this.#requests.deliver(item.message);

@@ -4,7 +4,7 @@ import { isLegacyVersion, OLDEST_UPSTREAM_VERSION } from '../protocol/era.ts';
 import { initializedText, initializeText, readServerHello, type ServerHello } from '../protocol/legacy/handshake.ts';
 import { requestText } from '../protocol/message.ts';
 import type { JsonObject, JsonRpcError } from '../protocol/message.ts';
-import { doubting, proves } from './doubt.ts';
+import { judgeByEnd, proves } from './doubt.ts';
 import { exchange, lastOf, readStream, type Refusal, type UpstreamEvent } from './exchange.ts';
 import { handOverPosition, newTally, type CallEnd } from './fault.ts';
 import { notesOf, untilAnswered } from './resumption.ts';
@@ -195,8 +195,9 @@ export async function* callLegacy(
       const request = { id, body: body(id), headers: sessionHeaders(session), notes };
       let refusal: Refusal | undefined;
       try {
-        const events = doubting(untilAnswered(exchange(link, request, tools), link, tools), session, keeper);
-        refusal = yield* askable(events, link, session, keeper.canAsk, tools);
+        const used = session;
+        const events = untilAnswered(exchange(link, request, tools), link, tools);
+        refusal = yield* askable(events, link, used, keeper.canAsk, tools, (end) => judgeByEnd(end, used, keeper));
       } finally {
         // Here, because whoever listens stops listening at the last word.
         const expiry = tools.limits.expiry();

@@ -30,13 +30,13 @@ const LONGEST_RETRY_MS = 3_600_000;
 export type BodyBytes = AsyncIterable<Uint8Array>;
 
 /** One JSON value: a message, or an array of them. `onBytes` is told whenever some of it arrives. */
-export async function* readJsonBody(
+export async function readJsonBody(
   body: BodyBytes,
   maxBytes: number,
   onBytes: () => void,
-): AsyncGenerator<StreamItem, void> {
+): Promise<readonly StreamItem[]> {
   const text = await collect(body, maxBytes, onBytes);
-  yield* typeof text === 'string' ? messagesIn(text) : [{ kind: 'fault', fault: text } as const];
+  return typeof text === 'string' ? messagesIn(text) : [{ kind: 'fault', fault: text }];
 }
 
 /** Server-sent events, whose data are messages; `onEndpoint` is told of those that name an endpoint. */
@@ -49,7 +49,7 @@ export async function* readEventStream(
   const tooLarge: StreamItem = { kind: 'fault', fault: { kind: 'upstream-too-large', limitBytes: maxBytes } };
   const reader = createSseReader(
     {
-      onMessage: (data, eventId) => ready.push(...marked([...messagesIn(data)], eventId)),
+      onMessage: (data, eventId) => ready.push(...marked(messagesIn(data), eventId)),
       onPosition: (eventId) => ready.push(...marked([], eventId)),
       onRetry: (ms) => void ready.push({ kind: 'retry', ms: Math.min(ms, LONGEST_RETRY_MS) }),
       onEndpoint,
@@ -103,20 +103,21 @@ export async function collect(
 }
 
 /** Stops at the first thing that is no message: what comes after it cannot be trusted either. */
-function* messagesIn(text: string): Generator<StreamItem, void> {
+function messagesIn(text: string): readonly StreamItem[] {
   const value = parseJson(text);
-  if (value === undefined) yield garbled('it is not JSON');
-  else if (!Array.isArray(value)) yield itemOf(value, text);
-  else if (value.length > MAX_TOGETHER) yield garbled(`it holds more than ${MAX_TOGETHER} messages`);
-  else yield* itemsOf(text);
+  if (value === undefined) return [garbled('it is not JSON')];
+  if (!Array.isArray(value)) return [itemOf(value, text)];
+  return value.length > MAX_TOGETHER ? [garbled(`it holds more than ${MAX_TOGETHER} messages`)] : itemsOf(text);
 }
 
-function* itemsOf(arrayText: string): Generator<StreamItem, void> {
+function itemsOf(arrayText: string): readonly StreamItem[] {
+  const items: StreamItem[] = [];
   for (const text of elementTexts(arrayText)) {
     const item = itemOf(parseJson(text) ?? null, text);
-    yield item;
-    if (item.kind === 'fault') return;
+    items.push(item);
+    if (item.kind === 'fault') break;
   }
+  return items;
 }
 
 function itemOf(value: Json, text: string): StreamItem {

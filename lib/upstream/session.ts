@@ -80,13 +80,17 @@ function refusalOf({ method, idText }: RequestMessage): string {
   return method === 'ping' ? resultText(idText, {}) : errorText(idText, { code: JSON_RPC.methodNotFound, message });
 }
 
-/** Passes everything on but the questions that cannot reach the client; those are declined at once. */
+/**
+ * Passes everything on but the questions that cannot reach the client; those are declined at once. `onEnd` is told of an
+ * end without an answer before anybody else.
+ */
 export async function* askable<Outcome>(
   events: AsyncGenerator<UpstreamEvent, Outcome>,
   link: UpstreamLink,
   session: UpstreamSession,
   canAsk: boolean,
   tools: ConnectionTools,
+  onEnd: (end: CallEnd) => void = () => {},
 ): AsyncGenerator<UpstreamEvent, Outcome> {
   const decline = declining(link, session, tools);
   try {
@@ -94,6 +98,7 @@ export async function* askable<Outcome>(
       const next = await events.next();
       if (next.done === true) return next.value;
       const event = next.value;
+      if (event.kind === 'end') onEnd(event.end);
       const question = event.kind === 'interim' && event.message.kind === 'request' ? event.message : undefined;
       if (question === undefined || (canAsk && isServerRequest(question.method))) yield event;
       else decline(question);

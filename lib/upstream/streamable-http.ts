@@ -46,12 +46,14 @@ export interface ConnectionTools {
   readonly leave: (link: UpstreamLink, session: UpstreamSession) => void;
 }
 
+export type StreamItems = AsyncIterableIterator<StreamItem, void>;
+
 export interface UpstreamStream {
   readonly kind: 'stream';
   readonly headers: Readonly<Record<string, string>>;
   /** Whether something may come after an answer, to be read for the sake of the connection; JSON has come as a whole. */
   readonly hasTail: boolean;
-  readonly items: AsyncGenerator<StreamItem, void>;
+  readonly items: StreamItems;
   /** Drops the connection; `items` then ends with a fault. Harmless after the end. */
   close(): void;
 }
@@ -234,14 +236,11 @@ function openStream(response: UpstreamHttpResponse, tools: ConnectionTools): Pos
     return { kind: 'fault', fault: { kind: 'upstream-garbled', reason }, phase: 'response' };
   }
   const hasTail = contentType === SSE_CONTENT_TYPE;
-  const items = hasTail
-    ? readEventStream(heard(response.body, tools.limits), tools.maxMessageBytes)
-    : readJsonBody(response.body, tools.maxMessageBytes, () => tools.limits.active());
   return {
     kind: 'stream',
     headers: response.headers,
     hasTail,
-    items: timed(items, response, tools),
+    items: hasTail ? itemsOfEvents(response, tools) : itemsOfJson(response, tools),
     close: () => response.close(),
   };
 }
@@ -263,17 +262,17 @@ export async function* heard(
 }
 
 /** Adds the time spent waiting to the tally, names an expired deadline as the cause, and closes what is left. */
-async function* timed(
-  items: AsyncGenerator<StreamItem, void>,
+async function* itemsOfEvents(
   response: UpstreamHttpResponse,
   tools: ConnectionTools,
 ): AsyncGenerator<StreamItem, void> {
+  const items = readEventStream(heard(response.body, tools.limits), tools.maxMessageBytes);
   let complete = false;
   try {
     for (;;) {
       const next = await waitFor(tools.tally.cost, tools.clock, items.next());
       if (next.done === true) break;
-      yield next.value.kind === 'fault' ? endOf(next.value.fault, tools) : next.value;
+      yield withCause(next.value, tools);
     }
     complete = true;
   } finally {
@@ -281,8 +280,33 @@ async function* timed(
   }
 }
 
-function endOf(fault: CallEnd, tools: ConnectionTools): StreamItem {
-  return { kind: 'fault', fault: tools.limits.expiry() ?? fault };
+/**
+ * As `itemsOfEvents`, of a body that is waited for as a whole. Most calls come by here, and leave after the first item: the
+ * engine would never compile a generator that is always left before its end.
+ */
+function itemsOfJson(response: UpstreamHttpResponse, tools: ConnectionTools): StreamItems {
+  const { tally, clock, limits, maxMessageBytes } = tools;
+  let reading: Promise<readonly StreamItem[]> | undefined;
+  let given = 0;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      reading ??= readJsonBody(response.body, maxMessageBytes, () => limits.active());
+      const item = (await waitFor(tally.cost, clock, reading))[given];
+      given += 1;
+      return item === undefined ? { done: true, value: undefined } : { done: false, value: withCause(item, tools) };
+    },
+    async return() {
+      response.close();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+function withCause(item: StreamItem, { limits }: ConnectionTools): StreamItem {
+  return item.kind === 'fault' ? { kind: 'fault', fault: limits.expiry() ?? item.fault } : item;
 }
 
 async function readRefusal(response: UpstreamHttpResponse, maxBytes: number): Promise<NotAccepted> {

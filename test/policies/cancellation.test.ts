@@ -7,7 +7,7 @@ import { turn } from '../support/turn.ts';
 
 const BEGUN = 1_800_000_000_000;
 
-const CALL = { clientSession: 'session', request: 'request', arrivedAt: BEGUN };
+const CALL = { clientSession: 'session', request: () => 'request', arrivedAt: BEGUN };
 
 interface Watched {
   readonly clock: ReturnType<typeof createManualClock>;

@@ -43,7 +43,7 @@ async function events(pieces: readonly (string | Uint8Array)[], ending?: 'break'
 }
 
 const json = async (pieces: readonly (string | Uint8Array)[], ending?: 'break', maxBytes = 10_000) =>
-  summary(await itemsOf(readJsonBody(bodyOf(pieces, ending), maxBytes, () => {})));
+  summary(await readJsonBody(bodyOf(pieces, ending), maxBytes, () => {}));
 
 const NOTE = '{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"世界 😀 é"}}';
 const ANSWER = '{"jsonrpc":"2.0","id":"a","result":{"text":"\u{1f469}\u200d\u{1f680}"}}';
@@ -119,7 +119,7 @@ describe('a body of JSON', () => {
         yield new Uint8Array(100);
       }
     }
-    expect(summary(await itemsOf(readJsonBody(endless(), 1000, () => {})))).toEqual([
+    expect(summary(await readJsonBody(endless(), 1000, () => {}))).toEqual([
       { kind: 'upstream-too-large', limitBytes: 1000 },
     ]);
     expect(pieces).toBe(11);

@@ -126,7 +126,9 @@ function toResponse(incoming: IncomingMessage, body: ResponseBody): UpstreamHttp
   };
 }
 
-function responseHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+/** Node joins what came several times itself, but for one header. */
+function responseHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  if (headers['set-cookie'] === undefined) return headers as Readonly<Record<string, string>>;
   const received: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) received[name] = Array.isArray(value) ? value.join(', ') : value;

@@ -201,7 +201,9 @@ function pathOf(target: string): string | undefined {
   return path === '' && target !== '' && !target.startsWith('?') ? '/' : undefined;
 }
 
+/** Node has joined what came several times, but for one header that no client sends. */
 function joinHeaders(incoming: IncomingMessage): HttpHeaders {
+  if (incoming.headers['set-cookie'] === undefined) return incoming.headers as HttpHeaders;
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(incoming.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;

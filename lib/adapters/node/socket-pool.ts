@@ -78,7 +78,18 @@ export function createSocketPool(secure: boolean, { maxSockets, idleMs, now }: S
     reuseSocket(socket, request);
   };
 
-  const idleSockets = () => Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? []);
+  const hasIdle = (): boolean => {
+    for (const name in agent.freeSockets) if (agent.freeSockets[name]?.length !== 0) return true;
+    return false;
+  };
+
+  const unusableSockets = (): Socket[] => {
+    const unusable: Socket[] = [];
+    for (const name in agent.freeSockets) {
+      for (const socket of agent.freeSockets[name] ?? []) if (!isUsable(socket)) unusable.push(socket);
+    }
+    return unusable;
+  };
 
   const isUsable = (socket: Duplex) => {
     const idleFor = now() - (idleSince.get(socket) ?? 0);
@@ -95,10 +106,10 @@ export function createSocketPool(secure: boolean, { maxSockets, idleMs, now }: S
       if (seconds !== undefined) limitMs.set(socket, Math.min(idleMs, Number(seconds) * 1000 - HINT_MARGIN_MS));
     },
     async lend(start) {
-      while (idleSockets().length > 0) {
+      while (hasIdle()) {
         // The agent forgets a destroyed connection when it has closed, which a look at the network lets it do as well.
         await lookAtNetwork();
-        const unusable = idleSockets().filter((socket) => !isUsable(socket));
+        const unusable = unusableSockets();
         if (unusable.length === 0) break;
         for (const socket of unusable) socket.destroy();
       }
