@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
+import { within } from '../limit.ts';
 import { endWithThisProcess, stop } from '../../support/child-process.ts';
 
 export interface StartedProcess {
@@ -20,7 +21,7 @@ export interface Command {
   readonly cwd?: string;
 }
 
-/** No gateway takes longer to start, in milliseconds. */
+/** No gateway takes longer to start, in milliseconds; not even one that accepts connections and does not answer. */
 const LIMIT_MS = 90_000;
 
 /** Between two attempts, in milliseconds. */
@@ -49,7 +50,7 @@ export async function startProcess(command: Command, isReady: () => Promise<void
     ended = `it ended with ${signal ?? code}`;
   });
   for (;;) {
-    const trouble = await isReady().then(
+    const trouble = await within(Math.max(0, began + LIMIT_MS - performance.now()), isReady()).then(
       () => undefined,
       (error: unknown) => String(error),
     );
