@@ -162,9 +162,9 @@ class Runner {
     const clients = this.#clients.splice(0).map(async (client) => within(limitMs, client.close()));
     const closed = await Promise.allSettled(clients);
     const ended = await Promise.allSettled([within(limitMs, this.#running?.close() ?? Promise.resolve())]);
-    for (const end of [...closed, ...ended]) {
-      if (end.status === 'rejected') console.error(`${this.peer.name} could not be closed: ${reasonOf(end.reason)}`);
-    }
+    const rejected = [...closed, ...ended].filter((end) => end.status === 'rejected');
+    const reasons = new Set(rejected.map(({ reason }) => reasonOf(reason)));
+    for (const reason of reasons) console.error(`${this.peer.name} could not be closed: ${reason}`);
   }
 }
 

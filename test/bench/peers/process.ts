@@ -31,7 +31,11 @@ const AGAIN_MS = 10;
 const KEPT_CHARS = 2000;
 
 /** Runs the command until `isReady` resolves. Rejects with the process's last words when that takes too long, or it ends. */
-export async function startProcess(command: Command, isReady: () => Promise<void>): Promise<StartedProcess> {
+export async function startProcess(
+  command: Command,
+  isReady: () => Promise<void>,
+  limitMs = LIMIT_MS,
+): Promise<StartedProcess> {
   const began = performance.now();
   const { file, args, env, cwd } = command;
   const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -50,17 +54,18 @@ export async function startProcess(command: Command, isReady: () => Promise<void
     ended = `it ended with ${signal ?? code}`;
   });
   for (;;) {
-    const trouble = await within(Math.max(0, began + LIMIT_MS - performance.now()), isReady()).then(
+    const trouble = await within(Math.max(0, began + limitMs - performance.now()), isReady()).then(
       () => undefined,
       (error: unknown) => String(error),
     );
     const startMs = performance.now() - began;
     const close = async (): Promise<void> => void (await stop(child));
     if (trouble === undefined) return { pid: child.pid!, startMs, close };
-    if (ended === undefined && startMs < LIMIT_MS) await setTimeout(AGAIN_MS);
+    if (ended === undefined && startMs < limitMs) await setTimeout(AGAIN_MS);
     else {
+      const reason = ended ?? trouble;
       await close();
-      throw new Error(`${ended ?? trouble}: ${words.trim().split('\n').at(-1) ?? ''}`);
+      throw new Error(`${reason}: ${words.trim().split('\n').at(-1) ?? ''}`);
     }
   }
 }
