@@ -27,7 +27,7 @@ export const QUICK = {
   sessions: { rounds: 1, calls: 1 },
   guards: { rounds: 1, calls: 10 },
   fleet: { lists: 2, rounds: 2, calls: 20 },
-  flatness: { rounds: 2, calls: 20, sessions: 500 },
+  flatness: { rounds: 2, calls: 50, sessions: 500 },
   bill: { calls: 20, lists: 3, holdMs: 4000 },
   peers: { rounds: 1, turns: 1, turnMs: 100, warmUpMs: 200, repetitions: 1, calls: 5, settleMs: 100, limitMs: 60_000 },
 } as const;
