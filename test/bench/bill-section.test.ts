@@ -55,7 +55,18 @@ test('the list price of another gateway is there, and said to be one', () => {
 test('a held stream costs an environment for an hour, and an idle month what the schedule does', () => {
   const [hour, month] = spans!.rows;
   expect(hour).toEqual(['a listener', 'hour', '0.0000024', '0.024', '0', '0.0000030', '0', '0', '0.024', '']);
-  expect(month).toEqual(['the schedule: idle', 'month', '0.0088', '0.029', '0.0055', '0.011', '0', '0', '0.054', '0.13']);
+  expect(month).toEqual([
+    'the schedule: idle',
+    'month',
+    '0.0088',
+    '0.029',
+    '0.0055',
+    '0.011',
+    '0',
+    '0',
+    '0.054',
+    '0.13',
+  ]);
 });
 
 test('a function with a whole core or more has nothing to make up for', () => {

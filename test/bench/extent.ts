@@ -12,7 +12,16 @@ export const FULL = {
   fleet: { lists: 7, rounds: 5, calls: 60 },
   flatness: { rounds: 5, calls: 150, sessions: 10_000 },
   bill: { calls: 200, lists: 20, holdMs: 20_000 },
-  peers: { rounds: 5, turns: 2, turnMs: 400, warmUpMs: 1500, repetitions: 3, calls: 20, settleMs: 500, limitMs: 60_000 },
+  peers: {
+    rounds: 5,
+    turns: 2,
+    turnMs: 400,
+    warmUpMs: 1500,
+    repetitions: 3,
+    calls: 20,
+    settleMs: 500,
+    limitMs: 60_000,
+  },
 } as const;
 
 export type Extent = typeof FULL | typeof QUICK;

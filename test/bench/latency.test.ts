@@ -18,7 +18,18 @@ test('a round in which noise had the proxy add nothing, or less, has no multiple
 
 test('how many rounds gave a multiple is in the table', () => {
   const [row] = latencySection(figuresWith([2])).sheets[0]!.rows;
-  expect(row).toEqual(['modern', 'core, memory', '2.00', '2.00', '2.0', '(2.0 to 2.0)', '3.00', '500', '100', '1 of 3']);
+  expect(row).toEqual([
+    'modern',
+    'core, memory',
+    '2.00',
+    '2.00',
+    '2.0',
+    '(2.0 to 2.0)',
+    '3.00',
+    '500',
+    '100',
+    '1 of 3',
+  ]);
 });
 
 test.for([{ multiples: [] }, { multiples: [-3] }])('$multiples is no aim that is met', ({ multiples }) => {

@@ -197,6 +197,9 @@ function inOrder(routes: readonly RouteLatency[]): readonly RouteLatency[] {
   );
 }
 
+const HEADER =
+  'client, route, p50, added, times proxy, (least to most), p99, calls/s, calls, rounds with a multiple'.split(', ');
+
 export function latencySection({ rounds, loads }: LatencyFigures): Section {
   const sheets = loads.map(({ tool, callers, routes, noise }) => {
     const size = tool === 'large' ? '100 KB result' : 'small result';
@@ -206,10 +209,7 @@ export function latencySection({ rounds, loads }: LatencyFigures): Section {
         `Milliseconds a call, medians of ${rounds} rounds in which the routes took turns; "times proxy" is what a route ` +
         `adds as a multiple of what a bare Node proxy adds (direct p50 varied by ${percent(noise)}), of as many rounds as ` +
         'the last column says: where noise had the proxy add nothing, a round has no multiple.',
-      header: [
-        ...['client', 'route', 'p50', 'added', 'times proxy', '(least to most)', 'p99', 'calls/s', 'calls'],
-        'rounds with a multiple',
-      ],
+      header: HEADER,
       rows: routes.map((latency) => rowOf(latency, routes, rounds)),
       leftColumns: 2,
     };

@@ -183,12 +183,7 @@ export async function measurePeers(peers: readonly Peer[], options: PeerOptions)
   }
 }
 
-async function runRound(
-  runners: readonly Runner[],
-  load: Load,
-  round: number,
-  options: PeerOptions,
-): Promise<void> {
+async function runRound(runners: readonly Runner[], load: Load, round: number, options: PeerOptions): Promise<void> {
   for (let turn = 0; turn < options.turns; turn += 1) {
     for (const runner of inAnyOrder(runners)) await runner.attempt(() => runner.takeTurn(load, round, options));
   }

@@ -60,7 +60,8 @@ export function countCapacity(server: Server): CapacityCount {
     const answer = answered(response);
     serve(withBody(request, JSON.stringify({ ...asked, ReturnConsumedCapacity: 'TOTAL' })), response);
     const said = await answer;
-    if (READS.has(operation)) counts.readUnits += Math.max(unitsOf(said), operation === 'Query' ? leastUnits(asked) : 0);
+    if (READS.has(operation))
+      counts.readUnits += Math.max(unitsOf(said), operation === 'Query' ? leastUnits(asked) : 0);
     else if (isRefused(said)) counts.writeUnits += unitsInPlace(await bytesInPlace(server, request, asked));
     else counts.writeUnits += unitsOf(said);
   };
