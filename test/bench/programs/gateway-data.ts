@@ -26,14 +26,18 @@ export interface StdioUpstream {
 export function gatewayConfig({ upstream, fleet, path, stdio }: GatewayData, generation = 0): GatewayConfig {
   if (stdio !== undefined) {
     // One process for all: it keeps nothing between calls.
-    return resolvedConfig(configurationOf({ ...stdio, prefix: PREFIX, isolation: 'shared' }));
+    return resolvedConfig(configurationOf('stdio', { ...stdio, prefix: PREFIX, isolation: 'shared' }));
   }
-  if (path !== undefined) return resolvedConfig(configurationOf({ url: upstream + path, prefix: PREFIX }));
+  if (path !== undefined) {
+    // Gateways may share a table, and nothing in it.
+    const name = path.split('/').at(-1) ?? '';
+    return resolvedConfig(configurationOf(name, { url: upstream + path, prefix: PREFIX }));
+  }
   return resolvedConfig(fleet === true ? fleetConfiguration(upstream, generation) : benchConfiguration(upstream));
 }
 
-function configurationOf(only: object): object {
-  return { upstreams: { only }, servers: { default: { upstreams: ['only'] } } };
+function configurationOf(name: string, only: object): object {
+  return { upstreams: { [name]: only }, servers: { default: { upstreams: [name] } } };
 }
 
 /** Throws when it is not a configuration. */
