@@ -10,12 +10,11 @@ interface BuiltProgram {
 }
 
 /** Builds a program of the bench with the function's own options, so that none has its types removed when it starts. */
-export async function buildProgram(name: string): Promise<BuiltProgram> {
-  const outdir = await mkdtemp(join(tmpdir(), `sluice-bench-${name}-`));
+export async function buildProgram(program: URL): Promise<BuiltProgram> {
+  const outdir = await mkdtemp(join(tmpdir(), 'sluice-bench-program-'));
   const remove = () => rm(outdir, { recursive: true, force: true });
   try {
-    const entry = fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url));
-    const { file } = await bundleEntry({ entry, outdir, sourceMaps: false });
+    const { file } = await bundleEntry({ entry: fileURLToPath(program), outdir, sourceMaps: false });
     return { module: pathToFileURL(file), remove };
   } catch (error) {
     await remove();

@@ -112,8 +112,8 @@ async function startTimed(module: URL, data: object, placeAt: (origin: string) =
 }
 
 /** As `startTimed`, of a program that is built before its time begins. */
-async function startBuilt(name: string, data: object, placeAt: (origin: string) => Place) {
-  const { module, remove } = await buildProgram(name);
+async function startBuilt(source: URL, data: object, placeAt: (origin: string) => Place) {
+  const { module, remove } = await buildProgram(source);
   try {
     return { ...(await startTimed(module, data, placeAt)), close: remove };
   } catch (error) {
@@ -127,7 +127,11 @@ const atSdk = (origin: string): Place => ({ url: `${origin}/mcp`, prefix: '' });
 
 async function startCore(stage: Stage, caller: string, stores: Pick<GatewayData, 'dynamodb'> = {}) {
   const { url, counts } = upstreamFor(stage, caller);
-  const { place, ...around } = await startBuilt('core', { ...dataAt(url), ...stores }, atGateway);
+  const { place, ...around } = await startBuilt(
+    new URL('../programs/core.ts', import.meta.url),
+    { ...dataAt(url), ...stores },
+    atGateway,
+  );
   return running(place, { ...around, upstreamCounts: counts });
 }
 
@@ -140,18 +144,22 @@ async function startBareProxy(stage: Stage): Promise<RunningPeer> {
   const { url, counts } = upstreamFor(stage, 'proxy');
   const { origin: target, pathname } = new URL(url);
   const placeAt = (origin: string): Place => ({ url: origin + pathname, prefix: '' });
-  const { place, ...around } = await startBuilt('reverse-proxy', { target }, placeAt);
+  const { place, ...around } = await startBuilt(
+    new URL('../programs/reverse-proxy.ts', import.meta.url),
+    { target },
+    placeAt,
+  );
   return running(place, { ...around, upstreamCounts: counts });
 }
 
 async function startSdkServer(): Promise<RunningPeer> {
-  const { place, ...around } = await startBuilt('sdk-server', {}, atSdk);
+  const { place, ...around } = await startBuilt(new URL('../programs/sdk-server.ts', import.meta.url), {}, atSdk);
   return running(place, { ...around, connect: () => connectSdk(place) });
 }
 
 async function startSdkGateway(stage: Stage): Promise<RunningPeer> {
   const { url, counts } = upstreamFor(stage, 'sdk-gateway');
-  const { place, ...around } = await startBuilt('sdk-gateway', { url }, atSdk);
+  const { place, ...around } = await startBuilt(new URL('../programs/sdk-gateway.ts', import.meta.url), { url }, atSdk);
   return running(place, { ...around, upstreamCounts: counts });
 }
 
