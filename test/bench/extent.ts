@@ -20,7 +20,7 @@ export const FULL = {
     repetitions: 3,
     calls: 20,
     settleMs: 500,
-    limitMs: 60_000,
+    limitMs: 90_000,
   },
 } as const;
 
@@ -38,5 +38,5 @@ export const QUICK = {
   fleet: { lists: 2, rounds: 2, calls: 20 },
   flatness: { rounds: 2, calls: 50, sessions: 500 },
   bill: { calls: 20, lists: 3, holdMs: 4000 },
-  peers: { rounds: 1, turns: 1, turnMs: 100, warmUpMs: 200, repetitions: 1, calls: 5, settleMs: 100, limitMs: 60_000 },
+  peers: { rounds: 1, turns: 1, turnMs: 100, warmUpMs: 200, repetitions: 1, calls: 5, settleMs: 100, limitMs: 90_000 },
 } as const;

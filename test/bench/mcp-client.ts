@@ -31,8 +31,11 @@ interface Connected {
   readonly session: string | undefined;
 }
 
-/** An answer of which nothing comes for so long, in milliseconds, is none; nothing here takes nearly as long. */
-const PATIENCE_MS = 60_000;
+/**
+ * An answer of which nothing comes for so long, in milliseconds, is none. Longer than a gateway waits for its upstream,
+ * so that what it has to say of that is heard.
+ */
+const PATIENCE_MS = 75_000;
 
 /** Connections that are kept, for as long as the other end says it keeps them, or until they hang. */
 function newAgent(): Agent {
