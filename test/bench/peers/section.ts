@@ -82,7 +82,7 @@ function restSheet(kind: UpstreamKind, group: readonly MeasuredPeer[]): Sheet {
     meaning:
       `Calls a second by one caller and by ${callers}; messages that reach the upstream for each call; milliseconds until ` +
       `${parallel} calls of ${slowMs} ms, sent at once in one session, were all answered; milliseconds from the start of ` +
-      'the process to the answer to a first call; resident memory of that process after all of this, in MB, without the ' +
+      'the process to the answer to a first call, once; resident memory of that process after all of this, in MB, without the ' +
       'processes that it has started or stores data in.',
     header: ['', 'calls/s, 1 caller', `calls/s, ${callers}`, 'messages', `${parallel} at once`, 'start', 'memory'],
     rows,
