@@ -22,7 +22,7 @@ export function aimSection(aims: readonly Aim[]): Section {
   return { heading: 'Aims', sheets: [sheet] };
 }
 
-/** What was not measured has not been met. */
+/** What was not measured has not been met; nor has what is less than nothing, which is noise. */
 function isMet({ measured, atMost }: Aim): boolean {
-  return measured <= atMost;
+  return measured >= 0 && measured <= atMost;
 }

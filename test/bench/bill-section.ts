@@ -19,10 +19,7 @@ const AGENTCORE_DOLLARS = 5;
 export function billSection(figures: BillFigures, assumptions: Assumptions): Section {
   const { calls, mostMemoryBytes } = figures;
   const { memoryMb, coldShare, tracedShare } = assumptions;
-  const slower = CORE_MB / memoryMb;
-  const first = calls[0]!;
-  const seconds = ((slower - 1) * first.gatewayMs) / 1000;
-  const more = totalOf(aMillion({ seconds }, memoryMb));
+  const slower = slownessOf(assumptions);
   const words = [
     `Prices as listed for us-east-1: ${FORMULA}. GB of memory as Lambda counts them, other GB of 10^9 bytes.`,
     `Measured: time, units (DynamoDB's own word, ReturnConsumedCapacity; a refused condition by the size of what is in ` +
@@ -30,10 +27,14 @@ export function billSection(figures: BillFigures, assumptions: Assumptions): Sec
       `than at DynamoDB), log lines as written, bytes sent to clients and upstreams as TCP carries them. Assumed: ${memoryMb} MB ` +
       `(a process of the core held ${(mostMemoryBytes / MB).toFixed(0)} MB at most), ${percent(coldShare)} cold starts, ` +
       `${percent(tracedShare)} of the calls traced (there is no tracer yet), and the wait for the upstream.`,
-    `Time is that of a whole core of this machine and a DynamoDB beside it; Lambda gives ${memoryMb} MB a share of ` +
-      `${(1 / slower).toFixed(2)} of one. Were all of the gateway's own time ${slower.toFixed(1)} times as long, a million ` +
-      `times ${first.what} would cost $${dollars(more)} more. Not in the figures: Lambda's own log lines, writes to the ` +
-      'index of the table, what lies in the table, encryption, and whatever else is deployed.',
+    `Time is that of a whole core of this machine and a DynamoDB beside it, and "dollars" are with that time. Lambda gives ` +
+      `${memoryMb} MB a share of ${(1 / slower).toFixed(2)} of a core, for which the last column is: all of the gateway's own ` +
+      `time, its waits for the store included, and all of a cold start ${slower.toFixed(1)} times as long. What a ` +
+      `deployment pays for time lies between the two, or above where its DynamoDB is slower than this one.`,
+    'Units, bytes and time of a call are means of many; the stream that is held, the poll, and each run of the schedule ' +
+      "are single samples. Not in the figures: Lambda's own log lines, and the overhead of its runtime and extensions in " +
+      'what it bills as duration; writes to the index of the table, what lies in the table, encryption, and whatever else ' +
+      'is deployed.',
   ];
   return {
     heading: 'What it costs',
@@ -42,20 +43,10 @@ export function billSection(figures: BillFigures, assumptions: Assumptions): Sec
   };
 }
 
-/** A million times that, and nothing besides. */
-function aMillion(part: Partial<Usage>, memoryMb: number): Bill {
-  return billOf(times({ ...NOTHING, ...part }, MILLION), memoryMb);
+/** How many times as long as on a whole core something takes on the share that comes with the memory. */
+function slownessOf({ memoryMb }: Assumptions): number {
+  return Math.max(1, CORE_MB / memoryMb);
 }
-
-const NOTHING: Usage = {
-  requests: 0,
-  seconds: 0,
-  writeUnits: 0,
-  readUnits: 0,
-  traces: 0,
-  logBytes: 0,
-  sentBytes: 0,
-};
 
 function usageSheet(calls: readonly CallUsage[]): Sheet {
   return {
@@ -78,12 +69,19 @@ function usageSheet(calls: readonly CallUsage[]): Sheet {
 
 const PARTS = ['requests', 'time', 'store', 'traces', 'log', 'sent'] as const;
 
+/** The same as dollars, with time as it may be on a share of a core. */
+function shareColumn(assumptions: Assumptions): string {
+  return `dollars at ${(1 / slownessOf(assumptions)).toFixed(2)} of a core`;
+}
+
 function callSheet({ calls }: BillFigures, assumptions: Assumptions): Sheet {
   const rows = calls.flatMap((call) => {
     const waits = call.waits ? assumptions.upstreamMs : [0];
     return waits.map((waitMs) => {
-      const bill = billOf(times(usageOfCall(call, waitMs, assumptions), MILLION), assumptions.memoryMb);
-      return [call.what, call.waits ? `${waitMs} ms` : 'none', ...partsOf(bill)];
+      const billAt = (slowness: number): Bill =>
+        billOf(times(usageOfCall(call, waitMs, assumptions, slowness), MILLION), assumptions.memoryMb);
+      const total = dollars(totalOf(billAt(slownessOf(assumptions))));
+      return [call.what, call.waits ? `${waitMs} ms` : 'none', ...partsOf(billAt(1)), total];
     });
   });
   const peer = [
@@ -91,19 +89,21 @@ function callSheet({ calls }: BillFigures, assumptions: Assumptions): Sheet {
     '',
     ...PARTS.map(() => ''),
     dollars(AGENTCORE_DOLLARS),
+    '',
   ];
   return {
     title: 'A million calls',
     meaning: 'Dollars for a million of each, with what they are made up of.',
-    header: ['a million times', 'upstream wait', ...PARTS, 'dollars'],
+    header: ['a million times', 'upstream wait', ...PARTS, 'dollars', shareColumn(assumptions)],
     rows: [...rows, peer],
     leftColumns: 2,
   };
 }
 
-function usageOfCall(call: CallUsage, waitMs: number, { coldShare, tracedShare }: Assumptions): Usage {
+function usageOfCall(call: CallUsage, waitMs: number, assumptions: Assumptions, slowness: number): Usage {
+  const { coldShare, tracedShare } = assumptions;
   const { writeUnits, readUnits, logBytes, sentBytes } = call;
-  const seconds = (call.gatewayMs + (call.waits ? waitMs : 0) + coldShare * call.coldMs) / 1000;
+  const seconds = (slowness * (call.gatewayMs + coldShare * call.coldMs) + (call.waits ? waitMs : 0)) / 1000;
   return { requests: 1, seconds, writeUnits, readUnits, traces: tracedShare, logBytes, sentBytes };
 }
 
@@ -113,21 +113,24 @@ function timeSheet({ listening, schedule }: BillFigures, assumptions: Assumption
     usage.what,
     'hour',
     ...partsOf(billOf(usageOfListening(usage, tracedShare), memoryMb)),
+    '',
   ]);
   const months = schedule.flatMap((run) => {
     const waits = run.waits > 0 ? upstreamMs : [0];
     return waits.map((waitMs) => {
-      const bill = billOf(times(usageOfRun(run, waitMs, tracedShare), RUNS_A_MONTH), memoryMb);
+      const billAt = (slowness: number): Bill =>
+        billOf(times(usageOfRun(run, waitMs, tracedShare, slowness), RUNS_A_MONTH), memoryMb);
+      const total = dollars(totalOf(billAt(slownessOf(assumptions))));
       const waiting = run.waits > 0 ? `, upstream wait ${waitMs} ms` : '';
-      return [`the schedule: ${run.what}${waiting}`, 'month', ...partsOf(bill)];
+      return [`the schedule: ${run.what}${waiting}`, 'month', ...partsOf(billAt(1)), total];
     });
   });
   return {
     title: 'By the hour and by the month',
     meaning:
       'Dollars for an hour of one client that listens for changes, and for a month of the schedule, once a minute; with ' +
-      'nobody calling, the schedule is all that an idle month costs.',
-    header: ['what', 'for each', ...PARTS, 'dollars'],
+      'nobody calling, the schedule is all that an idle month costs. What listens waits, on any share of a core.',
+    header: ['what', 'for each', ...PARTS, 'dollars', shareColumn(assumptions)],
     rows: [...hours, ...months],
     leftColumns: 2,
   };
@@ -137,9 +140,9 @@ function usageOfListening({ what: _what, ...usage }: ListeningUsage, tracedShare
   return { ...usage, traces: usage.requests * tracedShare };
 }
 
-function usageOfRun(run: ScheduleUsage, waitMs: number, tracedShare: number): Usage {
+function usageOfRun(run: ScheduleUsage, waitMs: number, tracedShare: number, slowness: number): Usage {
   const { writeUnits, readUnits, logBytes, sentBytes } = run;
-  const seconds = (run.gatewayMs + run.waits * waitMs) / 1000;
+  const seconds = (slowness * run.gatewayMs + run.waits * waitMs) / 1000;
   return { requests: 1, seconds, writeUnits, readUnits, traces: tracedShare, logBytes, sentBytes };
 }
 

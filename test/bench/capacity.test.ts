@@ -1,5 +1,12 @@
 /** What requests consume, as the bench's DynamoDB counts it; and the size of records. */
-import { DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import {
+  BatchGetItemCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  ScanCommand,
+} from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { itemBytes } from './item-bytes.ts';
 import { startProgram, type Program } from './programs/program.ts';
@@ -51,6 +58,22 @@ describe('the capacity that requests consume', () => {
     expect(await consumed(read('a', true))).toEqual([0, 1]);
     expect(await consumed(read('a', false))).toEqual([0, 0.5]);
     expect(await consumed(read('nobody', true))).toEqual([0, 1]);
+  });
+
+  test('a read of several records consumes what is found and what is not, each by itself', async () => {
+    await put('large', 9000);
+    const read = (ConsistentRead: boolean) => () => {
+      const Keys = ['large', 'a', 'nobody', 'none'].map(keyOf);
+      return client.send(new BatchGetItemCommand({ RequestItems: { [TableName]: { Keys, ConsistentRead } } }));
+    };
+    expect(await consumed(read(true))).toEqual([0, 3 + 1 + 1 + 1]);
+    expect(await consumed(read(false))).toEqual([0, 1.5 + 0.5 + 0.5 + 0.5]);
+  });
+
+  test('an operation that is not counted is not served, so that none is free', async () => {
+    const scan = () => client.send(new ScanCommand({ TableName }));
+    const [writes, reads] = await consumed(() => expect(scan()).rejects.toThrow('Scan'));
+    expect([writes, reads]).toEqual([0, 0]);
   });
 
   test('a query that finds nothing is not free', async () => {

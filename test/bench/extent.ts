@@ -12,7 +12,16 @@ export const FULL = {
   fleet: { lists: 7, rounds: 5, calls: 60 },
   flatness: { rounds: 5, calls: 150, sessions: 10_000 },
   bill: { calls: 200, lists: 20, holdMs: 20_000 },
-  peers: { rounds: 5, turns: 2, turnMs: 400, warmUpMs: 1500, repetitions: 3, calls: 20, settleMs: 500 },
+  peers: {
+    rounds: 5,
+    turns: 2,
+    turnMs: 400,
+    warmUpMs: 1500,
+    repetitions: 3,
+    calls: 20,
+    settleMs: 500,
+    limitMs: 90_000,
+  },
 } as const;
 
 export type Extent = typeof FULL | typeof QUICK;
@@ -27,7 +36,7 @@ export const QUICK = {
   sessions: { rounds: 1, calls: 1 },
   guards: { rounds: 1, calls: 10 },
   fleet: { lists: 2, rounds: 2, calls: 20 },
-  flatness: { rounds: 2, calls: 20, sessions: 500 },
+  flatness: { rounds: 2, calls: 50, sessions: 500 },
   bill: { calls: 20, lists: 3, holdMs: 4000 },
-  peers: { rounds: 1, turns: 1, turnMs: 100, warmUpMs: 200, repetitions: 1, calls: 5, settleMs: 100 },
+  peers: { rounds: 1, turns: 1, turnMs: 100, warmUpMs: 200, repetitions: 1, calls: 5, settleMs: 100, limitMs: 90_000 },
 } as const;

@@ -2,10 +2,12 @@
 import type { Era } from '../../lib/protocol/era.ts';
 import type { Aim } from './aim.ts';
 import { McpClient } from './mcp-client.ts';
+import { inAnyOrder } from './order.ts';
 import { ROUTES, type Route, type Stage } from './stage.ts';
 import type { Section } from './sheet.ts';
 import { median, percentile } from './statistics.ts';
 import { milliseconds } from './table.ts';
+import type { Rounds } from './turns.ts';
 import type { Tool } from './workload.ts';
 
 /** One kind of load. */
@@ -21,7 +23,7 @@ interface RouteLatency {
   readonly p50: number;
   readonly p99: number;
   readonly perSecond: number;
-  /** What the route adds to the direct p50, as a multiple of what the bare proxy adds: of each round, in order. */
+  /** As `multiplesOfProxy`: of each round that gave one, in order. */
   readonly timesProxy: readonly number[];
   readonly samples: number;
 }
@@ -110,15 +112,9 @@ async function runRound(
 ): Promise<void> {
   const taken = new Map<Runner, Turn[]>(runners.map((runner) => [runner, []]));
   for (let turn = 0; turn < turns; turn += 1) {
-    for (const runner of inTurn(runners, turn)) taken.get(runner)!.push(await takeTurn(runner.client, load, turnMs));
+    for (const runner of inAnyOrder(runners)) taken.get(runner)!.push(await takeTurn(runner.client, load, turnMs));
   }
   for (const runner of runners) slices.set(runner, [...(slices.get(runner) ?? []), sliceOf(taken.get(runner)!)]);
-}
-
-/** Each turn begins with another one, so that no route always follows the same. */
-function inTurn(runners: readonly Runner[], turn: number): readonly Runner[] {
-  const start = turn % runners.length;
-  return [...runners.slice(start), ...runners.slice(0, start)];
 }
 
 async function warmUp({ client }: Runner, { warmUpMs }: LatencyOptions): Promise<void> {
@@ -169,7 +165,10 @@ function summarize(load: Load, slices: ReadonlyMap<Runner, readonly Slice[]>): L
       p50: median(own.map(({ p50 }) => p50)),
       p99: median(own.map(({ p99 }) => p99)),
       perSecond: median(own.map(({ perSecond }) => perSecond)),
-      timesProxy: own.map(({ p50 }, round) => (p50 - direct[round]!) / (proxy[round]! - direct[round]!)),
+      timesProxy: multiplesOfProxy(
+        own.map(({ p50 }) => p50),
+        { direct, proxy },
+      ),
       samples: own.reduce((sum, { samples }) => sum + samples, 0),
     };
   });
@@ -178,11 +177,28 @@ function summarize(load: Load, slices: ReadonlyMap<Runner, readonly Slice[]>): L
   return { ...load, routes: inOrder(routes), noise };
 }
 
+/**
+ * What a route adds to the direct p50, as a multiple of what the bare proxy adds, from the p50 of each round. A round in
+ * which noise made the proxy as fast as the direct way, or faster, has none.
+ */
+export function multiplesOfProxy(
+  own: Rounds,
+  { direct, proxy }: { readonly direct: Rounds; readonly proxy: Rounds },
+): readonly number[] {
+  return own.flatMap((p50, round) => {
+    const byProxy = proxy[round]! - direct[round]!;
+    return byProxy > 0 ? [(p50 - direct[round]!) / byProxy] : [];
+  });
+}
+
 function inOrder(routes: readonly RouteLatency[]): readonly RouteLatency[] {
   return ERAS.flatMap((era) =>
     ROUTES[era].flatMap((route) => routes.filter((latency) => latency.era === era && latency.route === route)),
   );
 }
+
+const HEADER =
+  'client, route, p50, added, times proxy, (least to most), p99, calls/s, calls, rounds with a multiple'.split(', ');
 
 export function latencySection({ rounds, loads }: LatencyFigures): Section {
   const sheets = loads.map(({ tool, callers, routes, noise }) => {
@@ -191,30 +207,33 @@ export function latencySection({ rounds, loads }: LatencyFigures): Section {
       title: `${size}, ${callers} ${callers === 1 ? 'caller' : 'callers'}`,
       meaning:
         `Milliseconds a call, medians of ${rounds} rounds in which the routes took turns; "times proxy" is what a route ` +
-        `adds as a multiple of what a bare Node proxy adds (direct p50 varied by ${percent(noise)}).`,
-      header: ['client', 'route', 'p50', 'added', 'times proxy', '(least to most)', 'p99', 'calls/s', 'calls'],
-      rows: routes.map((latency) => rowOf(latency, routes)),
+        `adds as a multiple of what a bare Node proxy adds (direct p50 varied by ${percent(noise)}), of as many rounds as ` +
+        'the last column says: where noise had the proxy add nothing, a round has no multiple.',
+      header: HEADER,
+      rows: routes.map((latency) => rowOf(latency, routes, rounds)),
       leftColumns: 2,
     };
   });
   return { heading: 'Latency', sheets };
 }
 
-function rowOf(latency: RouteLatency, all: readonly RouteLatency[]): string[] {
+function rowOf(latency: RouteLatency, all: readonly RouteLatency[], rounds: number): string[] {
   const { era, route, p50, p99, perSecond, timesProxy, samples } = latency;
   const direct = all.find((other) => other.era === era && other.route === 'direct');
   const compared = route !== 'direct' && route !== 'proxy';
+  const range = `(${Math.min(...timesProxy).toFixed(1)} to ${Math.max(...timesProxy).toFixed(1)})`;
   const added = p50 - (direct?.p50 ?? 0);
   return [
     era,
     route,
     milliseconds(p50),
     route === 'direct' ? '' : milliseconds(added),
-    compared ? median(timesProxy).toFixed(1) : '',
-    compared ? `(${Math.min(...timesProxy).toFixed(1)} to ${Math.max(...timesProxy).toFixed(1)})` : '',
+    compared && timesProxy.length > 0 ? median(timesProxy).toFixed(1) : '',
+    compared && timesProxy.length > 0 ? range : '',
     milliseconds(p99),
     perSecond.toFixed(0),
     String(samples),
+    compared ? `${timesProxy.length} of ${rounds}` : '',
   ];
 }
 
@@ -222,7 +241,7 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(0)} %`;
 }
 
-/** Stores in memory, so that the core is what is measured and not the database. */
+/** Stores in memory, so that the core is what is measured and not the database. Without a multiple, an aim is missed. */
 export function latencyAims({ loads }: LatencyFigures): Aim[] {
   return loads.flatMap(({ tool, callers, routes }) =>
     routes

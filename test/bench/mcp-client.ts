@@ -31,6 +31,17 @@ interface Connected {
   readonly session: string | undefined;
 }
 
+/**
+ * An answer of which nothing comes for so long, in milliseconds, is none. Longer than a gateway waits for its upstream,
+ * so that what it has to say of that is heard.
+ */
+const PATIENCE_MS = 75_000;
+
+/** Connections that are kept, for as long as the other end says it keeps them, or until they hang. */
+function newAgent(): Agent {
+  return new Agent({ keepAlive: true, timeout: PATIENCE_MS });
+}
+
 const META = {
   'io.modelcontextprotocol/protocolVersion': VERSIONS.modern,
   'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
@@ -53,7 +64,7 @@ export class McpClient {
 
   /** Rejects when a legacy client gets no session. */
   static async connect(place: Place, era: Era): Promise<McpClient> {
-    const agent = new Agent({ keepAlive: true });
+    const agent = newAgent();
     const stranger = new McpClient({ place, era, agent, session: undefined });
     if (era === 'modern') return stranger;
     const session = await stranger.#initialize();
@@ -65,10 +76,9 @@ export class McpClient {
   /** The same client by connections of its own, which sends these headers besides. */
   twin(headers: Readonly<Record<string, string>>): McpClient {
     const { place } = this.#connected;
-    const agent = new Agent({ keepAlive: true });
     return new McpClient({
       ...this.#connected,
-      agent,
+      agent: newAgent(),
       place: { ...place, headers: { ...place.headers, ...headers } },
     });
   }
@@ -181,6 +191,11 @@ export class McpClient {
     });
   }
 
+  /** Lets go of its connections, and keeps its session: the next calls open others. */
+  disconnect(): void {
+    this.#connected.agent.destroy();
+  }
+
   close(): void {
     this.#connected.agent.destroy();
   }
@@ -238,6 +253,7 @@ export class McpClient {
         });
         incoming.on('error', reject);
       });
+      outgoing.on('timeout', () => outgoing.destroy(new Error(`No answer came within ${PATIENCE_MS} ms`)));
       outgoing.on('error', reject);
       outgoing.end(body);
     });

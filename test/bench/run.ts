@@ -5,6 +5,8 @@
  * docs/performance.md. Exit status 0 whether or not the aims are met, unless something failed to run, or a call sends more
  * requests because there are many upstreams.
  *
+ * SLUICE_SEED repeats the order of turns, which is by chance.
+ *
  *   --quick             a rough look, which writes no document
  *   --peers             installs other gateways into .sluice/ and measures them, too
  *   --json FILE         also writes every figure to a file
@@ -28,6 +30,7 @@ import { keyedSection, measureKeyed } from './keyed.ts';
 import { latencyAims, latencySection, measureLatency } from './latency.ts';
 import { fleetAims, fleetSection, measureFleet, requireEqualCosts } from './many-upstreams.ts';
 import { measureParallel, parallelSection } from './parallel.ts';
+import { seed } from './order.ts';
 import { measurePeers } from './peers/measure.ts';
 import { otherPeers } from './peers/others.ts';
 import { ownPeers } from './peers/own.ts';
@@ -39,15 +42,21 @@ import { measureUpstreamSessions, upstreamSessionSection } from './upstream-sess
 
 const DOCUMENT = new URL('../../docs/performance.md', import.meta.url);
 
+/** The shares, where the command line says nothing. */
+const DEFAULTS = { cold: '0.01', traced: '0.05' };
+
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     peers: { type: 'boolean', default: false },
     json: { type: 'string' },
-    'cold-share': { type: 'string', default: '0.01' },
-    'traced-share': { type: 'string', default: '0.05' },
+    'cold-share': { type: 'string', default: DEFAULTS.cold },
+    'traced-share': { type: 'string', default: DEFAULTS.traced },
   },
 });
+
+// What it has started ends with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const assumptions: Assumptions = {
   memoryMb: 512,
@@ -65,6 +74,18 @@ function shareOf(name: 'cold-share' | 'traced-share'): number {
 function describeMachine(): string {
   const [processor] = cpus();
   return `${cpus().length} x ${processor?.model ?? 'unknown processor'}, Node ${process.version}`;
+}
+
+/** As it would be typed to repeat this run, without what leaves no trace in the figures. */
+function describeCommand(): string {
+  const { peers, 'cold-share': cold, 'traced-share': traced } = options;
+  const given = [
+    ...(peers ? ['--peers'] : []),
+    ...(cold === DEFAULTS.cold ? [] : [`--cold-share ${cold}`]),
+    ...(traced === DEFAULTS.traced ? [] : [`--traced-share ${traced}`]),
+  ];
+  const seeded = process.env['SLUICE_SEED'] === undefined ? '' : `SLUICE_SEED=${seed} `;
+  return `${seeded}npm run bench${given.length === 0 ? '' : ' --'}${given.map((part) => ` ${part}`).join('')}`;
 }
 
 function describeLoad(): string {
@@ -120,7 +141,7 @@ async function measure(stage: Stage, extent: Extent) {
 const machine = describeMachine();
 const began = new Date();
 const loadBefore = describeLoad();
-console.log([`${machine}, load ${loadBefore}`, wrap(SHARING)].join('\n'));
+console.log([`${machine}, load ${loadBefore}, SLUICE_SEED=${seed}`, wrap(SHARING)].join('\n'));
 const stage = await openStage();
 try {
   const { figures, sections, aims } = await measure(stage, options.quick ? QUICK : FULL);
@@ -131,9 +152,9 @@ try {
     await writeFile(options.json, JSON.stringify({ machine, assumptions, ...figures, aims }, null, 2));
   }
   if (!options.quick) {
-    const command = options.peers ? 'npm run bench -- --peers' : 'npm run bench';
     const date = began.toISOString().slice(0, 10);
-    await writeFile(DOCUMENT, performanceDocument({ machine, date, command, words: [load, SHARING], aims, sections }));
+    const run = { machine, date, command: describeCommand(), words: [load, SHARING], aims, sections };
+    await writeFile(DOCUMENT, performanceDocument(run));
   }
 } finally {
   await stage.close();

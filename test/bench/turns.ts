@@ -1,5 +1,9 @@
-/** Calls that are compared with each other: one at a time, each in turn, so that what disturbs one disturbs the others. */
+/**
+ * Calls that are compared with each other: one at a time, each in turn and in another order each time, so that what
+ * disturbs one disturbs the others, and none always follows the same.
+ */
 import { setTimeout } from 'node:timers/promises';
+import { inAnyOrder } from './order.ts';
 import { median, percentile } from './statistics.ts';
 
 export interface TurnOptions {
@@ -22,11 +26,9 @@ export async function takeTurns(
   for (let round = 0; round < rounds; round += 1) {
     const samples = callers.map((): number[] => []);
     for (let call = 0; call < calls; call += 1) {
-      for (let turn = 0; turn < callers.length; turn += 1) {
-        // Each call begins with another one, so that no caller always follows the same.
-        const index = (call + turn) % callers.length;
+      for (const [index, caller] of inAnyOrder([...callers.entries()])) {
         if (pauseMs > 0) await setTimeout(pauseMs);
-        samples[index]!.push(await timeOf(callers[index]!));
+        samples[index]!.push(await timeOf(caller));
       }
     }
     for (const [index, own] of samples.entries()) p50s[index]!.push(percentile(own, 0.5));
@@ -40,12 +42,13 @@ export async function timeOf(call: () => Promise<unknown>): Promise<number> {
   return performance.now() - began;
 }
 
-/** How many times as long as the others these took: of each round, in order. */
+/** How many times as long as the others these took: of each round that both have, in order. */
 export function ratios(rounds: Rounds, others: Rounds): readonly number[] {
-  return rounds.map((p50, round) => p50 / others[round]!);
+  return rounds.slice(0, others.length).map((p50, round) => p50 / others[round]!);
 }
 
 export function formatRatios(values: readonly number[]): string {
+  if (values.length === 0) return '';
   const [least, most] = [Math.min(...values), Math.max(...values)];
   return `${median(values).toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)})`;
 }

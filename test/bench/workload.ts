@@ -26,6 +26,11 @@ const SLOTS = 100;
 /** What goes before the upstream's tool names at the gateway. */
 export const PREFIX = 'bench';
 
+/** What the upstream counts a method as, if it comes from one that has a path of its own there. */
+export function countedAs(method: string, caller: string): string {
+  return `${caller}: ${method}`;
+}
+
 /** The configuration of every gateway here: one virtual server for each form of the upstream at `origin`. */
 export function benchConfiguration(origin: string) {
   const upstreams = upstreamsAt(origin);

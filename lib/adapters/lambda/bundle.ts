@@ -14,13 +14,11 @@ export interface FunctionBundle {
   readonly metafile: Metafile;
 }
 
-export interface BundleInput {
-  /** Another module than `functions/mcp.ts`, with the same export. */
-  readonly entry?: string;
+export interface EntryInput {
+  /** The path of the module. */
+  readonly entry: string;
   /** A folder of its own; created when it does not exist. */
   readonly outdir: string;
-  /** The resolved configuration. */
-  readonly config: object;
   /**
    * Whether source maps are written beside the bundle (they are by default). Without them the same sources give the same
    * bytes wherever `outdir` is.
@@ -28,16 +26,29 @@ export interface BundleInput {
   readonly sourceMaps?: boolean;
 }
 
+export interface BundleInput extends Omit<EntryInput, 'entry'> {
+  /** Another module than `functions/mcp.ts`, with the same export. */
+  readonly entry?: string;
+  /** The resolved configuration. */
+  readonly config: object;
+}
+
 const FUNCTION_ENTRY = fileURLToPath(new URL('../../../functions/mcp.ts', import.meta.url));
 
 /** Builds the function into `outdir`. Rejects with esbuild's `BuildFailure`. */
 export async function bundleFunction(input: BundleInput): Promise<FunctionBundle> {
   const { entry = FUNCTION_ENTRY, outdir, config, sourceMaps = true } = input;
+  const bundle = await bundleEntry({ entry, outdir, sourceMaps });
+  writeFileSync(join(outdir, CONFIG_FILE), JSON.stringify(config));
+  return bundle;
+}
+
+/** Builds any module into `outdir` as the function is built, without a configuration. Rejects likewise. */
+export async function bundleEntry({ entry, outdir, sourceMaps = true }: EntryInput): Promise<FunctionBundle> {
   const { outputFiles, metafile } = await build(bundleOptions(entry, outdir, sourceMaps));
   // Synchronously: a process that ends in between has nothing under way that would bring a folder back that it removes.
   mkdirSync(outdir, { recursive: true });
   for (const { path, contents } of outputFiles) writeFileSync(path, contents);
-  writeFileSync(join(outdir, CONFIG_FILE), JSON.stringify(config));
   return { file: join(outdir, `${nameOf(entry)}.mjs`), metafile };
 }
 

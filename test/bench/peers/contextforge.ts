@@ -9,7 +9,7 @@ import type { Place } from '../mcp-client.ts';
 import type { Stage } from '../stage.ts';
 import { answersAt, connectBench } from './clients.ts';
 import { installPython } from './installation.ts';
-import { upstreamUrl } from './own.ts';
+import { upstreamFor } from './upstream.ts';
 import type { RunningPeer } from './peer.ts';
 import { freePort, memoryOf, startProcess, type Command } from './process.ts';
 
@@ -20,6 +20,9 @@ const NAME = 'bench';
 
 /** Two minutes, for requests that have to do with its database. */
 const PATIENCE_MS = 120_000;
+
+/** To say whether it is well; it is asked again. */
+const HEALTH_MS = 10_000;
 
 /** What its documentation demands of production, and otherwise only what the bench cannot do without. */
 function variables(): Record<string, string> {
@@ -57,8 +60,9 @@ export async function startContextForge(stage: Stage): Promise<RunningPeer> {
     const origin = `http://127.0.0.1:${port}`;
     const args = ['mcpgateway.main:app', '--host', '127.0.0.1', '--port', String(port), '--workers', '1'];
     const command = { file: join(programs, 'uvicorn'), args: [...args, '--no-access-log'], env, cwd: folder };
+    const { url, counts: upstreamCounts } = upstreamFor(stage, 'contextforge');
     const authorization = `Bearer ${await createToken(programs, command)}`;
-    await register(origin, command, authorization, upstreamUrl(stage));
+    await register(origin, command, authorization, url);
     const place: Place = { url: `${origin}/mcp/`, prefix: `${NAME}-`, headers: { authorization } };
     const started = await startProcess(command, () => answersAt(place));
     const close = async (): Promise<void> => {
@@ -66,7 +70,6 @@ export async function startContextForge(stage: Stage): Promise<RunningPeer> {
       await remove();
     };
     const connect = () => connectBench(place);
-    const upstreamCounts = () => stage.upstream.counts();
     return { startMs: started.startMs, connect, memoryBytes: () => memoryOf(started.pid), upstreamCounts, close };
   } catch (error) {
     await remove();
@@ -76,7 +79,7 @@ export async function startContextForge(stage: Stage): Promise<RunningPeer> {
 
 async function createToken(programs: string, { env, cwd }: Command): Promise<string> {
   const args = ['-m', 'mcpgateway.utils.create_jwt_token', '--username', ADMINISTRATOR, '--admin', '--exp', '600'];
-  const options = { env: { ...process.env, ...env }, cwd };
+  const options = { env: { ...process.env, ...env }, cwd, timeout: PATIENCE_MS };
   const { stdout } = await promisify(execFile)(join(programs, 'python'), args, options);
   return stdout.trim().split('\n').at(-1) ?? '';
 }
@@ -84,7 +87,7 @@ async function createToken(programs: string, { env, cwd }: Command): Promise<str
 /** A first start, which creates the database, and an upstream in it. */
 async function register(origin: string, command: Command, authorization: string, url: string): Promise<void> {
   const isHealthy = async (): Promise<void> => {
-    const { status } = await fetch(`${origin}/health`);
+    const { status } = await fetch(`${origin}/health`, { signal: AbortSignal.timeout(HEALTH_MS) });
     if (status !== 200) throw new Error(`/health answers ${status}`);
   };
   const first = await startProcess(command, isHealthy);

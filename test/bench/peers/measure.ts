@@ -1,5 +1,7 @@
-/** Peers under the same load, in rounds in which they take turns. */
+/** Peers under the same load, in rounds in which they take turns, in another order each time. */
 import { setTimeout } from 'node:timers/promises';
+import { within } from '../limit.ts';
+import { inAnyOrder } from '../order.ts';
 import type { Counts } from '../programs/program.ts';
 import { median, percentile } from '../statistics.ts';
 import { SLOW_MS } from '../workload.ts';
@@ -19,9 +21,11 @@ export interface PeerOptions {
   readonly calls: number;
   /** For what a call leaves behind at its upstream, in milliseconds. */
   readonly settleMs: number;
+  /** No turn takes longer, nor what is measured at the end, nor to close, in milliseconds; a peer that hangs has ended. */
+  readonly limitMs: number;
 }
 
-/** In milliseconds: medians of the rounds, and the p50 of each round. */
+/** In milliseconds: medians of the rounds that are complete, and the p50 of each of them. */
 export interface PeerLatency {
   readonly p50s: readonly number[];
   readonly p99: number;
@@ -33,18 +37,26 @@ export interface PeerFigures {
   readonly alone: PeerLatency;
   /** Of ten callers with a session each. */
   readonly together: PeerLatency;
+  readonly startMs: number | undefined;
+  /** Undefined for one that ended before. */
+  readonly rest: PeerRest | undefined;
+}
+
+/** What is measured after the rounds. */
+export interface PeerRest {
   /** Until six slow calls, sent at once in one session, were all answered. */
   readonly parallelMs: number;
   /** That reach the upstream for each call; undefined where nothing stands in front of it. */
   readonly requests: number | undefined;
-  readonly startMs: number | undefined;
   readonly memoryBytes: number | undefined;
 }
 
 export interface MeasuredPeer {
   readonly peer: Omit<Peer, 'start'>;
-  /** The reason is why there are no figures. */
-  readonly result: PeerFigures | { readonly reason: string };
+  /** Of the rounds before it ended; undefined when there was none. */
+  readonly figures: PeerFigures | undefined;
+  /** Why it ended before all was measured; undefined when it did not. */
+  readonly reason: string | undefined;
 }
 
 const CALLERS = 10;
@@ -88,10 +100,18 @@ class Runner {
   }
 
   /** A turn of this round, which is new when `round` is as many as there are. */
-  async takeTurn(load: Load, round: number, ms: number): Promise<void> {
+  async takeTurn(load: Load, round: number, { turnMs, limitMs }: PeerOptions): Promise<void> {
     const rounds = this.turns[load];
     if (rounds.length === round) rounds.push([]);
-    rounds[round]!.push(await this.#load(load, ms));
+    const turn = async (): Promise<Turn> => {
+      await Promise.all(this.#clientsOf(load).map((client) => client.renew()));
+      return await this.#load(load, turnMs);
+    };
+    rounds[round]!.push(await within(limitMs, turn()));
+  }
+
+  #clientsOf(load: Load): readonly PeerClient[] {
+    return load === 'alone' ? this.#clients.slice(0, 1) : this.#clients;
   }
 
   async #load(load: Load, ms: number): Promise<Turn> {
@@ -106,23 +126,26 @@ class Runner {
         now = answered;
       } while (now - began < ms);
     };
-    await Promise.all((load === 'alone' ? this.#clients.slice(0, 1) : this.#clients).map(callRepeatedly));
+    await Promise.all(this.#clientsOf(load).map(callRepeatedly));
     return { samples, ms: performance.now() - began };
   }
 
-  async finish(options: PeerOptions): Promise<PeerFigures> {
+  async finish(options: PeerOptions): Promise<PeerRest> {
     const [client] = this.#clients;
+    await client!.renew();
     const requests = await this.#requestsOf(client!, options);
     const parallel: number[] = [];
     while (parallel.length < options.repetitions) parallel.push(await callAtOnce(client!));
-    return {
-      alone: latencyOf(this.turns.alone),
-      together: latencyOf(this.turns.together),
-      parallelMs: median(parallel),
-      requests,
-      startMs: this.#running!.startMs,
-      memoryBytes: await this.#running!.memoryBytes(),
-    };
+    return { parallelMs: median(parallel), requests, memoryBytes: await this.#running!.memoryBytes() };
+  }
+
+  /** Of the rounds in which it has had all its turns. */
+  figures({ turns }: PeerOptions, rest: PeerRest | undefined): PeerFigures | undefined {
+    const complete = LOADS.map((load) => this.turns[load].filter((round) => round.length === turns));
+    const rounds = Math.min(...complete.map(({ length }) => length));
+    if (rounds === 0) return undefined;
+    const [alone, together] = complete.map((own) => latencyOf(own.slice(0, rounds)));
+    return { alone: alone!, together: together!, startMs: this.#running?.startMs, rest };
   }
 
   async #requestsOf(client: PeerClient, { calls, settleMs }: PeerOptions): Promise<number | undefined> {
@@ -134,9 +157,14 @@ class Runner {
     return before && after && (sum(after) - sum(before)) / calls;
   }
 
-  async close(): Promise<void> {
-    for (const client of this.#clients.splice(0)) await client.close();
-    await this.#running?.close();
+  /** What goes wrong with it is told, and keeps nothing else from being closed. */
+  async close({ limitMs }: PeerOptions): Promise<void> {
+    const clients = this.#clients.splice(0).map(async (client) => within(limitMs, client.close()));
+    const closed = await Promise.allSettled(clients);
+    const ended = await Promise.allSettled([within(limitMs, this.#running?.close() ?? Promise.resolve())]);
+    const rejected = [...closed, ...ended].filter((end) => end.status === 'rejected');
+    const reasons = new Set(rejected.map(({ reason }) => reasonOf(reason)));
+    for (const reason of reasons) console.error(`${this.peer.name} could not be closed: ${reason}`);
   }
 }
 
@@ -151,32 +179,23 @@ export async function measurePeers(peers: readonly Peer[], options: PeerOptions)
     for (const runner of runners) measured.push(await finish(runner, options));
     return measured;
   } finally {
-    for (const runner of runners) await runner.close();
+    for (const runner of runners) await runner.close(options);
   }
 }
 
-async function runRound(
-  runners: readonly Runner[],
-  load: Load,
-  round: number,
-  { turns, turnMs }: PeerOptions,
-): Promise<void> {
-  for (let turn = 0; turn < turns; turn += 1) {
-    // Each turn begins with another one, so that no peer always follows the same.
-    for (const index of runners.keys()) {
-      const runner = runners[(index + turn + round) % runners.length]!;
-      await runner.attempt(() => runner.takeTurn(load, round, turnMs));
-    }
+async function runRound(runners: readonly Runner[], load: Load, round: number, options: PeerOptions): Promise<void> {
+  for (let turn = 0; turn < options.turns; turn += 1) {
+    for (const runner of inAnyOrder(runners)) await runner.attempt(() => runner.takeTurn(load, round, options));
   }
 }
 
 async function finish(runner: Runner, options: PeerOptions): Promise<MeasuredPeer> {
   const { name, upstream, setup } = runner.peer;
-  let figures: PeerFigures | undefined;
+  let rest: PeerRest | undefined;
   await runner.attempt(async () => {
-    figures = await runner.finish(options);
+    rest = await within(options.limitMs, runner.finish(options));
   });
-  return { peer: { name, upstream, setup }, result: figures ?? { reason: runner.reason ?? 'nothing was measured' } };
+  return { peer: { name, upstream, setup }, figures: runner.figures(options, rest), reason: runner.reason };
 }
 
 async function callAtOnce(client: PeerClient): Promise<number> {

@@ -6,10 +6,10 @@ import type { Stage } from '../stage.ts';
 import { answersAt, connectBench } from './clients.ts';
 import { startContextForge } from './contextforge.ts';
 import { installPackages, installPython } from './installation.ts';
-import { upstreamUrl } from './own.ts';
 import type { Peer, RunningPeer } from './peer.ts';
 import { freePort, memoryOf, startProcess, type Command } from './process.ts';
 import { openStdioCounts, stdioServer, type StdioCounts } from './stdio-counts.ts';
+import { upstreamFor } from './upstream.ts';
 
 export function otherPeers(stage: Stage): readonly Peer[] {
   return [
@@ -17,7 +17,7 @@ export function otherPeers(stage: Stage): readonly Peer[] {
       name: 'FastMCP proxy 4.2.3',
       upstream: 'Streamable HTTP',
       setup:
-        "create_proxy(url) served by run(transport='http'), as its documentation has it: a new upstream session for each " +
+        "create_proxy(url) served by run(transport='http'), as its documentation has it, in one worker: a new upstream session for each " +
         'request, so that none is shared.',
       start: () => startFastMcp(stage),
     },
@@ -25,9 +25,11 @@ export function otherPeers(stage: Stage): readonly Peer[] {
       name: 'ContextForge 1.0.7',
       upstream: 'Streamable HTTP',
       setup:
-        'ENVIRONMENT=production, JWT required, SQLite, caches in memory, one uvicorn worker, sessions reused ' +
-        '(USE_STATEFUL_SESSIONS), answers in JSON, administration pages and access log off; its limit of 100 calls a minute ' +
-        'is off, because it is speed that is measured. Its start is a second one, with its database in place.',
+        'ENVIRONMENT=production, JWT required, sessions reused (USE_STATEFUL_SESSIONS), answers in JSON, administration ' +
+        'pages and access log off. Otherwise than its advice for production: SQLite in place of PostgreSQL, caches in ' +
+        'memory in place of Redis, one uvicorn worker in place of several, and its limit of 100 calls a minute off, ' +
+        'because it is speed that is measured. Its start is a second one, with its database in place; messages are with ' +
+        'its own health checks.',
       start: () => startContextForge(stage),
     },
     {
@@ -65,9 +67,10 @@ async function startFastMcp(stage: Stage): Promise<RunningPeer> {
   const programs = await installPython('fastmcp');
   const port = await freePort();
   const script = fileURLToPath(new URL('fastmcp_proxy.py', import.meta.url));
-  const command = { file: join(programs, 'python'), args: [script, upstreamUrl(stage), String(port)] };
+  const { url, counts } = upstreamFor(stage, 'fastmcp');
+  const command = { file: join(programs, 'python'), args: [script, url, String(port)] };
   const place = { url: `http://127.0.0.1:${port}/mcp`, prefix: '' };
-  return await startAt(place, command, () => stage.upstream.counts());
+  return await startAt(place, command, counts);
 }
 
 type ArgumentsOf = (port: number, server: ReturnType<typeof stdioServer>) => readonly string[];

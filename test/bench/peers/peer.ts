@@ -21,7 +21,7 @@ export interface RunningPeer {
   connect(): Promise<PeerClient>;
   /** What its process holds at the moment, in bytes, without processes that it has started; undefined as above. */
   memoryBytes(): Promise<number | undefined>;
-  /** What has reached its upstream, by method; undefined where it has none. */
+  /** What has come to its upstream from it and nobody else, by method; undefined where it has none. */
   upstreamCounts(): Promise<Counts | undefined>;
   close(): Promise<void>;
 }
@@ -29,5 +29,7 @@ export interface RunningPeer {
 export interface PeerClient {
   /** Rejects when the answer is not the tool's result. */
   call(tool: Tool): Promise<void>;
+  /** Resolves once it calls by connections that have not been idle for long; its session stays. */
+  renew(): Promise<void>;
   close(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
+import { within } from '../limit.ts';
 import { endWithThisProcess, stop } from '../../support/child-process.ts';
 
 export interface StartedProcess {
@@ -20,7 +21,7 @@ export interface Command {
   readonly cwd?: string;
 }
 
-/** No gateway takes longer to start, in milliseconds. */
+/** No gateway takes longer to start, in milliseconds; not even one that accepts connections and does not answer. */
 const LIMIT_MS = 90_000;
 
 /** Between two attempts, in milliseconds. */
@@ -30,7 +31,11 @@ const AGAIN_MS = 10;
 const KEPT_CHARS = 2000;
 
 /** Runs the command until `isReady` resolves. Rejects with the process's last words when that takes too long, or it ends. */
-export async function startProcess(command: Command, isReady: () => Promise<void>): Promise<StartedProcess> {
+export async function startProcess(
+  command: Command,
+  isReady: () => Promise<void>,
+  limitMs = LIMIT_MS,
+): Promise<StartedProcess> {
   const began = performance.now();
   const { file, args, env, cwd } = command;
   const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -49,17 +54,18 @@ export async function startProcess(command: Command, isReady: () => Promise<void
     ended = `it ended with ${signal ?? code}`;
   });
   for (;;) {
-    const trouble = await isReady().then(
+    const trouble = await within(Math.max(0, began + limitMs - performance.now()), isReady()).then(
       () => undefined,
       (error: unknown) => String(error),
     );
     const startMs = performance.now() - began;
     const close = async (): Promise<void> => void (await stop(child));
     if (trouble === undefined) return { pid: child.pid!, startMs, close };
-    if (ended === undefined && startMs < LIMIT_MS) await setTimeout(AGAIN_MS);
+    if (ended === undefined && startMs < limitMs) await setTimeout(AGAIN_MS);
     else {
+      const reason = ended ?? trouble;
       await close();
-      throw new Error(`${ended ?? trouble}: ${words.trim().split('\n').at(-1) ?? ''}`);
+      throw new Error(`${reason}: ${words.trim().split('\n').at(-1) ?? ''}`);
     }
   }
 }

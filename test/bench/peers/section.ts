@@ -3,7 +3,7 @@ import type { Section, Sheet } from '../sheet.ts';
 import { median } from '../statistics.ts';
 import { milliseconds } from '../table.ts';
 import { formatRatios, ratios } from '../turns.ts';
-import { PEER_LOAD, type MeasuredPeer, type PeerFigures, type PeerLatency } from './measure.ts';
+import { PEER_LOAD, type MeasuredPeer, type PeerLatency } from './measure.ts';
 import type { UpstreamKind } from './peer.ts';
 
 const HEADING = 'Beside others';
@@ -21,7 +21,7 @@ export function peerSection(measured: readonly MeasuredPeer[]): Section {
   const groups = KINDS.map((kind) => measured.filter(({ peer }) => peer.upstream === kind));
   const words =
     'The same calls to each, in the same rounds, in turns: legacy clients of the revision 2025-11-25, which all of them ' +
-    'serve, on one machine with the upstream. Nothing here says what else a gateway can do, or what it checks on the way.';
+    'serve, on one machine with the upstream. Turns come in an order of chance, each by fresh connections. Nothing here says what else a gateway can do, or what it checks on the way.';
   const sheets = groups.flatMap((group, index) => (group.length === 0 ? [] : sheetsOf(KINDS[index]!, group)));
   return { heading: HEADING, words: [words], sheets: [...sheets, setupSheet(measured)] };
 }
@@ -31,9 +31,9 @@ function sheetsOf(kind: UpstreamKind, group: readonly MeasuredPeer[]): readonly 
 }
 
 function latencySheet(kind: UpstreamKind, group: readonly MeasuredPeer[]): Sheet {
-  const first = figuresOf(group[0]!);
+  const first = group[0]!.figures;
   const rows = group.map((one) => {
-    const figures = figuresOf(one);
+    const { figures } = one;
     if (figures === undefined) return [one.peer.name, 'not measured'];
     const columns = (['alone', 'together'] as const).flatMap((load) =>
       latencyColumns(figures[load], one === group[0] ? undefined : first?.[load]),
@@ -63,15 +63,16 @@ function latencyColumns({ p50s, p99, samples }: PeerLatency, first: PeerLatency 
 function restSheet(kind: UpstreamKind, group: readonly MeasuredPeer[]): Sheet {
   const { callers, parallel, slowMs } = PEER_LOAD;
   const rows = group.map((one) => {
-    const figures = figuresOf(one);
+    const { figures } = one;
     if (figures === undefined) return [one.peer.name, 'not measured'];
-    const { alone, together, parallelMs, requests, startMs, memoryBytes } = figures;
+    const { alone, together, startMs, rest } = figures;
+    const { requests, memoryBytes } = rest ?? {};
     return [
       one.peer.name,
       alone.perSecond.toFixed(0),
       together.perSecond.toFixed(0),
       requests === undefined ? '' : Number(requests.toFixed(2)).toString(),
-      milliseconds(parallelMs),
+      rest === undefined ? '' : milliseconds(rest.parallelMs),
       startMs === undefined ? '' : milliseconds(startMs),
       memoryBytes === undefined ? '' : (memoryBytes / 2 ** 20).toFixed(0),
     ];
@@ -81,27 +82,30 @@ function restSheet(kind: UpstreamKind, group: readonly MeasuredPeer[]): Sheet {
     meaning:
       `Calls a second by one caller and by ${callers}; messages that reach the upstream for each call; milliseconds until ` +
       `${parallel} calls of ${slowMs} ms, sent at once in one session, were all answered; milliseconds from the start of ` +
-      'the process to the answer to a first call; resident memory of that process after all of this, in MB, without the ' +
-      'processes that it has started.',
+      'the process to the answer to a first call, once; resident memory of that process after all of this, in MB, without the ' +
+      'processes that it has started or stores data in.',
     header: ['', 'calls/s, 1 caller', `calls/s, ${callers}`, 'messages', `${parallel} at once`, 'start', 'memory'],
     rows,
   };
 }
 
 function setupSheet(measured: readonly MeasuredPeer[]): Sheet {
-  const rows = measured.map(({ peer, result }) => [
-    peer.name,
-    'reason' in result ? `Not measured: ${result.reason} (${peer.setup})` : peer.setup,
-  ]);
+  const rows = measured.map((one) => [one.peer.name, arrangementOf(one)]);
   return {
     title: 'How each was set up',
-    meaning: 'As its documentation says for production, without tuning beyond it.',
+    meaning:
+      'One process each, as its documentation says, without tuning beyond it; what differs from its advice for production ' +
+      'is in the row.',
     header: ['', 'arrangement'],
     rows,
     leftColumns: 2,
   };
 }
 
-function figuresOf({ result }: MeasuredPeer): PeerFigures | undefined {
-  return 'reason' in result ? undefined : result;
+function arrangementOf({ peer, figures, reason }: MeasuredPeer): string {
+  if (reason === undefined) return peer.setup;
+  const rounds = figures?.alone.p50s.length;
+  return rounds === undefined
+    ? `Not measured: ${reason} (${peer.setup})`
+    : `Measured for ${rounds} ${rounds === 1 ? 'round' : 'rounds'}, and then: ${reason} (${peer.setup})`;
 }

@@ -24,15 +24,15 @@ interface Answer {
 interface Asked {
   readonly TableName?: string;
   readonly ConsistentRead?: boolean;
-  readonly RequestItems?: Readonly<
-    Record<string, { readonly Keys: readonly Item[]; readonly ConsistentRead?: boolean }>
-  >;
   readonly Key?: Item;
   readonly Item?: Item;
 }
 
 const WRITES = new Set(['PutItem', 'UpdateItem', 'DeleteItem']);
 const READS = new Set(['GetItem', 'BatchGetItem', 'Query']);
+
+/** About tables and not about what is in them: these consume no units. */
+const FREE = new Set(['CreateTable', 'DescribeTable', 'ListTables', 'UpdateTimeToLive', 'DescribeTimeToLive']);
 
 /** What has been consumed so far, and how to know that nothing is missing in it. */
 interface CapacityCount {
@@ -44,7 +44,7 @@ interface CapacityCount {
 /**
  * Has dynalite say with each answer what the request consumed (`ReturnConsumedCapacity`), and adds it up. A write that is
  * refused by its condition says nothing, and is billed like a write of what is in place: that is looked up. Writes to the
- * index are not in what dynalite says.
+ * index are not in what dynalite says. An operation that this cannot count is refused, lest it be free.
  */
 export function countCapacity(server: Server): CapacityCount {
   const counts: Capacity = { writeUnits: 0, readUnits: 0 };
@@ -54,12 +54,14 @@ export function countCapacity(server: Server): CapacityCount {
     const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
     const body = await text(request);
     const isCounted = WRITES.has(operation) || READS.has(operation);
+    if (!isCounted && !FREE.has(operation)) return refuse(operation, response);
     if (!isCounted || request.headers[UNCOUNTED_HEADER] !== undefined) return serve(withBody(request, body), response);
     const asked = JSON.parse(body) as Asked;
     const answer = answered(response);
     serve(withBody(request, JSON.stringify({ ...asked, ReturnConsumedCapacity: 'TOTAL' })), response);
     const said = await answer;
-    if (READS.has(operation)) counts.readUnits += Math.max(unitsOf(said), leastUnits(operation, asked));
+    if (READS.has(operation))
+      counts.readUnits += Math.max(unitsOf(said), operation === 'Query' ? leastUnits(asked) : 0);
     else if (isRefused(said)) counts.writeUnits += unitsInPlace(await bytesInPlace(server, request, asked));
     else counts.writeUnits += unitsOf(said);
   };
@@ -89,12 +91,16 @@ function unitsOf({ ConsumedCapacity: consumed = [] }: Answer): number {
   return parts.reduce((units, { CapacityUnits }) => units + CapacityUnits, 0);
 }
 
-/** A read that finds nothing is billed like one that finds little; dynalite lets it go. */
-function leastUnits(operation: string, { ConsistentRead, RequestItems = {} }: Asked): number {
-  const ofOne = (isConsistent = false): number => (isConsistent ? 1 : 0.5);
-  if (operation !== 'BatchGetItem') return ofOne(ConsistentRead);
-  const tables = Object.values(RequestItems);
-  return tables.reduce((units, table) => units + table.Keys.length * ofOne(table.ConsistentRead), 0);
+/** A query that finds nothing is billed like one that finds little; dynalite lets it go, unlike other reads. */
+function leastUnits({ ConsistentRead = false }: Asked): number {
+  return ConsistentRead ? 1 : 0.5;
+}
+
+function refuse(operation: string, response: ServerResponse): void {
+  const message = `The bench does not know what ${operation} costs`;
+  console.error(message);
+  response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
+  response.end(JSON.stringify({ __type: 'com.amazon.coral.validate#ValidationException', message }));
 }
 
 /** The same request with another body. */

@@ -12,6 +12,8 @@ export interface GatewayData {
   readonly dynamodb?: { readonly endpoint: string; readonly tableName: string } | undefined;
   /** Whether there are many upstreams behind it, instead of one in its forms. */
   readonly fleet?: boolean;
+  /** The path of the only upstream there, instead. */
+  readonly path?: string | undefined;
   /** A command that is the only upstream, instead. */
   readonly stdio?: StdioUpstream | undefined;
 }
@@ -21,13 +23,21 @@ export interface StdioUpstream {
   readonly args: readonly string[];
 }
 
-export function gatewayConfig({ upstream, fleet, stdio }: GatewayData, generation = 0): GatewayConfig {
+export function gatewayConfig({ upstream, fleet, path, stdio }: GatewayData, generation = 0): GatewayConfig {
   if (stdio !== undefined) {
     // One process for all: it keeps nothing between calls.
-    const only = { ...stdio, prefix: PREFIX, isolation: 'shared' };
-    return resolvedConfig({ upstreams: { stdio: only }, servers: { default: { upstreams: ['stdio'] } } });
+    return resolvedConfig(configurationOf('stdio', { ...stdio, prefix: PREFIX, isolation: 'shared' }));
+  }
+  if (path !== undefined) {
+    // Gateways may share a table, and nothing in it.
+    const name = path.split('/').at(-1) ?? '';
+    return resolvedConfig(configurationOf(name, { url: upstream + path, prefix: PREFIX }));
   }
   return resolvedConfig(fleet === true ? fleetConfiguration(upstream, generation) : benchConfiguration(upstream));
+}
+
+function configurationOf(name: string, only: object): object {
+  return { upstreams: { [name]: only }, servers: { default: { upstreams: [name] } } };
 }
 
 /** Throws when it is not a configuration. */

@@ -2,13 +2,13 @@
  * An MCP server that costs next to nothing: `/modern`, `/legacy` with sessions, `/both`, and `/sse` (HTTP+SSE). Its tools
  * answer at once with a little (`small`) or with 100 KB (`large`), or with a little after 500 ms (`slow`). At `/both/7`
  * and the like it is one of many, with lists of its own; at `/both/few` it lists `small` and `slow`, and at
- * `/both/single` the former alone. With `?roundTripMs=20` each request waits that long, and with
+ * `/both/single` the former alone. What comes to `/both/few/one` is counted as that of `one`, apart from all others. With `?roundTripMs=20` each request waits that long, and with
  * `?initializeMs=300` one that opens a session so much longer.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FEW_LISTS, FLEET, fleetLists, LIST_TTL_MS, SINGLE_LISTS } from '../fleet.ts';
-import { LARGE_CHARS, SLOW_MS, VERSIONS } from '../workload.ts';
+import { countedAs, LARGE_CHARS, SLOW_MS, VERSIONS } from '../workload.ts';
 import { listen, runProgram } from './program.ts';
 
 interface Incoming {
@@ -66,19 +66,19 @@ function waitOf({ searchParams }: URL, body: string): number {
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, url: URL, body: string): void {
-  const [form = '', lister = ''] = url.pathname.slice(1).split('/');
+  const [form = '', lister = '', caller = ''] = url.pathname.slice(1).split('/');
   const reply: Reply = (status, text) => end(response, status, text);
   if (request.method === 'DELETE') {
-    count('DELETE');
+    count('DELETE', caller);
     sessions.delete(sessionOf(request));
     return reply(204, '');
   }
   if (request.method === 'GET') {
-    count('GET');
+    count('GET', caller);
     return form === 'sse' ? openStream(response) : reply(405, '');
   }
   const message = JSON.parse(body) as Incoming;
-  count(message.method);
+  count(message.method, caller);
   if (form === 'sse') return answerOnStream(url.searchParams.get('session') ?? '', response, message);
   const lists = LISTS[lister] ?? {};
   const modern = request.headers['mcp-protocol-version'] === VERSIONS.modern;
@@ -188,7 +188,8 @@ function sessionOf(request: IncomingMessage): string {
   return String(request.headers['mcp-session-id']);
 }
 
-function count(what: string): void {
+function count(method: string, caller: string): void {
+  const what = caller === '' ? method : countedAs(method, caller);
   counts[what] = (counts[what] ?? 0) + 1;
 }
 
