@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { FunctionBundle } from '../../lib/adapters/lambda/bundle.ts';
+import type { Aim } from './aim.ts';
 import type { Section } from './sheet.ts';
 
 /** Sizes in bytes. */
@@ -19,6 +20,14 @@ interface FileSize {
 }
 
 export type BundleFigures = readonly FileSize[];
+
+/** What a cold start reads, in kilobytes of 1,000 bytes. */
+const EAGER_KB = 150;
+
+export function bundleAims(figures: BundleFigures): Aim[] {
+  const eager = figures.filter((size) => size.eager).reduce((sum, { built }) => sum + built, 0);
+  return [{ what: 'what a cold start reads', measured: eager / 1000, atMost: EAGER_KB, unit: 'KB' }];
+}
 
 type Output = FunctionBundle['metafile']['outputs'][string];
 

@@ -19,7 +19,7 @@ import { parseArgs } from 'node:util';
 import { aimSection, type Aim } from './aim.ts';
 import { billSection } from './bill-section.ts';
 import { measureBill, type Assumptions } from './bill.ts';
-import { bundleSection } from './bundle-size.ts';
+import { bundleAims, bundleSection } from './bundle-size.ts';
 import { coldStartAims, coldStartSection, measureColdStart } from './cold-start.ts';
 import { crossEraSection, measureCrossEra } from './cross-era.ts';
 import { performanceDocument } from './document.ts';
@@ -133,6 +133,7 @@ async function measure(stage: Stage, extent: Extent) {
     ...requestAims(requests),
     ...fleetAims(fleet),
     ...coldStartAims(coldStart),
+    ...bundleAims(bundle),
   ];
   const figures = { requests, latency, parallel, flatness, crossEra, keyed, sessions, guards, fleet };
   return { figures: { ...figures, coldStart, bundle, bill, peers }, sections, aims };

@@ -11,7 +11,8 @@ import { answersAt, connectBench } from './clients.ts';
 import { installPython } from './installation.ts';
 import { upstreamFor } from './upstream.ts';
 import type { RunningPeer } from './peer.ts';
-import { freePort, memoryOf, startProcess, type Command } from './process.ts';
+import { freePort } from '../../support/free-port.ts';
+import { memoryOf, startProcess, type Command } from './process.ts';
 
 const ADMINISTRATOR = 'admin@example.com';
 

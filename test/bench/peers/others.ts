@@ -7,7 +7,8 @@ import { answersAt, connectBench } from './clients.ts';
 import { startContextForge } from './contextforge.ts';
 import { installPackages, installPython } from './installation.ts';
 import type { Peer, RunningPeer } from './peer.ts';
-import { freePort, memoryOf, startProcess, type Command } from './process.ts';
+import { freePort } from '../../support/free-port.ts';
+import { memoryOf, startProcess, type Command } from './process.ts';
 import { openStdioCounts, stdioServer, type StdioCounts } from './stdio-counts.ts';
 import { upstreamFor } from './upstream.ts';
 

@@ -1,8 +1,6 @@
 /** The processes of other gateways: started on a free port of 127.0.0.1, and ended by their id. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { within } from '../limit.ts';
 import { endWithThisProcess, stop } from '../../support/child-process.ts';
@@ -68,16 +66,6 @@ export async function startProcess(
       throw new Error(`${reason}: ${words.trim().split('\n').at(-1) ?? ''}`);
     }
   }
-}
-
-/** A port that nobody listens on at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** What a process holds of the machine's memory, in bytes, as Linux tells; undefined elsewhere. */
