@@ -278,13 +278,16 @@ async function* answer(visit: Visit, scope: Scope, request: RequestMessage): Asy
     if (reply.kind === 'final') ending = reply;
     return reply;
   };
+  let failed: RelayReply | undefined;
   try {
     for await (const reply of repliesTo(visit, scope, request, tally)) yield note(reply);
   } catch (error) {
-    yield note(endingOfFailure(unexpectedFailure(visit, error), request.idText));
+    // Not yielded here: whoever has stopped reading would never let it come to the line in the log.
+    failed = note(endingOfFailure(unexpectedFailure(visit, error), request.idText));
   } finally {
     recorder.finish(ending ?? CLIENT_GONE, shareOf(scope.server, tally));
   }
+  if (failed !== undefined) yield failed;
 }
 
 /** Nobody was there any more to hear how the call ended. */

@@ -72,7 +72,10 @@ export function replayed(ending: Ending): Ending {
   return { ...ending, text, replayed: true };
 }
 
-/** The gateway's own word is not an upstream's to give. Looks at the parsed response: its text may be long. */
+/**
+ * The gateway's own word is not an upstream's to give. Looks at the parsed response, as its text may be long: of a key that
+ * comes twice, the last one counts.
+ */
 export function unmarked(ending: Ending, { body }: ResponseMessage): Ending {
   const said = 'result' in body ? body.result['_meta'] : undefined;
   if (!isObject(said) || !Object.hasOwn(said, REPLAYED_KEY)) return ending;

@@ -5,19 +5,35 @@
 import { isBuiltin } from 'node:module';
 import type { Plugin } from 'esbuild';
 
-/** Modules of which single members are imported, and such as are imported as a whole when they are needed. */
-const BY_MEMBER = 'builtin-by-member';
-const WHOLE = 'builtin-whole';
+/**
+ * Modules of which single members are imported; the same when they are needed, apart, so that no cold start reads what is
+ * imported then; and such as are required as a whole.
+ */
+const NAMESPACES = {
+  'import-statement': 'builtin-by-member',
+  'dynamic-import': 'builtin-by-member-when-needed',
+  'require-call': 'builtin-whole',
+} as const;
+
+type Kind = keyof typeof NAMESPACES;
+
+function isKind(kind: string): kind is Kind {
+  return Object.hasOwn(NAMESPACES, kind);
+}
 
 export const builtinsWithoutImport: Plugin = {
   name: 'builtins-without-import',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /.*/ }, ({ path, kind }) => {
-      if (!isBuiltin(path)) return undefined;
-      return { path, namespace: kind === 'import-statement' ? BY_MEMBER : WHOLE, sideEffects: false };
+      if (!isBuiltin(path) || !isKind(kind)) return undefined;
+      return { path, namespace: NAMESPACES[kind], sideEffects: false };
     });
-    onLoad({ filter: /.*/, namespace: BY_MEMBER }, ({ path }) => ({ contents: byMember(path) }));
-    onLoad({ filter: /.*/, namespace: WHOLE }, ({ path }) => ({ contents: `module.exports = ${builtin(path)};` }));
+    for (const kind of ['import-statement', 'dynamic-import'] as const) {
+      onLoad({ filter: /.*/, namespace: NAMESPACES[kind] }, ({ path }) => ({ contents: byMember(path) }));
+    }
+    onLoad({ filter: /.*/, namespace: NAMESPACES['require-call'] }, ({ path }) => ({
+      contents: `module.exports = ${builtin(path)};`,
+    }));
   },
 };
 

@@ -1,5 +1,5 @@
 import { openSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Metafile } from 'esbuild';
 import { describe, expect, test } from 'vitest';
@@ -106,6 +106,35 @@ describe('the bundle', () => {
     const { metafile } = await bundleFunction({ outdir: await temporaryFolder(), config: {} });
     const imported = Object.values(metafile.outputs).flatMap(({ imports }) => imports);
     expect(imported.filter(({ external }) => external === true)).toEqual([]);
+  });
+
+  test('has all members of a module of Node that is imported when it is needed, and of one that is required', async () => {
+    const outdir = await temporaryFolder();
+    const entry = join(outdir, 'entry.mjs');
+    await writeFile(
+      entry,
+      `import { createRequire } from 'node:module';
+       export const later = async () => {
+         const { AsyncLocalStorage, default: whole } = await import('node:async_hooks');
+         return [typeof AsyncLocalStorage, whole.AsyncLocalStorage === AsyncLocalStorage];
+       };
+       export const required = () => typeof require('node:http').Agent;
+       export const usual = typeof createRequire;`,
+    );
+    const { file } = await bundleFunction({ entry, outdir: join(outdir, 'built'), config: {} });
+    const built = (await import(file)) as { later(): Promise<unknown>; required(): unknown; usual: unknown };
+    expect(await built.later()).toEqual(['function', true]);
+    expect(built.required()).toBe('function');
+    expect(built.usual).toBe('function');
+  });
+
+  test('is not built when something that is imported lazily has a default export, which would be lost', async () => {
+    const outdir = await temporaryFolder();
+    const entry = join(outdir, 'entry.mjs');
+    await writeFile(entry, "export const later = () => import('./later.mjs');");
+    await writeFile(join(outdir, 'later.mjs'), 'export default 1;\n');
+    const building = bundleFunction({ entry, outdir: join(outdir, 'built'), config: {} });
+    await expect(building).rejects.toThrow('is imported lazily, and has a default export');
   });
 
   test('has Powertools in files that a call without an idempotency key does without', async () => {
