@@ -25,14 +25,7 @@ export function withMirroredParams(errand: Errand, send: Send): AsyncGenerator<R
 
 async function* untilMirrored(errand: Errand, send: Send): AsyncGenerator<RelayEvent, void> {
   const { visit, upstream } = errand;
-  let refused: RelayEvent | undefined;
-  for await (const event of send({})) {
-    if (isMismatch(event)) {
-      refused = event;
-      break;
-    }
-    yield event;
-  }
+  const refused = yield* unlessMismatched(send({}));
   if (refused === undefined) return;
   const { demandedParams } = await import('./demanded-params.ts');
   const kept = await demandedParams(errand);
