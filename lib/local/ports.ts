@@ -7,9 +7,8 @@ import { createHttpTransport } from '../adapters/node/http-transport.ts';
 import { cryptoIds } from '../adapters/node/ids.ts';
 import { executeOnce } from '../adapters/powertools/execute-once.ts';
 import { noopTracer } from '../adapters/xray/tracer.ts';
-import { createAwsSecrets } from '../adapters/secrets/aws.ts';
 import type { GivenSecrets } from '../adapters/secrets/given.ts';
-import { Secrets } from '../adapters/secrets/secrets.ts';
+import { openSecrets } from '../adapters/secrets/open.ts';
 import { withSecrets } from '../adapters/secrets/transport.ts';
 import type { ActionLog, Ports } from '../ports.ts';
 
@@ -36,13 +35,4 @@ export function createLocalPorts(
 ): Ports {
   const transport = withSecrets(http, async () => openSecrets(given, actionLog));
   return { clock: systemClock, ids: cryptoIds, openStores, transport, executeOnce, tracer: noopTracer, actionLog };
-}
-
-function openSecrets(given: GivenSecrets, actionLog: ActionLog): Secrets {
-  return new Secrets({
-    given,
-    read: createAwsSecrets(),
-    clock: systemClock,
-    report: (secret, reason) => actionLog.notice(null, { kind: 'secret-unavailable', secret, reason }),
-  });
 }

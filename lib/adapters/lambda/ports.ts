@@ -36,14 +36,6 @@ export function createFunctionPorts(variables: NodeJS.ProcessEnv): Ports {
 
 /** `given` is JSON. Loaded by the first request that has a secret in it. */
 async function openSecrets(given: string | undefined, actionLog: ActionLog): Promise<Secrets> {
-  const [{ Secrets }, { createAwsSecrets }] = await Promise.all([
-    import('../secrets/secrets.ts'),
-    import('../secrets/aws.ts'),
-  ]);
-  return new Secrets({
-    given: JSON.parse(given || '{}') as GivenSecrets,
-    read: createAwsSecrets(),
-    clock: systemClock,
-    report: (secret, reason) => actionLog.notice(null, { kind: 'secret-unavailable', secret, reason }),
-  });
+  const opening = await import('../secrets/open.ts');
+  return opening.openSecrets(JSON.parse(given || '{}') as GivenSecrets, actionLog);
 }

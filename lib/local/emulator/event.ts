@@ -30,7 +30,7 @@ export function toInvocation(
   request: IncomingMessage,
   body: Buffer,
   arrived: Date,
-  isSigned = false,
+  isSigned: boolean,
 ): Omit<InvocationFrame, 'endsAt'> {
   const requestId = randomUUID();
   const traceId = traceOf(request.headers['x-amzn-trace-id'], arrived);
