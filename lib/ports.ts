@@ -238,7 +238,10 @@ export type CatalogMember = ListMember | 'introduction';
 export interface CatalogKey {
   /** Digest of everything that decides who answers, as in `UpstreamEraStore`. */
   readonly upstream: string;
-  /** Digest of the authorization context, the revision spoken upstream and the client capabilities declared there. */
+  /**
+   * Digest of the authorization context, the revision spoken upstream, the client capabilities declared there, and the
+   * headers of the client's own that are sent on.
+   */
   readonly audience: string;
   readonly member: CatalogMember;
 }

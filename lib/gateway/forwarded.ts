@@ -7,9 +7,7 @@ const SENDABLE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** The first of the client's headers that some upstream is to get and that cannot be sent; undefined when there is none. */
 export function unsendableHeader({ shared, clientHeaders }: Work): string | undefined {
-  return shared.forwarded.find(
-    (name) => Object.hasOwn(clientHeaders, name) && !SENDABLE.test(clientHeaders[name] ?? ''),
-  );
+  return shared.forwarded.find((name) => !SENDABLE.test(clientHeaders[name] ?? ''));
 }
 
 /**

@@ -173,7 +173,7 @@ export function forwardedHeaders({ forwardHeaders }: UpstreamConfig, clientHeade
   if (forwardHeaders.length === 0) return NONE;
   return Object.fromEntries(
     forwardHeaders.flatMap((name) => {
-      const value = Object.hasOwn(clientHeaders, name) ? clientHeaders[name] : undefined;
+      const value = clientHeaders[name];
       return value === undefined ? [] : [[name, value]];
     }),
   );
