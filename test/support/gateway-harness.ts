@@ -275,7 +275,7 @@ function serveFunction(gateway: Gateway, environment: string, clock: Clock, ends
     const arrivedAt = clock.now();
     const invocation: Invocation = {
       requestId: randomUUID(),
-      traceId: undefined,
+      trace: undefined,
       environment,
       cold,
       arrivedAt,
