@@ -74,7 +74,7 @@ export class Operator {
   constructor(config: GatewayConfig, ports: Ports, invocation: Invocation) {
     this.#shared = newShared(config, ports);
     this.#upstreams = allUpstreams(config);
-    this.#work = new Work(this.#shared, invocation);
+    this.#work = new Work(this.#shared, invocation, 'operator');
   }
 
   /** Settles once everything that was left to do in the background is done. */

@@ -96,7 +96,7 @@ function newInvocation(cold: boolean): Invocation {
   const arrivedAt = systemClock.now();
   return {
     requestId: cryptoIds.random(),
-    traceId: undefined,
+    trace: undefined,
     environment: 'schedule',
     cold,
     arrivedAt,
