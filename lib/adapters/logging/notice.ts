@@ -13,7 +13,7 @@ const MOST_CHARS = 128;
 const MOST_NAMES = 20;
 
 /** Whether the notice tells of something that somebody should look at. Lists change all the time. */
-export function isTrouble({ kind }: Notice): boolean {
+export function isTrouble({ kind }: Pick<Notice, 'kind'>): boolean {
   return kind !== 'list-changed' && kind !== 'breaker-closed';
 }
 
