@@ -45,7 +45,7 @@ function namesOf(branches: readonly Branch[]): readonly string[] {
 
 function partOf({ parts }: Branch, name: string): Branch {
   const [found, ...others] = parts.filter((part) => part.name === name);
-  if (found === undefined || others.length > 0) throw new Error(`${name} is not one of ${namesOf(parts)}`);
+  if (found === undefined || others.length > 0) throw new Error(`${name} is not one of ${namesOf(parts).join(', ')}`);
   return found;
 }
 
@@ -53,7 +53,7 @@ function partOf({ parts }: Branch, name: string): Branch {
 function expectSound(branch: Branch): void {
   for (const part of branch.parts) {
     expect(part.startedAt).toBeGreaterThanOrEqual(branch.startedAt);
-    expect(part.endedAt, part.name).toBeLessThanOrEqual(branch.endedAt!);
+    expect(part.endedAt).toBeLessThanOrEqual(branch.endedAt!);
     expectSound(part);
   }
 }
