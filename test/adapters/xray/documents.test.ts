@@ -1,7 +1,6 @@
 /** What is sent to the X-Ray daemon, as a daemon receives it. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { Recording, type SendSpans } from '../../../lib/adapters/xray/recording.ts';
 import { readDocument, type SegmentDocument, type SegmentPart } from '../../../lib/local/xray/document.ts';
@@ -24,7 +23,7 @@ beforeEach(async () => {
   );
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
-  vi.stubEnv('AWS_XRAY_DAEMON_ADDRESS', `127.0.0.1:${(socket.address() as AddressInfo).port}`);
+  vi.stubEnv('AWS_XRAY_DAEMON_ADDRESS', `127.0.0.1:${socket.address().port}`);
   vi.stubEnv('AWS_EXECUTION_ENV', 'AWS_Lambda_nodejs24.x');
   vi.stubEnv('LAMBDA_TASK_ROOT', '/nowhere');
   vi.stubEnv('_X_AMZN_TRACE_ID', `Root=${TRACE.id};Parent=${TRACE.parent};Sampled=1`);
