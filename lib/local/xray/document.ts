@@ -36,7 +36,7 @@ export type DocumentResult =
 
 const MOST_BYTES = 64 * 1024;
 const MOST_NAME_CHARS = 200;
-/** Of a trace; a document that has more can be found by none of the rest. */
+/** X-Ray indexes no more of a trace: of one that has more in a single part, some can never be found. */
 const MOST_ANNOTATIONS = 50;
 const MOST_ANNOTATION_CHARS = 1000;
 const MOST_KEY_CHARS = 500;
@@ -69,7 +69,6 @@ function refused(problems: readonly string[]): DocumentResult {
 /** Reads on after a problem, so that all of them are told; what it returns is of use when there is none. */
 class Reader {
   readonly problems: string[] = [];
-  #annotations = 0;
 
   document(value: JsonObject): SegmentDocument {
     const isSubsegment = value['type'] !== undefined;
@@ -138,12 +137,7 @@ class Reader {
   #annotationsOf(value: JsonObject, place: string): SegmentPart['annotations'] {
     const annotations = this.#expectObject(value, 'annotations', place);
     const entries = Object.entries(annotations);
-    this.#annotations += entries.length;
-    this.#expect(
-      this.#annotations <= MOST_ANNOTATIONS,
-      `${place}annotations`,
-      `are ${MOST_ANNOTATIONS} at most in a document`,
-    );
+    this.#expect(entries.length <= MOST_ANNOTATIONS, `${place}annotations`, `are ${MOST_ANNOTATIONS} at most`);
     for (const [key, annotation] of entries.slice(0, MOST_ANNOTATIONS)) {
       this.#expect(
         ANNOTATION_KEY.test(key) && key.length <= MOST_KEY_CHARS,
