@@ -15,5 +15,10 @@ export function createXRayTracer(onError: (requestId: string, error: unknown) =>
   };
 }
 
-const send: ConstructorParameters<typeof Recording>[2] = async (trace, spans) =>
-  (await import('./documents.ts')).sendDocuments(trace, spans);
+let documents: Promise<typeof import('./documents.ts')> | undefined;
+
+/** Asks the platform for the module once: each time it would look for it anew. */
+const send: ConstructorParameters<typeof Recording>[2] = async (trace, spans) => {
+  documents ??= import('./documents.ts');
+  await (await documents).sendDocuments(trace, spans);
+};
