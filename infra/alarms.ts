@@ -2,7 +2,7 @@ import { Alarm, ComparisonOperator, MathExpression, TreatMissingData, type IMetr
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import type { Monitored } from './monitoring.ts';
+import type { Monitored } from './monitored.ts';
 import { PERIOD, type Series } from './series.ts';
 
 /** Calls end a second before their invocation; what is nearer to its end than this has not ended by itself. */

@@ -7,7 +7,7 @@ import {
   type IMetric,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
-import type { Monitored } from './monitoring.ts';
+import type { Monitored } from './monitored.ts';
 import { PERIOD, type Series } from './series.ts';
 
 /** Of the 24 columns of a dashboard. */

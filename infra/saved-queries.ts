@@ -1,5 +1,5 @@
 /** Questions to the action log that come up again and again, for CloudWatch Logs Insights. */
-import { Stack } from 'aws-cdk-lib';
+import type { Stack } from 'aws-cdk-lib';
 import { CfnQueryDefinition, type LogGroup } from 'aws-cdk-lib/aws-logs';
 
 /** By name. Of the lines in the log, actions alone have an outcome. */

@@ -56,7 +56,7 @@ describe('the alarms', () => {
   });
 
   it('are over metrics of the gateway that the dashboard shows', () => {
-    const shown = ownReferences(least).map(({ name }) => name as string);
+    const shown: readonly string[] = ownReferences(least).map(({ name }) => name);
     const own = [...alarms.values()].filter(({ Namespace }) => Namespace === METRIC_NAMESPACE);
     expect(own).toHaveLength(4);
     for (const { MetricName, Dimensions } of own) {

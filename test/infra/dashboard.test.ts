@@ -99,7 +99,7 @@ describe('every metric of the gateway on the dashboard', () => {
     );
     const references = ownReferences(least);
     expect(references.length).toBeGreaterThan(20);
-    for (const reference of references) expect(foundBy(reference, stored), JSON.stringify(reference)).toHaveLength(1);
+    expect(references.filter((reference) => foundBy(reference, stored).length !== 1)).toEqual([]);
     const shown = new Set(references.map(({ name }) => name));
     const written = new Set(stored.map(({ name }) => name));
     expect([...shown].toSorted()).toEqual([...written].toSorted());

@@ -32,7 +32,7 @@ export function storedSeries(lines: readonly string[]): StoredSeries[] {
   const stored = new Map<string, StoredSeries>();
   for (const series of metricLinesIn(lines).flatMap(seriesOfLine)) {
     const { namespace, name, unit, dimensions } = series;
-    const key = JSON.stringify([namespace, name, unit, Object.entries(dimensions).toSorted()]);
+    const key = JSON.stringify([namespace, name, unit, dimensions]);
     stored.set(key, { ...series, values: [...(stored.get(key)?.values ?? []), ...series.values] });
   }
   return [...stored.values()];
