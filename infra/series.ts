@@ -1,9 +1,11 @@
 /** The gateway's own metrics, as the function writes them: for a dashboard and for alarms. */
 import { Duration } from 'aws-cdk-lib';
 import { Metric, SearchExpression, type IMetric } from 'aws-cdk-lib/aws-cloudwatch';
-import { METRIC_DIMENSIONS, METRIC_NAMESPACE, type MetricName } from '../lib/adapters/lambda/names.ts';
+import type { MetricDimension, MetricName, MetricNamespace } from '../lib/adapters/lambda/names.ts';
 
-const { service: SERVICE, upstream: UPSTREAM } = METRIC_DIMENSIONS;
+const NAMESPACE: MetricNamespace = 'Sluice';
+const SERVICE: MetricDimension = 'service';
+const UPSTREAM: MetricDimension = 'upstream';
 
 /** Of every point. */
 export const PERIOD = Duration.minutes(5);
@@ -22,7 +24,7 @@ export class Series {
   /** Of the whole gateway. */
   of(metricName: MetricName, statistic: Statistic, label?: string): IMetric {
     return new Metric({
-      namespace: METRIC_NAMESPACE,
+      namespace: NAMESPACE,
       metricName,
       dimensionsMap: { [SERVICE]: this.#service },
       statistic,
@@ -36,7 +38,7 @@ export class Series {
    * template does not grow with the upstreams; it finds 500 at most.
    */
   byUpstream(metricName: MetricName, statistic: Statistic): IMetric {
-    const schema = [METRIC_NAMESPACE, SERVICE, UPSTREAM].join(',');
+    const schema = [NAMESPACE, SERVICE, UPSTREAM].join(',');
     const terms = `MetricName="${metricName}" ${SERVICE}="${this.#service}"`;
     return new SearchExpression({
       expression: `SEARCH('{${schema}} ${terms}', '${statistic}', ${PERIOD.toSeconds()})`,

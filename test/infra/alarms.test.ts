@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { METRIC_NAMESPACE } from '../../lib/adapters/lambda/names.ts';
-import { ownReferences } from './dashboard-series.ts';
+import { OWN_NAMESPACE, ownReferences } from './dashboard-series.ts';
 import { resourceOf, resourcesOf, synthesize, type Properties } from './kit.ts';
 
 const ALARM = 'AWS::CloudWatch::Alarm';
@@ -57,7 +56,7 @@ describe('the alarms', () => {
 
   it('are over metrics of the gateway that the dashboard shows', () => {
     const shown: readonly string[] = ownReferences(least).map(({ name }) => name);
-    const own = [...alarms.values()].filter(({ Namespace }) => Namespace === METRIC_NAMESPACE);
+    const own = [...alarms.values()].filter(({ Namespace }) => Namespace === OWN_NAMESPACE);
     expect(own).toHaveLength(4);
     for (const { MetricName, Dimensions } of own) {
       expect(shown).toContain(MetricName);

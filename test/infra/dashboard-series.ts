@@ -1,8 +1,11 @@
 /** What a dashboard shows of stored metrics: its references, followed as CloudWatch follows them. */
 import type { Template } from 'aws-cdk-lib/assertions';
-import { METRIC_NAMESPACE, type MetricName } from '../../lib/adapters/lambda/names.ts';
+import type { MetricName, MetricNamespace } from '../../lib/adapters/lambda/names.ts';
 import type { StoredSeries } from '../support/embedded-metrics.ts';
 import { resourceOf, textOf } from './kit.ts';
+
+/** Of what the gateway writes itself. */
+export const OWN_NAMESPACE: MetricNamespace = 'Sluice';
 
 /** One line, or one search for lines, of a widget. */
 export interface Reference {
@@ -51,7 +54,7 @@ export function widgetsOf(template: Template): Widget[] {
 export function ownReferences(template: Template): Reference[] {
   return widgetsOf(template)
     .flatMap(({ references }) => references)
-    .filter(({ namespace }) => namespace === METRIC_NAMESPACE);
+    .filter(({ namespace }) => namespace === OWN_NAMESPACE);
 }
 
 /** Which series hold the gateway's latency, and which the upstream's: by upstream, and of all calls together. */

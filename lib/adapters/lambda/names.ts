@@ -21,13 +21,14 @@ export const HANDLER_EXPORT = 'handler';
 /** The resolved configuration, beside the handler. */
 export const CONFIG_FILE = 'config.json';
 
-/** Where CloudWatch has the metrics of gateways. */
-export const METRIC_NAMESPACE = 'Sluice';
+/**
+ * Where CloudWatch has the metrics of gateways. Every metric is told by service; what concerns one upstream is told by
+ * service and upstream as well. Types, here and below, so that a cold start does not read them.
+ */
+export type MetricNamespace = 'Sluice';
+export type MetricDimension = 'service' | 'upstream';
 
-/** Every metric is told by service; what concerns one upstream is told by service and upstream as well. */
-export const METRIC_DIMENSIONS = { service: 'service', upstream: 'upstream' } as const;
-
-/** The metrics, whose meanings are in docs/operations.md. A type, so that a cold start does not read their names. */
+/** The metrics, whose meanings are in docs/operations.md. */
 export type MetricName =
   | 'GatewayMs'
   | 'UpstreamMs'

@@ -3,12 +3,7 @@ import type { Failure } from '../../errors.ts';
 import type { Action, Notice } from '../../ports.ts';
 import type { MetricName } from '../lambda/names.ts';
 import { layerOf, type Layer } from './layer.ts';
-
-/** What was logged. */
-export interface Logged {
-  readonly actions: readonly Action[];
-  readonly notices: readonly Notice[];
-}
+import type { Logged } from './measured-log.ts';
 
 export interface Figure {
   readonly name: MetricName;
@@ -43,14 +38,18 @@ const LISTENING: ReadonlySet<string | null> = new Set(['GET', 'subscriptions/lis
  * Of one invocation. What did not happen is left out, so that a metric costs nothing in an hour without it: calls are
  * counted as the samples of `GatewayMs`.
  */
-export function observationsOf({ actions, notices }: Logged): readonly Observation[] {
+export function observationsOf(logged: readonly Logged[]): readonly Observation[] {
   const cold: Observation = { upstream: null, figures: [count('ColdStarts')] };
   return [
-    ...actions.map((action) => ({ upstream: action.upstream, figures: figuresOfAction(action) })),
-    ...notices.flatMap(observationOfNotice),
+    ...logged.flatMap((one) => ('kind' in one ? observationOfNotice(one) : observationOfAction(one))),
     // An environment is cold once, however many messages its first request has.
-    ...(actions.some((action) => action.cold) ? [cold] : []),
-  ].filter(({ figures }) => figures.length > 0);
+    ...(logged.some((one) => 'cold' in one && one.cold) ? [cold] : []),
+  ];
+}
+
+function observationOfAction(action: Action): readonly Observation[] {
+  const figures = figuresOfAction(action);
+  return figures.length === 0 ? [] : [{ upstream: action.upstream, figures }];
 }
 
 function figuresOfAction(action: Action): readonly Figure[] {

@@ -1,6 +1,9 @@
 import type { Action, ActionLog, Notice } from '../../ports.ts';
 import type { LineWriter } from '../logging/line-writer.ts';
 
+/** Either of what is measured; only a notice has a kind. */
+export type Logged = Action | Notice;
+
 /** An action log that remembers what there is to be measured. */
 export interface MeasuredLog {
   readonly actionLog: ActionLog;
@@ -13,26 +16,25 @@ export interface MeasuredLog {
 
 /** Powertools is loaded when there is something to publish, which is after the first answer. */
 export function measure(log: ActionLog, service: string, write: LineWriter): MeasuredLog {
-  const actions: Action[] = [];
-  const notices: Notice[] = [];
+  const logged: Logged[] = [];
   return {
     actionLog: {
       ...log,
       write(action) {
         log.write(action);
-        actions.push(action);
+        logged.push(action);
       },
       notice(requestId, notice) {
         log.notice(requestId, notice);
-        notices.push(notice);
+        logged.push(notice);
       },
     },
     async publish(requestId) {
-      const logged = { actions: actions.splice(0), notices: notices.splice(0) };
-      if (logged.actions.length + logged.notices.length === 0) return;
+      const ended = logged.splice(0);
+      if (ended.length === 0) return;
       try {
         const { metricLines } = await import('./metric-lines.ts');
-        metricLines(logged, service).forEach(write);
+        metricLines(ended, service).forEach(write);
       } catch (error) {
         log.defect(requestId, error);
       }

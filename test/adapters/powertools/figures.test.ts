@@ -6,7 +6,7 @@ import { actionOf } from '../../support/action.ts';
 
 /** By name, of a single action. */
 function figuresOf(changes: Partial<Action>): Record<string, number> {
-  const observations = observationsOf({ actions: [actionOf(changes)], notices: [] });
+  const observations = observationsOf([actionOf(changes)]);
   expect(observations.length).toBeLessThanOrEqual(1);
   return byName(observations);
 }
@@ -20,7 +20,7 @@ const TIMES = { GatewayMs: 2.5, UpstreamMs: 10 };
 
 describe('an action', () => {
   test('that went well is its times, under the name of its upstream', () => {
-    expect(observationsOf({ actions: [actionOf()], notices: [] })).toEqual([
+    expect(observationsOf([actionOf()])).toEqual([
       {
         upstream: 'time',
         figures: [
@@ -32,7 +32,7 @@ describe('an action', () => {
   });
 
   test('without an upstream is the time of the gateway, under no name', () => {
-    expect(observationsOf({ actions: [actionOf(UNANSWERED)], notices: [] })).toEqual([
+    expect(observationsOf([actionOf(UNANSWERED)])).toEqual([
       { upstream: null, figures: [{ name: 'GatewayMs', unit: 'Milliseconds', value: 2.5 }] },
     ]);
   });
@@ -98,17 +98,17 @@ describe('an action', () => {
 describe('an invocation', () => {
   test('is a cold start once, however many messages it had, and under no upstream', () => {
     const actions = [actionOf({ cold: true }), actionOf({ cold: true, upstream: 'word' })];
-    const cold = observationsOf({ actions, notices: [] }).filter(({ figures }) => figures[0]?.name === 'ColdStarts');
+    const cold = observationsOf(actions).filter(({ figures }) => figures[0]?.name === 'ColdStarts');
     expect(cold).toEqual([{ upstream: null, figures: [{ name: 'ColdStarts', unit: 'Count', value: 1 }] }]);
   });
 
   test('in which nothing happened is nothing', () => {
-    expect(observationsOf({ actions: [], notices: [] })).toEqual([]);
+    expect(observationsOf([])).toEqual([]);
   });
 });
 
 describe('a notice', () => {
-  const observed = (notice: Notice) => observationsOf({ actions: [], notices: [notice] });
+  const observed = (notice: Notice) => observationsOf([notice]);
 
   test.for([
     ['breaker-opened', 1],
@@ -143,7 +143,7 @@ test('names of tools, callers and sessions are in no figure', () => {
     session: 'secret-session',
     server: 'secret',
   });
-  const observations = observationsOf({ actions: [{ ...action, outcome: 'error', errorKind: 'secret' }], notices: [] });
+  const observations = observationsOf([{ ...action, outcome: 'error', errorKind: 'secret' }]);
   expect(JSON.stringify(observations)).not.toContain('secret');
 });
 
