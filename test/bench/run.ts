@@ -125,7 +125,7 @@ async function measure(stage: Stage, extent: Extent) {
   sections.push(print(coldStartSection(coldStart)), print(bundleSection(bundle)));
   const tracing = await measureTracing(stage, extent.tracing);
   sections.push(print(tracingSection(tracing)));
-  const bill = await measureBill(stage, coldStart, extent.bill);
+  const bill = await measureBill(stage, { coldStart, tracing }, extent.bill);
   sections.push(print(billSection(bill, assumptions)));
   const peers = options.peers
     ? await measurePeers([...ownPeers(stage), ...otherPeers(stage)], extent.peers)

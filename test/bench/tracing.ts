@@ -15,7 +15,7 @@ import type { Stage } from './stage.ts';
 import { median, percentile } from './statistics.ts';
 import { NOT_SAMPLED, TRACE_HEADER, TRACING_HEADER, type Tracing } from './trace-kinds.ts';
 import { openTracedStage, PLACES, type Pair, type TracedStage, type Where } from './traced-stage.ts';
-import { measureTracedStart, type TracedStartFigures } from './traced-start.ts';
+import { measureTracedStart, type StartKind, type TracedStartFigures } from './traced-start.ts';
 import { ratios } from './turns.ts';
 import { PREFIX } from './workload.ts';
 
@@ -55,6 +55,13 @@ export interface TracingFigures {
   readonly latency: readonly TracedLatency[];
   readonly sent: readonly SentTrace[];
   readonly start: TracedStartFigures;
+}
+
+/** What a sampled call takes longer, in milliseconds. */
+export interface TracedUsage {
+  readonly callMs: number;
+  /** The first one of an environment, besides. */
+  readonly firstMs: number;
 }
 
 export interface TracingOptions {
@@ -270,4 +277,16 @@ async function settledCounts(daemon: Program): Promise<DaemonCounts> {
     if (again.documents === counts.documents) return again;
     counts = again;
   }
+}
+
+/** Of a caller at a time, in the core: beside others a call waits for theirs as well. What is less than nothing is noise. */
+export function tracedUsage({ latency, start: { starts } }: TracingFigures): TracedUsage {
+  const callMs = median(
+    latency
+      .filter(({ where, callers, kind }) => where === 'core' && callers === 1 && kind === 'sampled')
+      .map(({ added }) => added),
+  );
+  const answerOf = (kind: StartKind): number => starts.find((start) => start.kind === kind)?.answer ?? Number.NaN;
+  const firstMs = answerOf('sampled') - answerOf('not sampled') - callMs;
+  return { callMs: Math.max(0, callMs), firstMs: Math.max(0, firstMs) };
 }

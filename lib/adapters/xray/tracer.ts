@@ -1,5 +1,5 @@
 import { UNTRACED, type Tracer } from '../../ports.ts';
-import { Recording } from './recording.ts';
+import { Recording, type SendSpans } from './recording.ts';
 
 /** Records nothing. */
 export const noopTracer: Tracer = { begin: () => UNTRACED };
@@ -15,10 +15,10 @@ export function createXRayTracer(onError: (requestId: string, error: unknown) =>
   };
 }
 
-let documents: Promise<typeof import('./documents.ts')> | undefined;
+let loading: Promise<SendSpans> | undefined;
 
-/** Asks the platform for the module once: each time it would look for it anew. */
-const send: ConstructorParameters<typeof Recording>[2] = async (trace, spans) => {
-  documents ??= import('./documents.ts');
-  await (await documents).sendDocuments(trace, spans);
+/** Asks for the module once: the platform would look for it anew each time. */
+const send: SendSpans = async (trace, spans) => {
+  loading ??= import('./documents.ts').then(({ sendDocuments }) => sendDocuments);
+  await (await loading)(trace, spans);
 };

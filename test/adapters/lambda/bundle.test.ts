@@ -105,9 +105,9 @@ describe('the bundle', () => {
   test('holds nothing that hooks into every promise of the process', async () => {
     const { metafile } = await bundleFunction({ outdir: await temporaryFolder(), config: {} });
     const inputs = Object.keys(metafile.inputs);
-    expect(inputs.filter((input) => /node_modules\/(?:cls-hooked|async-hook-jl|emitter-listener)\//.test(input))).toEqual(
-      [],
-    );
+    expect(
+      inputs.filter((input) => /node_modules\/(?:cls-hooked|async-hook-jl|emitter-listener)\//.test(input)),
+    ).toEqual([]);
     // What would bring it along is there, with something else in its place.
     expect(inputs.some((input) => /node_modules\/aws-xray-sdk-core\//.test(input))).toBe(true);
     expect(inputs).toContain('lib/adapters/xray/one-context.ts');
