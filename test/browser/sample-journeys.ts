@@ -258,8 +258,9 @@ const JOURNEYS: readonly Journey[] = [
     await rows.first().waitFor();
     server.send('notice', { time: Date.now(), requestId: HOSTILE, isTrouble: true, text: HOSTILE });
     await rows.filter({ hasText: 'onerror' }).first().click();
-    assert.equal(await detail.getByRole('heading', { level: 2 }).innerText(), HOSTILE);
-    await filter('Tool or method').selectOption({ label: HOSTILE });
+    const written = HOSTILE.replace('\u202E', '\\u{202e}');
+    assert.equal(await detail.getByRole('heading', { level: 2 }).innerText(), written);
+    await filter('Tool or method').selectOption({ label: written });
     await (await panel('Sessions')).getByText('onerror').waitFor();
     await (await panel('Notices')).getByText('onerror').first().waitFor();
     assert.equal(await page.title(), 'Sluice console');

@@ -1,5 +1,6 @@
 /** The stream of events, and whether it is there. */
 import type { FeedEvents } from '../feed.ts';
+import { readJson } from './feed-text.ts';
 import type { FeedEvent } from './state.ts';
 
 export type Connection = 'connecting' | 'live' | 'reconnecting';
@@ -34,7 +35,7 @@ export function openFeed(url: string, listener: FeedListener): () => void {
     });
     for (const name of Object.keys(NAMES)) {
       source.addEventListener(name, ({ data }: MessageEvent<string>) =>
-        listener.onEvent({ name, data: JSON.parse(data) } as FeedEvent),
+        listener.onEvent({ name, data: readJson(data) } as FeedEvent),
       );
     }
   };

@@ -21,7 +21,7 @@ export function Sessions({ sessions, now }: { readonly sessions: readonly Sessio
       <tbody>
         {sessions.map(({ hash, server, protocolVersion, client, lastSeenAt, expiresAt, upstreams }) => (
           <tr key={hash}>
-            <th scope="row">
+            <th scope="row" class="hash">
               {hash}
               <span class="below">{server}</span>
             </th>

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Trace } from '../feed.ts';
+import { readJson } from './feed-text.ts';
 import type { ConsoleState } from './state.ts';
 
 /** What is known of a trace; `absent` when the gateway has none of that id. */
@@ -30,5 +31,5 @@ async function ask(traceId: string, signal: AbortSignal): Promise<KnownTrace> {
   const response = await fetch(`/console/traces/${encodeURIComponent(traceId)}`, { signal });
   if (response.status === 404) return { kind: 'absent' };
   if (!response.ok) return { kind: 'failed', reason: `HTTP ${response.status}` };
-  return { kind: 'there', trace: (await response.json()) as Trace };
+  return { kind: 'there', trace: readJson(await response.text()) as Trace };
 }
