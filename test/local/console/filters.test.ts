@@ -9,6 +9,7 @@ import {
   toFragment,
   TROUBLE,
 } from '../../../lib/local/console/page/filters.ts';
+import { seeded } from '../../support/property.ts';
 import { actionLine } from './lines.ts';
 
 describe('the filters of the console', () => {
@@ -38,6 +39,7 @@ describe('the filters of the console', () => {
         const fragment = new URL(`http://localhost/#${toFragment(given)}`).hash;
         expect(fromFragment(fragment)).toEqual(given);
       }),
+      seeded('filters in the address'),
     );
   });
 
