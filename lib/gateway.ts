@@ -35,7 +35,7 @@ import { relay } from './gateway/relay.ts';
 import { recordStream } from './gateway/stream-recorder.ts';
 import { Visit } from './gateway/visit.ts';
 import { newShared } from './gateway/work.ts';
-import type { ClientSession, Invocation, Ports } from './ports.ts';
+import { inSpan, type ClientSession, type Invocation, type Ports, type Span } from './ports.ts';
 import { readTarget, type Call, type Reply } from './protocol/call.ts';
 import { BATCH_VERSION, type Era } from './protocol/era.ts';
 import type { HttpRequest, HttpResponse } from './protocol/http.ts';
@@ -53,9 +53,39 @@ export function createGateway(config: GatewayConfig, ports: Ports): Gateway {
   const shared = newShared(config, ports);
   return async (request, invocation) => {
     const visit = new Visit(shared, request, invocation);
-    const delivery = await ports.tracer.stage('gateway', () => serve(visit));
-    return { ...delivery, after: () => visit.settle() };
+    const delivery = await serve(visit);
+    return visit.trace.root.id === undefined
+      ? { ...delivery, after: () => visit.settle() }
+      : { ...delivery, body: await traced(visit, delivery), after: () => settleTraced(visit) };
   };
+}
+
+/** The trace leaves before the answer ends: after that, the platform may freeze everything. */
+async function traced(visit: Visit, { body, status }: Delivery): Promise<Delivery['body']> {
+  visit.trace.root.annotate({ http_status: status, cold_start: visit.invocation.cold });
+  if (status >= 400) visit.trace.root.fail(status === 429 ? 'throttle' : status < 500 ? 'error' : 'fault');
+  if (typeof body !== 'string') return tracedStream(visit, body);
+  await endTrace(visit);
+  return body;
+}
+
+async function* tracedStream(visit: Visit, body: AsyncIterable<string>): AsyncGenerator<string, void> {
+  try {
+    yield* body;
+  } finally {
+    await endTrace(visit);
+  }
+}
+
+function endTrace({ trace }: Visit): Promise<void> {
+  trace.root.end();
+  return trace.flush();
+}
+
+/** What was done after the answer is part of the trace as well. */
+async function settleTraced(visit: Visit): Promise<void> {
+  await visit.settle();
+  await endTrace(visit);
 }
 
 // ------------------------------------------------------------------------------------------------------ the door
@@ -84,7 +114,7 @@ async function enter(visit: Visit): Promise<Delivery> {
     return { ...EMPTY, headers: preflightHeaders(visit.request.headers['access-control-request-headers']) };
   }
   const { server } = door.value;
-  const authenticated = await ports.tracer.stage('authenticate', async () =>
+  const authenticated = await inSpan(visit.trace.root, 'authenticate', async () =>
     authenticate(config.auth, visit.request.signer, ports.ids),
   );
   if (!authenticated.ok) return refuse(visit, authenticated.failure, { server });
@@ -120,7 +150,9 @@ async function receive(visit: Visit, server: VirtualServer, caller: Caller, acce
     case 'modern-notification': {
       const subject = { ...subjectOf(visit, { era: 'modern', server, caller }), method: incoming.method, tool: null };
       const { status } = ACCEPTED;
-      visit.record(subject).finish({ outcome: 'ok', errorKind: null, status }, shareOf(server, newTally()));
+      visit
+        .record(subject, visit.trace.root.begin('notification'))
+        .finish({ outcome: 'ok', errorKind: null, status }, shareOf(server, newTally()));
       return ACCEPTED;
     }
     case 'modern': {
@@ -181,12 +213,12 @@ async function welcome(
   request: RequestMessage,
   accept: Acceptance,
 ): Promise<Delivery> {
-  const tally = newTally();
+  const tally = newTally({ span: visit.trace.root.begin('initialize') });
   const { initialize } = await import('./gateway/handshake.ts');
-  const opened = await attempt(visit, 'initialize', () => initialize(visit, server, caller, request, tally));
+  const opened = await orFailure(visit, () => initialize(visit, server, caller, request, tally));
   if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy', request }, tally);
   const { session, sessionId, text } = opened.value;
-  const recorder = recordCall(visit, { era: 'legacy', server, caller, session }, request);
+  const recorder = recordCall(visit, { era: 'legacy', server, caller, session }, request, tally.span);
   recorder.sent(text);
   recorder.finish({ outcome: 'ok', errorKind: null, status: 200 }, shareOf(server, tally));
   const delivery = deliverOne(text, 200, accept);
@@ -235,7 +267,7 @@ async function listen(visit: Visit, server: VirtualServer, caller: Caller): Prom
   const scope: LegacyScope = { era: 'legacy', server, caller, session, canAsk: true };
   const about = { server, caller, era: 'legacy', session } as const;
   const lastEventId = visit.request.headers['last-event-id'];
-  const streamed = await attempt(visit, 'listen', async () =>
+  const streamed = await orFailure(visit, async () =>
     lastEventId === undefined || isListeningId(lastEventId)
       ? (await import('./gateway/listening.ts')).openListening(visit, scope)
       : (await import('./gateway/resuming.ts')).resumeStream(visit, scope, lastEventId),
@@ -252,12 +284,9 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
   }
   const { closeUpstreamSessions } = await import('./gateway/session-messages.ts');
   closeUpstreamSessions(visit, server, ended.value);
-  const recorder = visit.record({
-    ...subjectOf(visit, { server, caller, session: ended.value }),
-    era: 'legacy',
-    method: 'DELETE',
-    tool: null,
-  });
+  const about = { era: 'legacy', server, caller, session: ended.value } as const;
+  const subject = { ...subjectOf(visit, about), method: 'DELETE', tool: null };
+  const recorder = visit.record(subject, visit.trace.root.begin('DELETE'));
   recorder.finish({ outcome: 'ok', errorKind: null, status: EMPTY.status }, shareOf(server, newTally()));
   return EMPTY;
 }
@@ -269,8 +298,8 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
  * whatever kind, still ends in a final reply.
  */
 async function* answer(visit: Visit, scope: Scope, request: RequestMessage): AsyncGenerator<Reply, void> {
-  const tally = newTally();
-  const recorder = recordCall(visit, scope, request);
+  const tally = newTally({ span: beginCall(visit, scope, request.method) });
+  const recorder = recordCall(visit, scope, request, tally.span);
   let ending: Pick<Ending, 'outcome' | 'errorKind' | 'status'> | undefined;
   const note = (reply: RelayReply): RelayReply => {
     if (reply.kind === 'handed-over') ending = HANDED_OVER;
@@ -288,6 +317,11 @@ async function* answer(visit: Visit, scope: Scope, request: RequestMessage): Asy
     recorder.finish(ending ?? CLIENT_GONE, shareOf(scope.server, tally));
   }
   if (failed !== undefined) yield failed;
+}
+
+/** The span of everything that is done for one request. What no method is called may be anything, and is in no trace. */
+function beginCall(visit: Visit, { era }: Scope, method: string): Span {
+  return visit.trace.root.begin(requestRule(method, era) === undefined ? 'unknown method' : method);
 }
 
 /** Nobody was there any more to hear how the call ended. */
@@ -353,10 +387,10 @@ function tellAll(visit: Visit, scope: LegacyScope, messages: readonly Message[])
 /** Takes a notification or an answer. Undefined for requests, and when all is well. */
 async function tell(visit: Visit, scope: LegacyScope, message: Message): Promise<Failure | undefined> {
   if (message.kind === 'request') return undefined;
-  const tally = newTally();
+  const tally = newTally({ span: visit.trace.root.begin(message.kind) });
   const failure = await takeOrFail(visit, scope, message, tally);
   const method = message.kind === 'notification' ? message.method : null;
-  const recorder = visit.record({ ...subjectOf(visit, scope), method, tool: null });
+  const recorder = visit.record({ ...subjectOf(visit, scope), method, tool: null }, tally.span);
   const status = failure === undefined ? ACCEPTED.status : toWire(failure).status;
   const outcome = failure === undefined ? 'ok' : outcomeOf(failure);
   recorder.finish({ outcome, errorKind: failure?.kind ?? null, status }, shareOf(scope.server, tally));
@@ -407,28 +441,37 @@ interface About {
 }
 
 /** Runs one stage. What it throws ends the journey as any failure does, under the id of the request it was for. */
-async function attempt<T>(visit: Visit, stage: string, work: () => Promise<Result<T>>): Promise<Result<T>> {
+function attempt<T>(visit: Visit, stage: string, work: () => Promise<Result<T>>): Promise<Result<T>> {
+  return orFailure(visit, () => inSpan(visit.trace.root, stage, work));
+}
+
+async function orFailure<T>(visit: Visit, work: () => Promise<Result<T>>): Promise<Result<T>> {
   try {
-    return await visit.ports.tracer.stage(stage, work);
+    return await work();
   } catch (error) {
     return fail(unexpectedFailure(visit, error));
   }
 }
 
-function refuse(visit: Visit, failure: Failure, about: About = {}, tally: UpstreamTally = newTally()): Delivery {
+function refuse(
+  visit: Visit,
+  failure: Failure,
+  about: About = {},
+  tally: UpstreamTally = newTally({ span: visit.trace.root.begin('refused') }),
+): Delivery {
   const { status, headers, error } = toWire(failure);
   const text = errorText(about.request?.idText, error);
-  const recorder = recordCall(visit, about, about.request);
+  const recorder = recordCall(visit, about, about.request, tally.span);
   recorder.sent(text);
   recorder.finish({ outcome: outcomeOf(failure), errorKind: failure.kind, status }, shareOf(about.server, tally));
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: text };
 }
 
-function recordCall(visit: Visit, about: About, request?: RequestMessage) {
+function recordCall(visit: Visit, about: About, request: RequestMessage | undefined, span: Span) {
   const name = request?.params?.['name'];
   const named = request?.method === 'tools/call' || request?.method === 'prompts/get';
   const tool = named && typeof name === 'string' ? name : null;
-  return visit.record({ ...subjectOf(visit, about), method: request?.method ?? null, tool });
+  return visit.record({ ...subjectOf(visit, about), method: request?.method ?? null, tool }, span);
 }
 
 function subjectOf(visit: Visit, about: About) {

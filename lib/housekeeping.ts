@@ -21,11 +21,13 @@ export function createHousekeeper(config: GatewayConfig, ports: Ports): Housekee
   const shared = newShared(config, ports);
   const upstreams = allUpstreams(config);
   return async (invocation) => {
-    const work = new Work(shared, invocation);
+    const work = new Work(shared, invocation, 'housekeeping');
     const sweeping = sweep(work, upstreams);
     // One part that fails leaves the others to finish: nothing runs on when the invocation has ended.
     const done = await Promise.allSettled([sweeping, ...upstreams.map((upstream) => refreshUpstream(work, upstream))]);
     await work.settle();
+    work.trace.root.end();
+    await work.trace.flush();
     const failed = done.find((part) => part.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     const refreshed = done.slice(1).flatMap((part) => (part.status === 'fulfilled' ? [part.value as Refreshed] : []));

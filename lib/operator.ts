@@ -8,7 +8,7 @@ import { changePins, readPinsOf } from './gateway/pinning.ts';
 import { sweepSession } from './gateway/sweeping.ts';
 import { surveyUpstream, type Survey } from './gateway/survey.ts';
 import { allUpstreams, newShared, Work, type Shared } from './gateway/work.ts';
-import type { ClientSession, Invocation, Ports } from './ports.ts';
+import type { BreakerState, CatalogMember, ClientSession, Invocation, Ports } from './ports.ts';
 import { isObject, parseJson } from './protocol/message.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './protocol/era.ts';
 import { toClientName } from './protocol/names.ts';
@@ -59,10 +59,31 @@ export const MAX_SESSIONS = 1000;
 const READ_AT_ONCE = 25;
 
 export interface SessionList {
-  /** The one that expires first in front; `MAX_SESSIONS` at most. */
+  /** The one that expires first in front; `MAX_SESSIONS` at most, unless fewer were asked for. */
   readonly sessions: readonly ClientSession[];
   /** Whether there are others, which expire later. */
   readonly hasMore: boolean;
+}
+
+/** A list of an upstream as it is kept for those who get the same one. Times are milliseconds since the epoch. */
+export interface KeptList {
+  readonly upstream: string;
+  readonly member: CatalogMember;
+  readonly fetchedAt: number;
+  readonly freshUntil: number;
+  /** Whether a change of it is known that came after it was asked for. */
+  readonly isStale: boolean;
+  /** As it is kept. */
+  readonly bytes: number;
+}
+
+export interface UpstreamBreaker {
+  readonly upstream: string;
+  readonly state: 'closed' | 'open' | 'half-open';
+  /** Until when calls are refused, milliseconds since the epoch; undefined unless it is open. */
+  readonly openUntil: number | undefined;
+  /** Since the last success. */
+  readonly failures: number;
 }
 
 export class Operator {
@@ -74,7 +95,7 @@ export class Operator {
   constructor(config: GatewayConfig, ports: Ports, invocation: Invocation) {
     this.#shared = newShared(config, ports);
     this.#upstreams = allUpstreams(config);
-    this.#work = new Work(this.#shared, invocation);
+    this.#work = new Work(this.#shared, invocation, 'operator');
   }
 
   /** Settles once everything that was left to do in the background is done. */
@@ -136,13 +157,28 @@ export class Operator {
     return accepted.every(Boolean);
   }
 
-  /** Client sessions that have not expired. */
-  async sessions(): Promise<SessionList> {
-    const keys = await this.#sessionKeys(MAX_SESSIONS + 1);
-    return {
-      sessions: await this.#readSessions(keys.slice(0, MAX_SESSIONS)),
-      hasMore: keys.length > MAX_SESSIONS,
-    };
+  /** What is kept of all upstreams, in configured order, whoever it is kept for. */
+  async keptLists(): Promise<readonly KeptList[]> {
+    const lists = await Promise.all(this.#upstreams.map((upstream) => this.#keptListsOf(upstream)));
+    return lists.flat();
+  }
+
+  /** Of all upstreams, in configured order. One that is switched off is closed. */
+  breakers(): Promise<readonly UpstreamBreaker[]> {
+    const { stores, ports } = this.#work;
+    const now = ports.clock.now();
+    return Promise.all(
+      this.#upstreams.map(async (upstream) => {
+        const state = await stores.breakers.read(upstreamKey(upstream, ports.ids), now);
+        return toUpstreamBreaker(upstream.name, state, now);
+      }),
+    );
+  }
+
+  /** Client sessions that have not expired, `most` of them. */
+  async sessions(most = MAX_SESSIONS): Promise<SessionList> {
+    const keys = await this.#sessionKeys(most + 1);
+    return { sessions: await this.#readSessions(keys.slice(0, most)), hasMore: keys.length > most };
   }
 
   /**
@@ -180,6 +216,19 @@ export class Operator {
     const session = await this.#work.stores.clientSessions.terminate(key);
     if (session !== undefined) sweepSession(this.#work, this.#upstreams, session);
     return session;
+  }
+
+  async #keptListsOf(upstream: ServerUpstream): Promise<readonly KeptList[]> {
+    const { catalog } = this.#work.stores;
+    const kept = await catalog.headsOf(upstreamKey(upstream, this.#work.ports.ids));
+    // With each head, how often its list is known to have changed by now.
+    const states = kept.length === 0 ? [] : await catalog.heads(kept.map(({ key }) => key));
+    return kept.flatMap(({ key: { member } }, index) => {
+      const { head, changes } = states[index]!;
+      if (head === undefined) return [];
+      const { fetchedAt, freshUntil, bytes } = head;
+      return [{ upstream: upstream.name, member, fetchedAt, freshUntil, isStale: head.changes < changes, bytes }];
+    });
   }
 
   #heldTool(upstream: ServerUpstream, pins: Pins, revision: string, tool: ToolDefinition): HeldTool[] {
@@ -224,6 +273,14 @@ export class Operator {
     }
     return [...byRevision].map(([revision, tools]) => ({ revision, tools: [...tools.values()] }));
   }
+}
+
+function toUpstreamBreaker(upstream: string, state: BreakerState | undefined, now: number): UpstreamBreaker {
+  const { failures = 0, openUntil } = state ?? {};
+  if (openUntil === undefined) return { upstream, state: 'closed', openUntil: undefined, failures };
+  return openUntil > now
+    ? { upstream, state: 'open', openUntil, failures }
+    : { upstream, state: 'half-open', openUntil: undefined, failures };
 }
 
 function shownTool(item: string, server: VirtualServer): ShownTool[] {

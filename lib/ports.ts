@@ -40,7 +40,8 @@ export interface Ids {
 /** One invocation of the platform: which environment runs it and when it will be ended by force. */
 export interface Invocation {
   readonly requestId: string;
-  readonly traceId: string | undefined;
+  /** Undefined where nothing traces. */
+  readonly trace: InvocationTrace | undefined;
   /** Names the execution environment, for the action log. */
   readonly environment: string;
   /** True for the first invocation of an environment. */
@@ -49,6 +50,15 @@ export interface Invocation {
   readonly arrivedAt: number;
   /** When the platform ends this invocation, milliseconds since the epoch; Infinity when it does not. */
   readonly endsAt: number;
+}
+
+/** The trace that an invocation belongs to, by the platform's word (X-Ray, "Tracing header"). */
+export interface InvocationTrace {
+  /** `1-<8 hexadecimal digits>-<24 hexadecimal digits>`. */
+  readonly id: string;
+  /** The segment that the invocation is part of: 16 hexadecimal digits; undefined when nothing is known of it. */
+  readonly parent: string | undefined;
+  readonly sampled: boolean;
 }
 
 // ---------------------------------------------------------------------------------------------------------- stores
@@ -599,6 +609,18 @@ export interface UpstreamHttpRequest {
   readonly connectTimeoutMs: number;
   /** Aborting closes the connection, whatever phase it is in. */
   readonly signal: AbortSignal;
+  /** Told how far the request has come; left out when nobody wants to know. */
+  readonly watch?: TransportWatch;
+}
+
+/** Called at the moments it tells of, in this order. Whatever happens, `ended` comes last; it may come again. */
+export interface TransportWatch {
+  /** A connection stands, new or kept from an earlier request: the request is written from now on. */
+  connected(isNew: boolean): void;
+  /** The head of the response is there. */
+  responded(status: number): void;
+  /** The body has ended, or the request has failed or was given up: nothing more comes. */
+  ended(): void;
 }
 
 export interface UpstreamHttpResponse {
@@ -627,9 +649,61 @@ export interface UpstreamTransport {
 
 // ---------------------------------------------------------------------------------------------------------- insight
 
+/** Records where the time of an invocation goes, when somebody wants to know. */
 export interface Tracer {
-  /** Runs `work` as one named stage of the journey. */
-  stage<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Begins with one span, of this name, for the invocation as a whole. `UNTRACED` when nobody does. */
+  begin(invocation: Invocation, name: string): Trace;
+}
+
+/** What is recorded of one invocation. */
+export interface Trace {
+  readonly root: Span;
+  /**
+   * Sends what has been recorded since the last time; spans that have not ended yet are sent as being under way. Settles
+   * when all of it has left, and never rejects: no call fails because it could not be traced.
+   */
+  flush(): Promise<void>;
+}
+
+/**
+ * A stretch of time with a name. Who begins a span says which one it is part of, so that what happens at the same time
+ * cannot be mixed up. What is said of a span counts until it has been sent.
+ */
+export interface Span {
+  /** 16 hexadecimal digits, by which an upstream can say that it was called here; undefined when nothing is recorded. */
+  readonly id: string | undefined;
+  /** A part of this one, from now on. `remote` is what is spent waiting for an upstream. */
+  begin(name: string, kind?: 'remote'): Span;
+  /** What it can be searched by. A null is as good as not said. Never arguments, results, tokens or whole ids. */
+  annotate(annotations: Readonly<Record<string, string | number | boolean | null>>): void;
+  /** It went wrong: by the fault of who asked, because there was too much of it, or by the fault of who was asked. */
+  fail(verdict: 'error' | 'throttle' | 'fault'): void;
+  /** Only the first time counts. */
+  end(): void;
+}
+
+/** Nothing is recorded, and costs nothing. */
+export const NO_SPAN: Span = {
+  id: undefined,
+  begin: () => NO_SPAN,
+  annotate: () => {},
+  fail: () => {},
+  end: () => {},
+};
+
+export const UNTRACED: Trace = { root: NO_SPAN, flush: async () => {} };
+
+/** Runs `work` as one named stage of the journey. */
+export function inSpan<T>(parent: Span, name: string, work: (span: Span) => Promise<T>): Promise<T> {
+  return parent.id === undefined ? work(parent) : inRecordedSpan(parent.begin(name), work);
+}
+
+async function inRecordedSpan<T>(span: Span, work: (span: Span) => Promise<T>): Promise<T> {
+  try {
+    return await work(span);
+  } finally {
+    span.end();
+  }
 }
 
 export type Outcome = 'ok' | 'tool-error' | 'error' | 'refused' | 'cancelled' | 'input-required';

@@ -1,5 +1,5 @@
 /** The line of the action log that one message of a client leaves behind. */
-import type { Action, Invocation, Outcome, Ports, StoreTally } from '../ports.ts';
+import type { Action, Invocation, Outcome, Ports, Span, StoreTally } from '../ports.ts';
 import type { Era } from '../protocol/era.ts';
 
 /** What is known when the action begins. */
@@ -38,17 +38,19 @@ export class ActionRecorder {
   readonly #invocation: Invocation;
   readonly #subject: ActionSubject;
   readonly #stores: StoreTally;
+  readonly #span: Span;
   readonly #time: number;
   readonly #began: number;
   #bytesOut = 0;
   #finished = false;
 
-  /** `began` is `Clock.elapsed` when the HTTP request arrived, `arrivedAt` the wall clock then. */
+  /** `span` is that of what is done for the message; `began` is `Clock.elapsed` when the HTTP request arrived, `arrivedAt` the wall clock then. */
   constructor(
     ports: Ports,
     invocation: Invocation,
     subject: ActionSubject,
     stores: StoreTally,
+    span: Span,
     arrivedAt: number,
     began: number,
   ) {
@@ -56,6 +58,7 @@ export class ActionRecorder {
     this.#invocation = invocation;
     this.#subject = subject;
     this.#stores = stores;
+    this.#span = span;
     this.#time = arrivedAt;
     this.#began = began;
   }
@@ -64,18 +67,18 @@ export class ActionRecorder {
     this.#bytesOut += Buffer.byteLength(text);
   }
 
-  /** Writes the line; only the first end counts. */
+  /** Writes the line, says the same of the span, and ends it; only the first end counts. */
   finish(end: ActionEnd, share: UpstreamShare): void {
     if (this.#finished) return;
     this.#finished = true;
-    const { requestId, traceId, environment, cold } = this.#invocation;
+    const { requestId, trace, environment, cold } = this.#invocation;
     const { era, caller, session, server, method, tool, bytesIn } = this.#subject;
     const totalMs = this.#ports.clock.elapsed() - this.#began;
     const upstreamMs = Math.min(share.waitedMs, totalMs);
     const action: Action = {
       time: this.#time,
       requestId,
-      traceId: traceId ?? null,
+      traceId: trace?.id ?? null,
       environment,
       cold,
       era,
@@ -99,7 +102,22 @@ export class ActionRecorder {
       replayed: end.replayed ?? false,
     };
     this.#ports.actionLog.write(action);
+    tellSpan(this.#span, action);
   }
+}
+
+/** What traces can be searched by, under the names of the log. */
+function tellSpan(span: Span, action: Action): void {
+  if (span.id === undefined) return;
+  const { era, server, upstream, tool, outcome, attempt, replayed, status } = action;
+  span.annotate({ era, server, upstream, tool, outcome, attempt, replayed });
+  span.annotate({ error_kind: action.errorKind, cold_start: action.cold });
+  span.annotate({ session_hash: action.session, caller_hash: action.caller });
+  span.annotate({ gateway_ms: action.gatewayMs, upstream_ms: action.upstreamMs });
+  if (status === 429) span.fail('throttle');
+  else if (outcome === 'error') span.fail('fault');
+  else if (outcome === 'refused') span.fail('error');
+  span.end();
 }
 
 function shorten(key: string | null): string | null {

@@ -8,6 +8,7 @@ import {
   type Turn,
 } from '../policies/breaker.ts';
 import { claimSlot, type Slot } from '../policies/slots.ts';
+import { inSpan } from '../ports.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { callUpstream } from './upstream-call.ts';
 import type { CallEvent, CallFailure, Line, UpstreamRequest } from './upstream-call.ts';
@@ -52,7 +53,7 @@ function tellTurn({ work, upstream }: Line, turn: Turn | undefined): void {
 }
 
 /** A breaker that cannot be asked is closed: the store costs a call its protection, not its life. */
-async function admit({ work, upstream, deadline }: Line): Promise<Admission> {
+async function admit({ work, upstream, deadline, connection }: Line): Promise<Admission> {
   const { breaker } = upstream.config;
   const unguarded: Admission = { kind: 'admitted', settle: async () => undefined };
   if (breaker === false) return unguarded;
@@ -63,7 +64,7 @@ async function admit({ work, upstream, deadline }: Line): Promise<Admission> {
   if (believed !== undefined) return believed;
   const asking = askBreaker(key, breaker, deadline.endsAt, tools);
   try {
-    return await work.within(deadline, asking);
+    return await inSpan(connection.tally.span, 'admission', () => work.within(deadline, asking));
   } catch (error) {
     if (deadline.expiry() !== undefined) {
       work.defer(() => giveUp(asking));
@@ -99,8 +100,11 @@ async function* callInSlot(
 }
 
 /** A store that cannot be asked leaves nobody through: the limit holds. */
-async function slotOf({ work, upstream, deadline }: Line, most: number): Promise<Slot> {
+async function slotOf({ work, upstream, deadline, connection }: Line, most: number): Promise<Slot> {
   const { clock, ids } = work.ports;
   const tools = { store: work.stores.slots, clock, ids };
-  return work.within(deadline, claimSlot(upstreamKey(upstream, ids), most, deadline.endsAt, deadline.signal, tools));
+  const key = upstreamKey(upstream, ids);
+  return inSpan(connection.tally.span, 'admission', () =>
+    work.within(deadline, claimSlot(key, most, deadline.endsAt, deadline.signal, tools)),
+  );
 }

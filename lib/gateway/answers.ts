@@ -25,7 +25,7 @@ export async function answerHere(
   if (scope.era === 'legacy') return emptyResult(request);
   try {
     const { discoverAll } = await import('./handshake.ts');
-    const introduced = await visit.ports.tracer.stage('discover', () => discoverAll(visit, scope, request, tally));
+    const introduced = await discoverAll(visit, scope, request, tally);
     return introduced.ok ? success(introduced.value) : endingOfFailure(introduced.failure, request.idText);
   } catch (error) {
     return endingOfFailure(unexpectedFailure(visit, error), request.idText);
@@ -49,7 +49,7 @@ export async function setLogLevel(
   const kept = await keepLogLevel(visit, scope, level);
   if (!kept.ok) return endingOfFailure(kept.failure, request.idText);
   await Promise.all(
-    scope.server.upstreams.map((upstream) => passLogLevel(visit, upstream, kept.value, level, newTally(tally.cost))),
+    scope.server.upstreams.map((upstream) => passLogLevel(visit, upstream, kept.value, level, newTally(tally))),
   );
   return emptyResult(request);
 }

@@ -2,7 +2,7 @@
 import type { Caller } from '../auth/caller.ts';
 import type { Audience } from '../catalog/listing.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
-import type { CatalogMember } from '../ports.ts';
+import type { CatalogMember, Span } from '../ports.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
 import type { Deadline } from '../policies/deadline.ts';
 import { listedCapabilities } from '../protocol/capabilities.ts';
@@ -18,12 +18,13 @@ export interface Asker {
   readonly caller: Caller;
   /** What legacy upstreams are told: the revision, and what the client can do. */
   readonly legacy: Pick<Audience, 'version' | 'clientCapabilities'>;
-  readonly keeper: (upstream: ServerUpstream, deadline: Deadline) => SessionKeeper;
+  /** `span` is that of what the session is for. */
+  readonly keeper: (upstream: ServerUpstream, deadline: Deadline, span: Span) => SessionKeeper;
 }
 
 export function askerOf(work: Work, scope: Scope): Asker {
   const { era, caller } = scope;
-  const keeper: Asker['keeper'] = (upstream, deadline) => keeperFor(work, scope, upstream, deadline);
+  const keeper: Asker['keeper'] = (upstream, deadline, span) => keeperFor(work, scope, upstream, deadline, span);
   if (scope.era === 'modern') {
     const legacy = { version: LATEST_LEGACY, clientCapabilities: {} };
     return { era, caller, legacy, keeper };

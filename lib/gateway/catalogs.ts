@@ -7,7 +7,7 @@ import { nameOf } from '../catalog/merge.ts';
 import type { WholeList } from '../catalog/pages.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
-import { StoreError, type CatalogKey, type CatalogState } from '../ports.ts';
+import { inSpan, StoreError, type CatalogKey, type CatalogState } from '../ports.ts';
 import { LATEST_MODERN, type Era } from '../protocol/era.ts';
 import { newTally } from '../upstream/fault.ts';
 import { askerOf, type Reader, type Wanted } from './asker.ts';
@@ -42,7 +42,14 @@ export type Listed =
 
 /** In the order of what is wanted. A store that does not answer costs requests to upstreams, and fails no list. */
 export async function listsOf(reader: Reader, wanted: readonly Wanted[]): Promise<readonly Listed[]> {
-  return Promise.all(await askForLists(reader, wanted));
+  return inCatalog(reader, async (own) => Promise.all(await askForLists(own, wanted)));
+}
+
+/** Reads under a span of its own, the upstreams that have to be asked included. */
+function inCatalog<T>(reader: Reader, read: (reader: Reader) => Promise<T>): Promise<T> {
+  return inSpan(reader.tally.span, 'catalog', (span) =>
+    read({ ...reader, tally: newTally({ ...reader.tally, span }) }),
+  );
 }
 
 /** As `listsOf`, one by one as they become known. Each must be waited for, before the invocation ends if not before. */
@@ -117,13 +124,13 @@ function recalled(work: Work, upstream: ServerUpstream, { key, audience, head }:
 async function fetchList(reader: Reader, want: Wanted, shelves: readonly FilledShelf[]): Promise<Listed> {
   const { work, asker } = reader;
   const { upstream, member } = want;
-  const tally = newTally(reader.tally.cost);
+  const tally = newTally(reader.tally);
   const fetchedAt = work.ports.clock.now();
   const fetched = await inquire(work, {
     upstream,
     member,
     preferred: asker.era,
-    keeper: (deadline) => asker.keeper(upstream, deadline),
+    keeper: (deadline, span) => asker.keeper(upstream, deadline, span),
     patienceMs: reader.patienceMs,
     spentMs: work.elapsedMs,
     tally,

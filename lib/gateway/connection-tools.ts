@@ -1,6 +1,6 @@
 /** What upstream connections are given to work with, on behalf of one HTTP request. */
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import type { UpstreamEras, UpstreamSession } from '../ports.ts';
+import { inSpan, type UpstreamEras, type UpstreamSession } from '../ports.ts';
 import type { EraTools } from '../upstream/eras.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { closeUpstreamSession } from '../upstream/session.ts';
@@ -20,7 +20,6 @@ const TRY_AGAIN_MS = 60_000;
 export function connectionTools(work: Work, deadline: Deadline, tally: UpstreamTally): ConnectionTools {
   return {
     transport: work.ports.transport,
-    tracer: work.ports.tracer,
     clock: work.ports.clock,
     maxMessageBytes: work.shared.config.limits.upstreamMessageBytes,
     limits: deadline,
@@ -36,7 +35,7 @@ export function eraTools(work: Work, connection: ConnectionTools): EraTools {
   return {
     cache: work.shared.eraCache,
     store: {
-      read: (upstream) => recallEras(work, upstream),
+      read: (upstream) => inSpan(connection.tally.span, 'eras', () => recallEras(work, upstream)),
       write: (upstream, eras, expiresAt) => work.stores.upstreamEras.write(upstream, eras, expiresAt),
     },
     ids: work.ports.ids,
@@ -61,7 +60,7 @@ export async function asAfterword(work: Work, afterword: (tools: ConnectionTools
   const limits = { totalMs: AFTERWORD_MS, idleMs: undefined, endsAt, leaveMs: AFTERWORD_LEAVE_MS };
   const deadline = startDeadline(work.ports.clock, limits);
   try {
-    await afterword(connectionTools(work, deadline, newTally()));
+    await afterword(connectionTools(work, deadline, newTally({ span: work.trace.root })));
   } finally {
     deadline.stop();
   }

@@ -4,7 +4,7 @@ import { Pages, usableTtl, type WholeList } from '../catalog/pages.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import type { CatalogMember } from '../ports.ts';
+import type { CatalogMember, Span } from '../ports.ts';
 import { carriedServerCapabilities } from '../protocol/capabilities.ts';
 import { LATEST_MODERN, type Era } from '../protocol/era.ts';
 import { isObject, JSON_RPC, requestText } from '../protocol/message.ts';
@@ -32,7 +32,7 @@ export interface Inquiry {
   readonly member: CatalogMember;
   /** The era that is tried first. */
   readonly preferred: Era;
-  readonly keeper: (deadline: Deadline) => SessionKeeper;
+  readonly keeper: (deadline: Deadline, span: Span) => SessionKeeper;
   /** The upstream's own limit of a call comes first if it is shorter, in milliseconds. */
   readonly patienceMs: number;
   /** How much of that has gone by already. */
@@ -51,7 +51,7 @@ export async function inquire(work: Work, inquiry: Inquiry): Promise<Fetched> {
   });
   const connection = connectionTools(work, deadline, tally);
   // Nobody is there to be asked anything: what is listed is kept for others as well.
-  const keeper: SessionKeeper = { ...inquiry.keeper(deadline), canAsk: false };
+  const keeper: SessionKeeper = { ...inquiry.keeper(deadline, tally.span), canAsk: false };
   const eras = eraTools(work, connection);
   try {
     return await fetchMember({ work, upstream, preferred, keeper, deadline, connection, eras }, member);

@@ -111,7 +111,7 @@ export class Hearing {
       position: ear.heard,
       retryMs: undefined,
       deadline,
-      tally: newTally(),
+      tally: newTally({ span: this.#work.trace.root }),
       replaces: before,
     };
     this.#streams.set(upstream.name, stream);

@@ -9,6 +9,7 @@ import type { Deadline } from '../policies/deadline.ts';
 import { decideKey, KEY_REQUIRED, KEY_REUSED, type KeyedCall } from '../policies/idempotency.ts';
 import { pause } from '../policies/pause.ts';
 import { mayBeSentAgain, mayHaveRun, UNSEEN_END } from '../policies/repeat.ts';
+import { inSpan } from '../ports.ts';
 import type { IdempotencyClaim, IdempotencyRecord, KeyedOutcome, KeyedResult } from '../ports.ts';
 import { memberText } from '../protocol/json-text.ts';
 import { JSON_RPC, parseJson, readMessage } from '../protocol/message.ts';
@@ -80,7 +81,9 @@ export async function* executeKeyed(
   for (;;) {
     const result = yield* tryExecute(errand, keyed, { key, digest, overtakes }, deadline, execute);
     if (result.kind === 'executed') return;
-    const step = await afterTaken(errand, key, digest, result.record, deadline);
+    const step = await inSpan(errand.tally.span, 'idempotency', () =>
+      afterTaken(errand, key, digest, result.record, deadline),
+    );
     if (step.kind === 'answer') {
       yield step.event;
       return;
@@ -113,6 +116,8 @@ async function* tryExecute(
   const unknownMs = Math.max(ttlMs, UNKNOWN_KEPT_MS);
   const claim: IdempotencyClaim = { owner: ids.random(), digest, deadlineAt, expiresAt: deadlineAt + unknownMs };
   const interim = new Channel<RelayEvent>();
+  /** Of the two ends of the record, each in its time. */
+  let recording = errand.tally.span.begin('idempotency');
   let begun = false;
   let last: LastEvent | undefined;
   const framed = visit.ports.executeOnce({
@@ -124,12 +129,17 @@ async function* tryExecute(
     expiresAt: (isKnown) => clock.now() + (isKnown ? ttlMs : unknownMs),
     execute: async () => {
       begun = true;
+      recording.end();
       last = await runToEnd(execute(), interim).catch((error: unknown) => lastOfBroken(error, errand, deadline));
+      recording = errand.tally.span.begin('idempotency');
       return outcomeOf(last, errand);
     },
     onUnwritten: (error) => visit.ports.actionLog.defect(visit.invocation.requestId, error),
   });
-  const settled = framed.finally(() => interim.close());
+  const settled = framed.finally(() => {
+    recording.end();
+    interim.close();
+  });
   // Whoever reads slowly, or stops, leaves the execution to go on to its own end.
   settled.catch(() => undefined);
   try {

@@ -16,6 +16,7 @@ import {
   type HeardPositions,
   type ListCounts,
   type Listening,
+  type Span,
   type Subscription,
 } from '../ports.ts';
 import { listChangedText, updatedText, type ListenFilter } from '../protocol/announcements.ts';
@@ -24,7 +25,7 @@ import { questionToClient } from '../protocol/legacy/server-requests.ts';
 import { ANNOUNCED_LISTS } from '../protocol/methods.ts';
 import { HEARTBEAT, idField, retryField, sseEvent } from '../protocol/sse.ts';
 import { SESSION_TTL_MS } from '../sessions/client-session.ts';
-import { newTally } from '../upstream/fault.ts';
+import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { attachedSession } from '../upstream/legacy.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { subscribeInSession } from './ear.ts';
@@ -74,15 +75,18 @@ async function* recorded(
   listener: Listener,
   body: AsyncGenerator<string, void>,
 ): AsyncGenerator<string, void> {
-  const recorder = visit.record({
-    era: 'legacy',
-    caller: caller.key,
-    session: session.key,
-    server: server.name,
-    method: 'GET',
-    tool: null,
-    bytesIn: visit.request.bodyBytes,
-  });
+  const recorder = visit.record(
+    {
+      era: 'legacy',
+      caller: caller.key,
+      session: session.key,
+      server: server.name,
+      method: 'GET',
+      tool: null,
+      bytesIn: visit.request.bodyBytes,
+    },
+    listener.span,
+  );
   try {
     for await (const text of body) {
       recorder.sent(text);
@@ -106,7 +110,7 @@ class Listener {
   #hearing: Hearing;
   /** By subscription and upstream session: when a renewal that does not succeed may be tried again. */
   readonly #renewed = new Map<string, number>();
-  readonly #tally = newTally();
+  readonly #tally: UpstreamTally;
   /** By upstream: which session it was last listened to in, unless it was opened for that. */
   readonly #sessions = new Map<string, string>();
 
@@ -114,6 +118,12 @@ class Listener {
     this.#visit = visit;
     this.#scope = scope;
     this.#hearing = new Hearing(visit, 0);
+    this.#tally = newTally({ span: visit.trace.root.begin('listen') });
+  }
+
+  /** Everything that is done for the stream. */
+  get span(): Span {
+    return this.#tally.span;
   }
 
   /** HTTP requests sent to upstreams. */
@@ -334,7 +344,7 @@ class Listener {
     // A session that was opened by listening is the one that is listened in.
     if (!this.#visit.attached.has(name)) this.#sessions.set(name, this.#attached(upstream)?.generation ?? '');
     const session = (deadline: Deadline) => ({
-      keeper: keeperFor(this.#visit, this.#scope, upstream, deadline),
+      keeper: keeperFor(this.#visit, this.#scope, upstream, deadline, this.#tally.span),
       subscribes: false,
       close: () => {},
     });
@@ -365,8 +375,8 @@ class Listener {
       idleMs: undefined,
       endsAt: visit.invocation.endsAt,
     });
-    const connection = connectionTools(visit, deadline, newTally(this.#tally.cost));
-    const keeper = { ...keeperFor(visit, this.#scope, upstream, deadline), canAsk: false };
+    const connection = connectionTools(visit, deadline, newTally(this.#tally));
+    const keeper = { ...keeperFor(visit, this.#scope, upstream, deadline, this.#tally.span), canAsk: false };
     const eras = eraTools(visit, connection);
     try {
       const line = { work: visit, upstream, preferred: 'legacy', keeper, deadline, connection, eras } as const;

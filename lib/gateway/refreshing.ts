@@ -93,7 +93,7 @@ async function refreshList(
     keeper: () => keeper,
     patienceMs: REFRESH_MS,
     spentMs: 0,
-    tally: newTally(),
+    tally: newTally({ span: work.trace.root }),
   });
   if (fetched.kind === 'failed' || fetched.era !== era || state === undefined) return false;
   const { list } = fetched;

@@ -117,7 +117,7 @@ async function* guardedEvents(errand: Errand, deadline: Deadline): AsyncGenerato
     work: visit,
     upstream,
     preferred: scope.era,
-    keeper: keeperFor(visit, scope, upstream, deadline),
+    keeper: keeperFor(visit, scope, upstream, deadline, tally.span),
     deadline,
     connection,
     eras: eraTools(visit, connection),

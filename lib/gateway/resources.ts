@@ -2,6 +2,7 @@
 import { itemsOf, NO_LIST } from '../catalog/listing.ts';
 import { candidatesFor, type ResourceLists } from '../catalog/owners.ts';
 import { unknownName, type ServerUpstream } from '../catalog/plan.ts';
+import { inSpan } from '../ports.ts';
 import type { Call } from '../protocol/call.ts';
 import { JSON_RPC } from '../protocol/message.ts';
 import { LEGACY_CODES } from '../protocol/translation/error.ts';
@@ -31,13 +32,15 @@ export async function* relayToOwner(
   uri: string,
   tally: UpstreamTally,
 ): AsyncGenerator<RelayReply, void> {
-  const lists = await resourceLists(visit, scope, uri, tally);
+  const lists = await inSpan(tally.span, 'catalog', (span) =>
+    resourceLists(visit, scope, uri, newTally({ ...tally, span })),
+  );
   const candidates = candidatesFor(uri, lists);
   /** Why one that may have had it could not say so. */
   let failed: Ending | undefined;
   let unknown: Ending | undefined;
   for (const upstream of candidates) {
-    const errand = { visit, scope, call, upstream, targetName: uri, tally: newTally(tally.cost) };
+    const errand = { visit, scope, call, upstream, targetName: uri, tally: newTally(tally) };
     for await (const reply of relay(errand)) {
       Object.assign(tally, errand.tally);
       // Only the calls of tools are handed over.
@@ -96,7 +99,10 @@ export async function candidatesOf(
 ): Promise<ReadonlyMap<string, readonly ServerUpstream[]>> {
   const { upstreams } = scope.server;
   if (uris.length === 0 || upstreams.length === 1) return new Map(uris.map((uri) => [uri, upstreams]));
-  const lists = listsIn(upstreams, await Promise.all(await askForResources(visit, scope, tally)));
+  const asked = await inSpan(tally.span, 'catalog', async (span) =>
+    Promise.all(await askForResources(visit, scope, newTally({ ...tally, span }))),
+  );
+  const lists = listsIn(upstreams, asked);
   return new Map(uris.map((uri) => [uri, candidatesFor(uri, lists)]));
 }
 

@@ -77,7 +77,10 @@ function read({ visit, key, reading }: Resumption): Promise<KeptStream | undefin
 /** The stream, and its line in the action log. */
 async function* recorded(resumption: Resumption): AsyncGenerator<string, void> {
   const { visit, scope } = resumption;
-  const recorder = visit.record({ ...subjectOf(scope), method: 'GET', tool: null, bytesIn: 0 });
+  const recorder = visit.record(
+    { ...subjectOf(scope), method: 'GET', tool: null, bytesIn: 0 },
+    visit.trace.root.begin('resume'),
+  );
   const events = follow(resumption);
   let ending: LegacyEnding = GONE;
   try {
@@ -188,8 +191,8 @@ async function* answered(
   continuation: Continuation,
 ): AsyncGenerator<RelayReply, void> {
   const { method, tool, upstream } = continuation;
-  const tally = newTally();
-  const recorder = visit.record({ ...subjectOf(scope), method, tool, bytesIn: 0 });
+  const tally = newTally({ span: visit.trace.root.begin(method) });
+  const recorder = visit.record({ ...subjectOf(scope), method, tool, bytesIn: 0 }, tally.span);
   let ending: LegacyEnding = GONE;
   try {
     for await (const reply of goOn(visit, scope, continuation, tally)) {

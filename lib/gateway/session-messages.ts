@@ -39,7 +39,7 @@ export async function takeNotification(
   const text = editObject(notification.text, {});
   // A progress token is the upstream's own: of several upstreams, nobody could tell whose.
   if (notification.method === 'notifications/progress' && server.upstreams.length > 1) return undefined;
-  const told = server.upstreams.map((upstream) => forward(visit, upstream, session, text, newTally(tally.cost)));
+  const told = server.upstreams.map((upstream) => forward(visit, upstream, session, text, newTally(tally)));
   return (await Promise.all(told)).find((failure) => failure !== undefined);
 }
 

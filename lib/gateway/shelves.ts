@@ -87,7 +87,7 @@ async function isLacking({ work, asker, patienceMs, tally }: Reader, upstream: S
     endsAt: work.invocation.endsAt,
   });
   try {
-    const eras = eraTools(work, connectionTools(work, deadline, newTally(tally.cost)));
+    const eras = eraTools(work, connectionTools(work, deadline, newTally(tally)));
     if (asker.era === 'legacy') return await work.within(deadline, lacksLegacy(upstream, eras));
     const offered = await work.within(deadline, modernVersions(upstream, eras));
     return offered.kind === 'end' || offered.versions.length === 0;

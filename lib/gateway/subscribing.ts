@@ -50,7 +50,7 @@ async function subscribe(
   let refused: Ending | undefined;
   const candidates = (await candidatesOf(visit, scope, [uri], tally)).get(uri) ?? [];
   for (const upstream of candidates) {
-    const errand = { visit, scope, call, upstream, targetName: uri, tally: newTally(tally.cost) };
+    const errand = { visit, scope, call, upstream, targetName: uri, tally: newTally(tally) };
     const { ending, generation } = await askUpstream(errand, scope);
     Object.assign(tally, errand.tally);
     if (ending.outcome === 'ok') {
@@ -116,7 +116,7 @@ async function askWithin(errand: Errand, scope: LegacyScope, deadline: Deadline)
   const { visit, upstream, call, targetName, tally } = errand;
   const connection = connectionTools(visit, deadline, tally);
   // Whoever subscribes is not asked anything by the way.
-  const keeper = { ...keeperFor(visit, scope, upstream, deadline), canAsk: false };
+  const keeper = { ...keeperFor(visit, scope, upstream, deadline, tally.span), canAsk: false };
   const eras = eraTools(visit, connection);
   const line = { work: visit, upstream, preferred: scope.era, keeper, deadline, connection, eras };
   const request = {

@@ -87,7 +87,7 @@ function ask(work: Work, upstream: ServerUpstream, member: CatalogMember, sessio
     keeper: () => session.keeper,
     patienceMs: SURVEY_MS,
     spentMs: 0,
-    tally: newTally(),
+    tally: newTally({ span: work.trace.root }),
   });
 }
 

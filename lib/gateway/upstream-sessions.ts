@@ -7,7 +7,7 @@
 import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Deadline } from '../policies/deadline.ts';
-import type { SharedUpstreamSession, UpstreamSession } from '../ports.ts';
+import { inSpan, type SharedUpstreamSession, type Span, type UpstreamSession } from '../ports.ts';
 import { LATEST_LEGACY } from '../protocol/era.ts';
 import type { JsonObject } from '../protocol/message.ts';
 import type { Envelope } from '../protocol/modern/envelope.ts';
@@ -26,19 +26,29 @@ const SHARED_SESSION_TTL_MS = 24 * 60 * 60 * 1000;
 /** Writing down every use would cost a request to the store each; once an hour moves the end well enough. */
 const EXTEND_AFTER_MS = 60 * 60 * 1000;
 
+/** What a keeper of sessions on one upstream works with, on behalf of one call. */
+interface KeeperTools {
+  readonly work: Work;
+  readonly upstream: ServerUpstream;
+  readonly deadline: Deadline;
+  /** The span of the call. */
+  readonly span: Span;
+}
+
+/** Waits for the store as long as the deadline allows. */
+function inStore<T>({ work, deadline, span }: KeeperTools, request: () => Promise<T>): Promise<T> {
+  return inSpan(span, 'session', () => work.within(deadline, request()));
+}
+
 /** The session that is attached to the client session, or will be. */
-function clientSessionKeeper(
-  work: Work,
-  { session, canAsk }: LegacyScope,
-  upstream: ServerUpstream,
-  deadline: Deadline,
-): SessionKeeper {
+function clientSessionKeeper({ session, canAsk }: LegacyScope, tools: KeeperTools): SessionKeeper {
+  const { work, upstream } = tools;
   const { clientSessions } = work.stores;
   return {
     identity: session,
     current: async () => asDoubted(work, work.attached.get(upstream.name) ?? attachedSession(session, upstream)),
     attach: async (opened, replaces) => {
-      const outcome = await work.within(deadline, clientSessions.attach(session.key, upstream.name, opened, replaces));
+      const outcome = await inStore(tools, () => clientSessions.attach(session.key, upstream.name, opened, replaces));
       if (outcome.kind !== 'gone') work.attached.set(upstream.name, outcome.kind === 'lost' ? outcome.winner : opened);
       return outcome;
     },
@@ -46,7 +56,7 @@ function clientSessionKeeper(
       clientSessions.setDoubt(session.key, upstream.name, generation, doubted),
     ),
     logLevel: session.logLevel,
-    latestLogLevel: async () => (await work.within(deadline, clientSessions.read(session.key)))?.logLevel,
+    latestLogLevel: async () => (await inStore(tools, () => clientSessions.read(session.key)))?.logLevel,
     levelOfCall: undefined,
     endsWithCall: false,
     canAsk,
@@ -78,11 +88,18 @@ function judgements(
   };
 }
 
-/** The session that a call of this scope is to use. */
-export function keeperFor(work: Work, scope: Scope, upstream: ServerUpstream, deadline: Deadline): SessionKeeper {
-  if (scope.era === 'legacy') return clientSessionKeeper(work, scope, upstream, deadline);
+/** The session that a call of this scope is to use; `span` is that of the call. */
+export function keeperFor(
+  work: Work,
+  scope: Scope,
+  upstream: ServerUpstream,
+  deadline: Deadline,
+  span: Span,
+): SessionKeeper {
+  const tools: KeeperTools = { work, upstream, deadline, span };
+  if (scope.era === 'legacy') return clientSessionKeeper(scope, tools);
   const client = sessionlessClient(work, scope.envelope, scope.envelope.logLevel);
-  return sessionlessKeeper(work, scope.caller, client, upstream, deadline);
+  return sessionlessKeeper(scope.caller, client, tools);
 }
 
 /** What a call without a client session tells the upstream of its client. */
@@ -107,17 +124,12 @@ export function sessionlessClient(
 }
 
 /** The session of a call without a client session. */
-function sessionlessKeeper(
-  work: Work,
-  caller: Caller,
-  client: SessionlessClient,
-  upstream: ServerUpstream,
-  deadline: Deadline,
-): SessionKeeper {
+function sessionlessKeeper(caller: Caller, client: SessionlessClient, tools: KeeperTools): SessionKeeper {
+  const { work, upstream } = tools;
   const sharers = sharersOf(upstream, caller, forwardedDigest(work, upstream));
   return sharers === undefined
     ? freshKeeper(client)
-    : sharedKeeper(work, client, upstream, work.ports.ids.digest(JSON.stringify(sharers)), deadline);
+    : sharedKeeper(client, work.ports.ids.digest(JSON.stringify(sharers)), tools);
 }
 
 /** Everything that decides who shares a session; undefined when nobody does. */
@@ -153,12 +165,11 @@ export function freshKeeper({ logLevel, clientInfo, clientCapabilities }: Sessio
 
 /** The identity is the gateway's: a session that several clients share speaks for none of them. */
 function sharedKeeper(
-  work: Work,
   { clientCapabilities, logLevel }: SessionlessClient,
-  upstream: ServerUpstream,
   sharers: string,
-  deadline: Deadline,
+  tools: KeeperTools,
 ): SessionKeeper {
+  const { work, upstream } = tools;
   const { ids, clock } = work.ports;
   const { upstreamSessions } = work.stores;
   const key = ids.digest(JSON.stringify([upstreamKey(upstream, ids), LATEST_LEGACY, sharers]));
@@ -172,7 +183,7 @@ function sharedKeeper(
   return {
     identity: { clientInfo: work.shared.identity, clientCapabilities, protocolVersion: LATEST_LEGACY },
     current: async () => {
-      const kept = await work.within(deadline, upstreamSessions.read(key));
+      const kept = await inStore(tools, () => upstreamSessions.read(key));
       const now = clock.now();
       if (kept === undefined) return undefined;
       if (kept.expiresAt <= now) {
@@ -185,7 +196,7 @@ function sharedKeeper(
       return asDoubted(work, kept.session);
     },
     attach: async (session, replaces) => {
-      const kept = await work.within(deadline, upstreamSessions.keep(key, toKeep(session), replaces, clock.now()));
+      const kept = await inStore(tools, () => upstreamSessions.keep(key, toKeep(session), replaces, clock.now()));
       if (kept.kind === 'lost') return kept;
       if (expired !== undefined) closeLater(work, upstream, expired);
       return { kind: 'attached' };

@@ -1,6 +1,6 @@
 /** One HTTP request on its way through the gateway. */
 import { ActionRecorder, type ActionSubject } from '../delivery/action.ts';
-import type { Invocation } from '../ports.ts';
+import type { Invocation, Span } from '../ports.ts';
 import type { HttpRequest } from '../protocol/http.ts';
 import { Work, type Shared } from './work.ts';
 
@@ -10,12 +10,13 @@ export class Visit extends Work {
   readonly updated = new Map<string, Set<string>>();
 
   constructor(shared: Shared, request: HttpRequest, invocation: Invocation) {
-    super(shared, invocation, request.headers);
+    super(shared, invocation, 'gateway', request.headers);
     this.request = request;
   }
 
-  /** Starts the log line of one message. */
-  record(subject: ActionSubject): ActionRecorder {
-    return new ActionRecorder(this.ports, this.invocation, subject, this.storeTally, this.arrivedAt, this.began);
+  /** Starts the log line of one message; `span` is that of what is done for it, and ends with it. */
+  record(subject: ActionSubject, span: Span): ActionRecorder {
+    const { ports, invocation, storeTally, arrivedAt, began } = this;
+    return new ActionRecorder(ports, invocation, subject, storeTally, span, arrivedAt, began);
   }
 }

@@ -4,7 +4,7 @@ import { newCatalogCache, type CatalogCache } from '../catalog/listing.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { BreakerCache } from '../policies/breaker.ts';
 import { DeadlineExpired, type Deadline } from '../policies/deadline.ts';
-import type { Invocation, Ports, Stores, StoreTally, UpstreamSession } from '../ports.ts';
+import type { Invocation, Ports, Stores, StoreTally, Trace, UpstreamSession } from '../ports.ts';
 import type { HttpHeaders } from '../protocol/http.ts';
 import type { JsonObject } from '../protocol/message.ts';
 import type { EraCache } from '../upstream/eras.ts';
@@ -52,6 +52,8 @@ export class Work {
   readonly invocation: Invocation;
   /** Of the client on whose behalf it is; empty for what the gateway does by itself. */
   readonly clientHeaders: HttpHeaders;
+  /** Begun with it, and ended by whoever made it. */
+  readonly trace: Trace;
   readonly storeTally: StoreTally = { requests: 0 };
   /** Upstream sessions that were attached to its client session since that was read, by upstream. */
   readonly attached = new Map<string, UpstreamSession>();
@@ -64,11 +66,13 @@ export class Work {
   readonly #deferred = new Set<Promise<void>>();
   #stores: Stores | undefined;
 
-  constructor(shared: Shared, invocation: Invocation, clientHeaders: HttpHeaders = {}) {
+  /** `name` is what its trace calls it. */
+  constructor(shared: Shared, invocation: Invocation, name: string, clientHeaders: HttpHeaders = {}) {
     this.shared = shared;
     this.ports = shared.ports;
     this.invocation = invocation;
     this.clientHeaders = clientHeaders;
+    this.trace = shared.ports.tracer.begin(invocation, name);
     this.arrivedAt = shared.ports.clock.now();
     this.began = shared.ports.clock.elapsed();
     this.changes = new Coalescer(shared.ports.clock, (work) => this.defer(work));

@@ -4,6 +4,9 @@ import type { ActionLogFormat } from '../adapters/logging/action-log.ts';
 import type { GivenSecrets } from '../adapters/secrets/given.ts';
 import { functionTimeoutMs } from '../config/load.ts';
 import type { GatewayConfig } from '../config/schema.ts';
+import type { Console } from './console/console.ts';
+import type { Insight } from './console/insight.ts';
+import type { ConsolePage } from './console/page.ts';
 import { startDynamoDb, TABLE_NAME, useDynamoDb, type LocalDynamoDb } from './dynamodb.ts';
 import { startEmulator, type Emulator, type EmulatorOptions } from './emulator/emulator.ts';
 import { LOCAL_ORIGINS, openFront } from './front.ts';
@@ -36,6 +39,11 @@ export interface LocalGatewayOptions {
   readonly entry?: string | undefined;
   /** The function's timeout, in milliseconds; by default what the configuration needs. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * The page of the console; without it there is no console, and nothing is traced. The console hears of emulated
+   * environments only.
+   */
+  readonly consolePage?: (() => Promise<ConsolePage>) | undefined;
   /** What runs the function, instead of emulated environments. */
   readonly startFunction?: ((options: EmulatorOptions) => Promise<Emulator>) | undefined;
   /** What code in an environment posts on `parentPort` of `node:worker_threads`. */
@@ -46,6 +54,8 @@ export interface LocalGateway {
   /** Without a path. */
   readonly origin: string;
   readonly emulator: Emulator;
+  /** Undefined unless it was asked for. */
+  readonly console: Console | undefined;
   /** What its environments run with: a URL in place of each command that it hosts. */
   readonly config: GatewayConfig;
   /** Where its state is. */
@@ -72,17 +82,19 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
     }),
   );
   const dynamodb = openDynamoDb(options);
-  const emulator = Promise.all([building, dynamodb]).then(([{ file }, { endpoint }]) =>
+  const opening = openInsightInto(options);
+  const emulator = Promise.all([building, dynamodb, opening]).then(([{ file }, { endpoint }, insight]) =>
     startFunction({
       handlerFile: file,
       handlerExport: HANDLER_EXPORT,
-      variables: functionVariables(options, endpoint),
+      variables: functionVariables(options, endpoint, insight),
       limit,
       affinity,
       isSigned: options.config.auth.mode === 'iam',
       timeoutMs: options.timeoutMs ?? functionTimeoutMs(options.config),
       report,
       ...(onMessage !== undefined && { onMessage }),
+      ...insight?.watched,
     }),
   );
   const close = async () => {
@@ -92,14 +104,26 @@ export async function startLocalGateway(options: LocalGatewayOptions): Promise<L
       hosting.then((host) => host.close(), neverStarted),
       dynamodb.then((running) => running.close(), neverStarted),
       building.catch(neverStarted),
+      opening.then((insight) => insight?.close(), neverStarted),
     ]);
     folder.remove();
   };
   try {
     const running = await emulator;
-    const [{ config }, { endpoint }] = await Promise.all([hosting, dynamodb]);
-    front.serve((request, response) => running.handle(request, response));
-    return { origin: front.origin, emulator: running, config, dynamodb: { endpoint, table: TABLE_NAME }, close };
+    const [{ config }, { endpoint }, insight] = await Promise.all([hosting, dynamodb, opening]);
+    const state = { endpoint, table: TABLE_NAME };
+    insight?.openState(state);
+    front.serve((request, response) => {
+      if (insight?.routes(request, response) !== true) running.handle(request, response);
+    });
+    return {
+      origin: front.origin,
+      emulator: running,
+      console: insight?.console,
+      config,
+      dynamodb: state,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -113,15 +137,30 @@ function openDynamoDb({ dynamodbEndpoint, stateDirectory }: LocalGatewayOptions)
   return dynamodbEndpoint === undefined ? startDynamoDb(stateDirectory) : useDynamoDb(dynamodbEndpoint);
 }
 
+/** Loaded by those who want it. */
+async function openInsightInto({
+  config,
+  consolePage: page,
+  log: format,
+  logFd: fd = 1,
+  report,
+}: LocalGatewayOptions): Promise<Insight | undefined> {
+  if (page === undefined) return undefined;
+  const { openInsight } = await import('./console/insight.ts');
+  return openInsight({ config, page, log: { fd, format, colour: !process.env['NO_COLOR'] }, report });
+}
+
 function functionVariables(
   { secrets = {}, log, logFd = 1 }: LocalGatewayOptions,
   endpoint: string,
+  insight: Insight | undefined,
 ): Record<string, string> {
   return {
     [VARIABLES.table]: TABLE_NAME,
     [VARIABLES.dynamodbEndpoint]: endpoint,
     [VARIABLES.secrets]: JSON.stringify(secrets),
-    [VARIABLES.log]: log,
+    // The console reads it too; whoever captures it for the console writes it in the form that was asked for.
+    [VARIABLES.log]: insight === undefined ? log : ('json' satisfies ActionLogFormat),
     [VARIABLES.logFd]: String(logFd),
   };
 }

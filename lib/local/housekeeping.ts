@@ -13,6 +13,7 @@ import type { GatewayConfig } from '../config/schema.ts';
 import { createHousekeeper } from '../housekeeping.ts';
 import { Operator } from '../operator.ts';
 import type { ActionLog, Clock, Invocation, Ports } from '../ports.ts';
+import { createLinePrinter } from './log/printer.ts';
 import { describeWarnings } from './operator/warnings.ts';
 import { printable } from './operator/text.ts';
 import { createLocalPorts, openTable, type TableAddress } from './ports.ts';
@@ -29,6 +30,8 @@ export interface LocalHousekeepingOptions {
   readonly log: ActionLogFormat;
   /** Where log lines go: a file descriptor of this process, 1 by default. */
   readonly logFd?: number | undefined;
+  /** Hears every log line in JSON, however it is written. */
+  readonly onLine?: ((line: string) => void) | undefined;
   /** Hears what is wrong with upstreams and names at the start, a line at a time; nobody looks when it is left out. */
   readonly report?: ((line: string) => void) | undefined;
   /** What the timer goes by. Its timers need not keep the process alive. */
@@ -37,9 +40,9 @@ export interface LocalHousekeepingOptions {
 
 /** Begins at once, and makes nobody wait. When it is closed, what is under way at upstreams is broken off. */
 export function startLocalHousekeeping(options: LocalHousekeepingOptions): Schedule {
-  const { config, secrets = {}, state, log, logFd = 1, report, clock = unrefClock } = options;
+  const { config, secrets = {}, state, report, clock = unrefClock } = options;
   const ending = new AbortController();
-  const actionLog = untilAborted(ending.signal, createActionLog({ format: log, write: createLineWriter(logFd) }));
+  const actionLog = untilAborted(ending.signal, openLog(options));
   const http = endingWith(ending.signal, createHttpTransport());
   const ports = createLocalPorts(openTable(state), actionLog, secrets, http);
   const looking = report === undefined ? Promise.resolve() : lookAround(config, ports, ending.signal, report);
@@ -50,6 +53,19 @@ export function startLocalHousekeeping(options: LocalHousekeepingOptions): Sched
       await Promise.all([looking, schedule?.close()]);
     },
   };
+}
+
+function openLog({ log: format, logFd = 1, onLine }: LocalHousekeepingOptions): ActionLog {
+  const write = createLineWriter(logFd);
+  if (onLine === undefined) return createActionLog({ format, write });
+  const print = createLinePrinter({ format, colour: false }, write);
+  return createActionLog({
+    format: 'json',
+    write: (line) => {
+      print(line);
+      onLine(line);
+    },
+  });
 }
 
 function scheduleHousekeeper(
@@ -96,7 +112,7 @@ function newInvocation(cold: boolean): Invocation {
   const arrivedAt = systemClock.now();
   return {
     requestId: cryptoIds.random(),
-    traceId: undefined,
+    trace: undefined,
     environment: 'schedule',
     cold,
     arrivedAt,

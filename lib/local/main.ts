@@ -4,6 +4,7 @@ import { stop as stopBuilding } from 'esbuild';
 import type { ActionLogFormat } from '../adapters/logging/action-log.ts';
 import type { GivenSecrets } from '../adapters/secrets/given.ts';
 import type { UpstreamConfig } from '../config/schema.ts';
+import type { ConsolePage } from './console/page.ts';
 import { ConfigurationError, openConfiguration, type Configuration } from './configuration.ts';
 import { StateError } from './dynamodb.ts';
 import { startLocalGateway, type LocalGateway } from './gateway.ts';
@@ -51,12 +52,12 @@ async function start(options: Options): Promise<void> {
   if (ending) return;
   announce(configuration, gateway);
   startHousekeeping(options, gateway, secrets);
-  if (!options.quiet) print(welcome(configuration, gateway.origin));
+  if (!options.quiet) print(welcome(configuration, gateway.origin, gateway.console !== undefined));
   print(`ready ${gateway.origin}/mcp`);
 }
 
 function startGateway(options: Options, { config }: Configuration, secrets: GivenSecrets) {
-  const { port, environments, affinity, stateDirectory, quiet } = options;
+  const { port, environments, affinity, stateDirectory, quiet, hasConsole } = options;
   return startLocalGateway({
     config,
     secrets,
@@ -67,9 +68,30 @@ function startGateway(options: Options, { config }: Configuration, secrets: Give
     dynamodbEndpoint: process.env['SLUICE_DYNAMODB_ENDPOINT'] || undefined,
     log: logFormat(options),
     report: complain,
+    ...(hasConsole && { consolePage }),
     // Most of what servers write there is no error.
     ...(quiet && { onStderr: () => undefined }),
   });
+}
+
+let page: Promise<ConsolePage> | undefined;
+
+/** Built when somebody first wants it; if that fails, when somebody wants it again. */
+function consolePage(): Promise<ConsolePage> {
+  page ??= buildPage().catch((error: unknown) => {
+    page = undefined;
+    throw error;
+  });
+  return page;
+}
+
+async function buildPage(): Promise<ConsolePage> {
+  const { buildConsolePage } = await import('./console/page.ts');
+  try {
+    return await buildConsolePage();
+  } finally {
+    await stopBuilding();
+  }
 }
 
 function logFormat({ log }: Options): ActionLogFormat {
@@ -77,7 +99,7 @@ function logFormat({ log }: Options): ActionLogFormat {
 }
 
 /** So that the operator's command finds it. A folder that cannot be written to is no reason not to run. */
-function announce({ config, file }: Configuration, { origin, dynamodb, config: hosted }: LocalGateway): void {
+function announce({ config, file }: Configuration, { origin, console, dynamodb, config: hosted }: LocalGateway): void {
   const isOwn = ([name, { url }]: [string, UpstreamConfig]) =>
     file === undefined || url !== config.upstreams[name]?.url;
   const urls = Object.entries(hosted.upstreams)
@@ -87,6 +109,7 @@ function announce({ config, file }: Configuration, { origin, dynamodb, config: h
     const remove = announceGateway(process.cwd(), {
       pid: process.pid,
       origin,
+      hasConsole: console !== undefined,
       dynamodbEndpoint: dynamodb.endpoint,
       table: dynamodb.table,
       configFile: file === undefined ? null : resolve(file),
@@ -100,12 +123,13 @@ function announce({ config, file }: Configuration, { origin, dynamodb, config: h
   }
 }
 
-function startHousekeeping(options: Options, { config, dynamodb }: LocalGateway, secrets: GivenSecrets): void {
+function startHousekeeping(options: Options, { config, console, dynamodb }: LocalGateway, secrets: GivenSecrets): void {
   const schedule = startLocalHousekeeping({
     config,
     secrets,
     state: dynamodb,
     log: logFormat(options),
+    ...(console !== undefined && { onLine: (line: string) => console.hearLine(line) }),
     ...(!options.quiet && { report: complain }),
   });
   closers.push(() => schedule.close());

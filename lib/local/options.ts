@@ -12,6 +12,8 @@ export interface Options {
   /** Undefined for memory. */
   readonly stateDirectory: string | undefined;
   readonly quiet: boolean;
+  /** Whether there is a console, and calls are traced for it. */
+  readonly hasConsole: boolean;
   /** Undefined when neither decides: then it depends on who reads. */
   readonly log: ActionLogFormat | undefined;
 }
@@ -30,6 +32,7 @@ Starts the local gateway: the function as it is deployed, in emulated Lambda env
   --environments N   most environments at once (default: 10)
   --affinity         send consecutive requests to the same environment, instead of to different ones
   --state PLACE      "memory" (default), or a folder that keeps sessions over restarts
+  --no-console       neither serve the console at /console nor trace calls for it
   --quiet            print only the ready line and errors
   --help             print this
 
@@ -58,6 +61,7 @@ function read(args: readonly string[], variables: NodeJS.ProcessEnv): OptionsRes
       environments: { type: 'string', default: '10' },
       affinity: { type: 'boolean', default: false },
       state: { type: 'string', default: 'memory' },
+      'no-console': { type: 'boolean', default: false },
       quiet: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -75,6 +79,7 @@ function read(args: readonly string[], variables: NodeJS.ProcessEnv): OptionsRes
       affinity: values.affinity,
       stateDirectory: values.state === 'memory' ? undefined : values.state,
       quiet: values.quiet,
+      hasConsole: !values['no-console'],
       log: values.quiet ? 'errors' : log,
     },
   };

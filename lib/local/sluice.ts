@@ -32,7 +32,11 @@ function writer(stream: NodeJS.WriteStream): (text: string) => void {
 
 const status = await runCommand(
   process.argv.slice(2),
-  { folder: process.cwd(), variables: process.env },
+  {
+    folder: process.cwd(),
+    variables: process.env,
+    terminal: process.stdout.isTTY ? { columns: process.stdout.columns } : undefined,
+  },
   { print: writer(process.stdout), complain: writer(process.stderr) },
 );
 await written;

@@ -2,7 +2,7 @@ import type { GatewayConfig, UpstreamConfig } from '../config/schema.ts';
 import { USUAL_FILE, type Configuration } from './configuration.ts';
 
 /** What the gateway fronts, and how to connect a client to it. Ends without a line break. */
-export function welcome({ config, file }: Configuration, origin: string): string {
+export function welcome({ config, file }: Configuration, origin: string, hasConsole: boolean): string {
   const endpoint = `${origin}/mcp`;
   return [
     'Sluice, an MCP gateway, on this machine',
@@ -13,6 +13,7 @@ export function welcome({ config, file }: Configuration, origin: string): string
     `  claude mcp add --transport http sluice ${endpoint}`,
     `  { "mcpServers": { "sluice": { "type": "http", "url": "${endpoint}" } } }`,
     '',
+    ...(hasConsole ? [`See what happens: ${origin}/console`, ''] : []),
   ].join('\n');
 }
 

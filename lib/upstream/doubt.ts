@@ -48,7 +48,7 @@ export async function proves(
   const { signal } = tools.limits;
   const giveUp = (): void => answered.resolve(true);
   tools.defer(async (later) => {
-    const probe = { ...later, post: tools.post, tally: newTally(tools.tally.cost) };
+    const probe = { ...later, post: tools.post, tally: newTally(tools.tally) };
     try {
       const sound = await answersPing(link, session, ids, probe);
       if (sound) memory.trust(session);

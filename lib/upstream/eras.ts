@@ -179,5 +179,5 @@ function onlyModern(versions: unknown): KnownVersions {
 
 /** A probe costs the call requests and time, but says nothing of how far the call itself has come. */
 function forProbe(connection: ConnectionTools): ConnectionTools {
-  return { ...connection, tally: newTally(connection.tally.cost) };
+  return { ...connection, tally: newTally(connection.tally) };
 }

@@ -1,8 +1,10 @@
 /** One request to an upstream and everything that comes back for it, in either era. */
+import { NO_SPAN, type Span } from '../ports.ts';
 import { sameId, type NotificationMessage } from '../protocol/message.ts';
 import type { RequestMessage, ResponseMessage } from '../protocol/message.ts';
 import type { CallEnd } from './fault.ts';
 import type { StreamItem } from './message-stream.ts';
+import { beginRequestSpan } from './request-span.ts';
 import { drainTail } from './streamable-http.ts';
 import type { ConnectionTools, PostOutcome, UpstreamLink, UpstreamStream } from './streamable-http.ts';
 
@@ -52,14 +54,23 @@ export async function* exchange(
   tally.phase = 'connect';
   tally.attempts += 1;
   tally.upstream = link.name;
-  const outcome = await tools.post(link, request.body, request.headers, tools);
+  const span = beginRequestSpan(link, tally);
+  span.annotate({ attempt: tally.attempts });
+  const outcome = await tools.post(link, request.body, request.headers, tools, span);
   tally.phase = outcome.kind === 'fault' ? outcome.phase : 'response';
   tally.sent = tally.phase !== 'connect';
   if (outcome.kind === 'refused') return outcome;
-  if (outcome.kind === 'fault') yield { kind: 'end', end: outcome.fault };
-  else if (outcome.kind === 'accepted') yield { kind: 'end', end: { kind: 'upstream-closed' } };
-  else yield* readStream(outcome, request.id, tools, request.notes);
+  if (outcome.kind === 'fault') yield ended(outcome.fault, span);
+  else if (outcome.kind === 'accepted') yield ended({ kind: 'upstream-closed' }, span);
+  else yield* readStream(outcome, request.id, tools, request.notes, span);
   return undefined;
+}
+
+/** The call ends without an answer; its request's span says why. */
+function ended(end: CallEnd, span: Span): Answer {
+  span.annotate({ error_kind: end.kind });
+  if (end.kind !== 'cancelled') span.fail(end.kind === 'upstream-throttled' ? 'throttle' : 'fault');
+  return { kind: 'end', end };
 }
 
 /** What a call comes to, whatever was said before. */
@@ -78,6 +89,7 @@ export async function* readStream(
   requestId: string,
   tools: ConnectionTools,
   notes?: StreamNotes,
+  span: Span = NO_SPAN,
 ): AsyncGenerator<UpstreamEvent, void> {
   let answered = false;
   try {
@@ -85,7 +97,7 @@ export async function* readStream(
       const next = await stream.items.next();
       const item: StreamItem = next.done === true ? { kind: 'fault', fault: endOfStream(tools) } : next.value;
       if (item.kind === 'fault') {
-        yield { kind: 'end', end: item.fault };
+        yield ended(item.fault, span);
         return;
       }
       if (item.kind === 'retry') {

@@ -1,6 +1,6 @@
 /** What an upstream's behaviour means: which fault it is. */
 import type { UpstreamFault, UpstreamPhase } from '../errors.ts';
-import type { Clock, TransportFailure, UpstreamSession } from '../ports.ts';
+import { NO_SPAN, type Clock, type Span, type TransportFailure, type UpstreamSession } from '../ports.ts';
 
 /** Why a call ends without an answer: a fault of the upstream, or the client's own wish. */
 export type CallEnd = UpstreamFault | Cancelled;
@@ -46,6 +46,8 @@ export interface UpstreamTally {
   /** The upstream that the call itself was sent to, by name. */
   upstream?: string;
   readonly cost: UpstreamCost;
+  /** The span that everything done for the call is part of. */
+  readonly span: Span;
   /** Whether the call can be taken over by somebody else when its invocation ends; left out when it never can. */
   mayHandOver?: () => boolean;
   /** From where whoever takes it over can go on; undefined while the upstream's stream cannot be resumed. */
@@ -67,9 +69,13 @@ export function handOverPosition(end: CallEnd, { mayHandOver, position }: Upstre
   return end.kind === 'invocation-ending' && mayHandOver?.() === true ? position : undefined;
 }
 
-/** A tally of its own for what is not the call itself, such as a probe, may count towards the call's `cost`. */
-export function newTally(cost: UpstreamCost = { requests: 0, waitedMs: 0, waiting: 0, since: 0 }): UpstreamTally {
-  return { phase: 'era', sent: false, attempts: 0, ranBefore: false, cost };
+/**
+ * A tally of its own for what is not the call itself, such as a probe, may count towards the call's `cost` and be part of
+ * its `span`.
+ */
+export function newTally(of: Partial<Pick<UpstreamTally, 'cost' | 'span'>> = {}): UpstreamTally {
+  const { cost = { requests: 0, waitedMs: 0, waiting: 0, since: 0 }, span = NO_SPAN } = of;
+  return { phase: 'era', sent: false, attempts: 0, ranBefore: false, cost, span };
 }
 
 export function faultOfTransport(failure: TransportFailure, connectTimeoutMs: number): UpstreamFault {

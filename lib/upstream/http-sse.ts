@@ -7,13 +7,14 @@
  * belongs to one invocation. After it the environment is frozen, and could neither read the stream nor notice its end;
  * and no other environment could hear the answer to what it sends.
  */
-import type { UpstreamHttpResponse } from '../ports.ts';
+import type { Span, UpstreamHttpResponse } from '../ports.ts';
 import { memberText } from '../protocol/json-text.ts';
 import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
 import { faultOfStatus, faultOfTransport, newTally, type CallEnd, waitFor } from './fault.ts';
 import { readEventStream, readJsonBody, type StreamItem } from './message-stream.ts';
 import type { OpenRequest } from './open-request.ts';
 import { OpenRequests } from './open-requests.ts';
+import { beginRequestSpan, watching } from './request-span.ts';
 import { contentTypeOf, drain, heard, postAndRead, toHttpRequest } from './streamable-http.ts';
 import type {
   ConnectionLimits,
@@ -80,8 +81,12 @@ async function openStream(link: UpstreamLink, tools: ConnectionTools): Promise<S
   limits.signal.addEventListener('abort', onExpiry, { once: true });
   try {
     const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE }, { ...tools, limits: opening });
-    const response = await tools.tracer.stage(`upstream ${link.name}`, () => tools.transport.send(request));
-    if (response.kind === 'failure') return endOf(faultOfTransport(response, link.config.connectTimeoutMs), tools);
+    const span = beginRequestSpan(link, tools.tally);
+    const response = await tools.transport.send(watching(request, span));
+    if (response.kind === 'failure') {
+      span.end();
+      return endOf(faultOfTransport(response, link.config.connectTimeoutMs), tools);
+    }
     limits.active();
     return await beginSession(link, response, tools);
   } finally {
@@ -188,15 +193,18 @@ class HttpSseChannel implements SseChannel {
     this.#requests = requests;
   }
 
-  readonly post: Post = async (link, body, headers, tools) => {
+  readonly post: Post = async (link, body, headers, tools, span = beginRequestSpan(link, tools.tally)) => {
     const ended = this.#requests.ended;
-    if (ended !== undefined) return { kind: 'fault', fault: tools.limits.expiry() ?? ended, phase: 'connect' };
+    if (ended !== undefined) {
+      span.end();
+      return { kind: 'fault', fault: tools.limits.expiry() ?? ended, phase: 'connect' };
+    }
     const idText = memberText(body, 'method') === undefined ? undefined : memberText(body, 'id');
     const there = { ...link, config: { ...link.config, url: this.#endpoint } };
     const sent = { ...headers, ...POST_ACCEPT };
     return idText === undefined
-      ? await this.#tell(there, body, sent, tools)
-      : await this.#ask(idText, there, body, sent, tools);
+      ? await this.#tell(there, body, sent, tools, span)
+      : await this.#ask(idText, span, there, body, sent, tools);
   };
 
   close(): void {
@@ -205,23 +213,25 @@ class HttpSseChannel implements SseChannel {
     if (this.#telling === 0) this.#response.close();
   }
 
-  async #tell(...[link, body, headers, tools]: Parameters<Post>): Promise<PostOutcome> {
+  async #tell(...[link, body, headers, tools, span]: Parameters<Post>): Promise<PostOutcome> {
     this.#telling += 1;
     try {
-      return await postAndRead(link, body, headers, tools, ignoreBody);
+      return await postAndRead(link, body, headers, tools, ignoreBody, span);
     } finally {
       this.#telling -= 1;
       if (this.#closing && this.#telling === 0) this.#response.close();
     }
   }
 
-  async #ask(idText: string, ...[link, body, headers, tools]: Parameters<Post>): Promise<PostOutcome> {
+  /** The answer comes on the stream: the request's span ends with it, and that of the POST is a part of it. */
+  async #ask(idText: string, span: Span, ...[link, body, headers, tools]: Parameters<Post>): Promise<PostOutcome> {
     const { clock, limits, tally } = tools;
     tally.cost.requests += 1;
     const request = this.#requests.begin(idText, limits);
     // The time is counted here, once: the POST and the stream are waited for together.
     const poster = { ...tools, limits: limitsOfPost(request), tally: newTally() };
-    const posting = postAndRead(link, body, headers, poster, (response) => this.#readPosted(response, request, poster));
+    const readPosted = (response: UpstreamHttpResponse) => this.#readPosted(response, request, poster);
+    const posting = postAndRead(link, body, headers, poster, readPosted, span.begin('post'));
     const posted = await waitFor(tally.cost, clock, Promise.race([posting, request.arrival()]));
 
     const { first } = request;
@@ -236,10 +246,14 @@ class HttpSseChannel implements SseChannel {
         kind: 'stream',
         headers: {},
         hasTail: true,
-        items: itemsOf(request, posting, tools),
-        close: () => leave(request),
+        items: itemsOf(request, posting, tools, span),
+        close: () => {
+          leave(request);
+          span.end();
+        },
       };
     }
+    span.end();
     request.fail(CLOSED);
     return failure;
   }
@@ -300,6 +314,7 @@ async function* itemsOf(
   request: OpenRequest,
   posting: Promise<Posted>,
   tools: ConnectionTools,
+  span: Span,
 ): AsyncGenerator<StreamItem, void> {
   const { clock, tally } = tools;
   try {
@@ -309,8 +324,10 @@ async function* itemsOf(
       yield item;
       if (item.kind === 'fault') return;
     }
+    span.end();
     await posting;
   } finally {
+    span.end();
     leave(request);
   }
 }

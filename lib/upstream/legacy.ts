@@ -314,7 +314,7 @@ async function isSessionLost(
 ): Promise<boolean> {
   if (session.id === null || !speaksOfSession(refusal)) return false;
   if (refusal.status === 404) return true;
-  const probe = { ...tools, tally: newTally(tools.tally.cost) };
+  const probe = { ...tools, tally: newTally(tools.tally) };
   const ping = await tools.post(link, requestText(ids.random(), 'ping', {}), sessionHeaders(session), probe);
   if (ping.kind === 'stream') ping.close();
   return ping.kind === 'refused' && speaksOfSession(ping);

@@ -3,7 +3,7 @@
  * them (headers, sessions, the meaning of a refusal) is in `modern.ts` and `legacy.ts`.
  */
 import type { UpstreamConfig } from '../config/schema.ts';
-import type { Clock, Tracer, UpstreamHttpRequest, UpstreamHttpResponse } from '../ports.ts';
+import type { Clock, Span, UpstreamHttpRequest, UpstreamHttpResponse } from '../ports.ts';
 import type { UpstreamSession, UpstreamTransport } from '../ports.ts';
 import type { View } from '../protocol/call.ts';
 import { parseJson, readMessage } from '../protocol/message.ts';
@@ -12,6 +12,7 @@ import type { JsonRpcError, ResponseMessage } from '../protocol/message.ts';
 import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
 import { faultOfStatus, faultOfTransport, type CallEnd, type UpstreamTally, waitFor } from './fault.ts';
 import { collect, readEventStream, readJsonBody, type BodyBytes, type StreamItem } from './message-stream.ts';
+import { beginRequestSpan, watching } from './request-span.ts';
 
 /** An upstream as one virtual server uses it. */
 export interface UpstreamLink {
@@ -31,7 +32,6 @@ export interface ConnectionLimits {
 /** What a connection needs from the outside. */
 export interface ConnectionTools {
   readonly transport: UpstreamTransport;
-  readonly tracer: Tracer;
   readonly clock: Clock;
   readonly maxMessageBytes: number;
   readonly limits: ConnectionLimits;
@@ -77,11 +77,13 @@ export type PostOutcome =
 /** Nothing was accepted. */
 export type NotAccepted = Extract<PostOutcome, { kind: 'refused' | 'fault' }>;
 
+/** `span` is the request's own, as `beginRequestSpan` makes it; it ends with the response. */
 export type Post = (
   link: UpstreamLink,
   body: string,
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
+  span?: Span,
 ) => Promise<PostOutcome>;
 
 /** What says nothing is read to its end for the sake of the connection, up to this size. */
@@ -95,8 +97,9 @@ export async function post(
   body: string,
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
+  span?: Span,
 ): Promise<PostOutcome> {
-  return await postAndRead(link, body, headers, tools, readAccepted);
+  return await postAndRead(link, body, headers, tools, readAccepted, span);
 }
 
 /**
@@ -119,8 +122,9 @@ export async function postAndRead<Accepted extends { readonly kind: string }>(
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
   read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
+  span?: Span,
 ): Promise<Accepted | NotAccepted> {
-  return await sendAndRead(link, toHttpRequest(link, 'POST', body, headers, tools), tools, read);
+  return await sendAndRead(link, toHttpRequest(link, 'POST', body, headers, tools), tools, read, span);
 }
 
 async function sendAndRead<Accepted extends { readonly kind: string }>(
@@ -128,12 +132,13 @@ async function sendAndRead<Accepted extends { readonly kind: string }>(
   request: UpstreamHttpRequest,
   tools: ConnectionTools,
   read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
+  span: Span = beginRequestSpan(link, tools.tally),
 ): Promise<Accepted | NotAccepted> {
   const { tally, clock } = tools;
   tally.cost.requests += 1;
-  const sending = tools.tracer.stage(`upstream ${link.name}`, () => tools.transport.send(request));
-  const response = await waitFor(tally.cost, clock, sending);
+  const response = await waitFor(tally.cost, clock, tools.transport.send(watching(request, span)));
   if (response.kind === 'failure') {
+    span.end();
     const fault = tools.limits.expiry() ?? faultOfTransport(response, link.config.connectTimeoutMs);
     return { kind: 'fault', fault, phase: response.sent ? 'request' : 'connect' };
   }
@@ -153,7 +158,9 @@ export async function deleteSession(
   tools: ConnectionTools,
 ): Promise<boolean> {
   tools.tally.cost.requests += 1;
-  const response = await tools.transport.send(toHttpRequest(link, 'DELETE', '', headers, tools));
+  const span = beginRequestSpan(link, tools.tally);
+  const response = await tools.transport.send(watching(toHttpRequest(link, 'DELETE', '', headers, tools), span));
+  span.end();
   if (response.kind === 'failure') return false;
   await drain(response);
   return response.status < 500 && response.status !== 429;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ActionRecorder, type ActionSubject, type UpstreamShare } from '../../lib/delivery/action.ts';
-import type { Action, Ports } from '../../lib/ports.ts';
+import { NO_SPAN, type Action, type Ports } from '../../lib/ports.ts';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
@@ -36,7 +36,7 @@ function record(subject: Partial<ActionSubject> = {}) {
   };
   const invocation = {
     requestId: 'r',
-    traceId: undefined,
+    trace: undefined,
     environment: 'e',
     cold: true,
     arrivedAt: 0,
@@ -44,7 +44,7 @@ function record(subject: Partial<ActionSubject> = {}) {
   };
   const stores = { requests: 0 };
   const began = clock.elapsed();
-  const recorder = new ActionRecorder(ports, invocation, { ...SUBJECT, ...subject }, stores, ARRIVED, began);
+  const recorder = new ActionRecorder(ports, invocation, { ...SUBJECT, ...subject }, stores, NO_SPAN, ARRIVED, began);
   return { clock, lines, recorder, stores };
 }
 

@@ -90,7 +90,7 @@ async function giveUp(upstream: SlowUpstream) {
     const headers = { 'content-type': 'application/json', accept: 'application/json', ...more };
     const arrivedAt = clock.now();
     const endsAt = arrivedAt + INVOCATION_MS;
-    const invocation = { requestId: 'one', traceId: undefined, environment: 'one', cold: false, arrivedAt, endsAt };
+    const invocation = { requestId: 'one', trace: undefined, environment: 'one', cold: false, arrivedAt, endsAt };
     return gateway({ method: 'POST', path: '/mcp', headers, body, bodyBytes: Buffer.byteLength(body) }, invocation);
   };
   const hello = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'client', version: '1.0.0' } };

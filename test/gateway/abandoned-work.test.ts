@@ -46,7 +46,7 @@ test('a store that outlasts the call holds the invocation open until it answers'
   const arrivedAt = clock.now();
   const answering = gateway(
     { method: 'POST', path: '/mcp', headers, body, bodyBytes: body.length },
-    { requestId: 'r', traceId: undefined, environment: 'e', cold: true, arrivedAt, endsAt: Infinity },
+    { requestId: 'r', trace: undefined, environment: 'e', cold: true, arrivedAt, endsAt: Infinity },
   );
   await turn();
   clock.advance(1000);

@@ -14,7 +14,7 @@ import { keeperFor } from '../../lib/gateway/upstream-sessions.ts';
 import { Visit } from '../../lib/gateway/visit.ts';
 import { allUpstreams, newShared } from '../../lib/gateway/work.ts';
 import { startDeadline, type Deadline } from '../../lib/policies/deadline.ts';
-import type { ClientSession, Ports, Stores } from '../../lib/ports.ts';
+import { NO_SPAN, type ClientSession, type Ports, type Stores } from '../../lib/ports.ts';
 import { newTally } from '../../lib/upstream/fault.ts';
 import { configOf, withUpstream } from '../config/sample.ts';
 import { clientSession, upstreamSession } from '../contract/samples.ts';
@@ -64,7 +64,7 @@ export async function openErrand(options: ErrandOptions = {}): Promise<OpenErran
   const request = { method: 'POST', path: '/mcp', headers: {}, body: '', bodyBytes: 0 };
   const visit = new Visit(shared, request, {
     requestId: 'request',
-    traceId: undefined,
+    trace: undefined,
     environment: 'environment',
     cold: false,
     arrivedAt: clock.now(),
@@ -89,7 +89,7 @@ export async function openErrand(options: ErrandOptions = {}): Promise<OpenErran
     if (clock.scheduled > 0) throw new Error(`${clock.scheduled} timers were left waiting`);
   });
   const connection = connectionTools(visit, deadline, errand.tally);
-  const keeper = keeperFor(visit, scope, upstream, deadline);
+  const keeper = keeperFor(visit, scope, upstream, deadline, NO_SPAN);
   const eras = eraTools(visit, connection);
   const line: Line = { work: visit, upstream, preferred: 'legacy', keeper, deadline, connection, eras };
   return { errand, line, visit, upstream, clock, deadline, stores, clientSession: session, defects };

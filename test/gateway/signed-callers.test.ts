@@ -43,7 +43,7 @@ async function open(fields: object = {}) {
   });
   const invocation = {
     requestId: 'r',
-    traceId: undefined,
+    trace: undefined,
     environment: 'e',
     cold: false,
     arrivedAt: Date.now(),

@@ -90,7 +90,7 @@ export function newInvocation(clock: ManualClock): Invocation {
   const arrivedAt = clock.now();
   return {
     requestId: randomUUID(),
-    traceId: undefined,
+    trace: undefined,
     environment: 'house',
     cold: true,
     arrivedAt,

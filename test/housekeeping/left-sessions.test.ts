@@ -40,7 +40,7 @@ async function attachedIn({ stores }: House<'up'>): Promise<UpstreamSession> {
 }
 
 async function retireAttached(house: House<'up'>, changes: Partial<UpstreamSession> = {}): Promise<void> {
-  const work = new Work(newShared(house.config, house.ports), newInvocation(house.clock));
+  const work = new Work(newShared(house.config, house.ports), newInvocation(house.clock), 'housekeeping');
   const [upstream] = allUpstreams(house.config);
   await retire(work, upstream!, { ...(await attachedIn(house)), ...changes });
   await work.settle();

@@ -47,10 +47,17 @@ describe('a configuration', () => {
 describe('the welcome', () => {
   test('names each virtual server, what it fronts and how to connect, and no secret', async () => {
     const name = await file(JSON.stringify(CONFIG));
-    const text = welcome(await openConfiguration(name), 'http://127.0.0.1:8787');
+    const text = welcome(await openConfiguration(name), 'http://127.0.0.1:8787', false);
     expect(text).toMatch(/http:\/\/127\.0\.0\.1:8787\/mcp {8}-> {2}time at https:\/\/time\.example\/mcp$/m);
     expect(text).toMatch(/http:\/\/127\.0\.0\.1:8787\/mcp\/clock {2}-> {2}time at https:\/\/time\.example\/mcp$/m);
     expect(text).toContain('"url": "http://127.0.0.1:8787/mcp"');
     expect(text).not.toContain('secret');
+    expect(text).not.toContain('/console');
+  });
+
+  test('names the console where there is one', async () => {
+    const name = await file(JSON.stringify(CONFIG));
+    const text = welcome(await openConfiguration(name), 'http://127.0.0.1:8787', true);
+    expect(text).toMatch(/^See what happens: http:\/\/127\.0\.0\.1:8787\/console$/m);
   });
 });

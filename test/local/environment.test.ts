@@ -35,7 +35,33 @@ describe('an environment', () => {
     expect(process.env['HOME']).toBeDefined();
     expect(messages[0].homeVariable).toBeUndefined();
     expect(messages[0].environment).toBe('env-1');
-    expect(messages[0].traceVariable).toMatch(/^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/);
+    expect(messages[0].traceVariable).toMatch(/^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$/);
+  });
+
+  test('tells of each of its states', async () => {
+    const told: string[] = [];
+    const gone = Promise.withResolvers<void>();
+    const fixture = await startFixture({
+      limit: 1,
+      onEnvironment: ({ id, state, invocations }) => {
+        told.push(`${id} ${state} ${invocations}`);
+        if (state === 'gone') gone.resolve();
+      },
+    });
+    await fixture.call('/event');
+    const call = fixture.call('/held');
+    await fixture.take('held');
+    await fixture.emulator.kill('env-1');
+    await call;
+    await gone.promise;
+    expect(told).toEqual([
+      'env-1 starting 0',
+      'env-1 idle 0',
+      'env-1 busy 1',
+      'env-1 idle 1',
+      'env-1 busy 2',
+      'env-1 gone 2',
+    ]);
   });
 
   test('knows how much time is left', async () => {

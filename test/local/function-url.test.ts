@@ -86,8 +86,22 @@ describe('a request', () => {
     const root = '1-67891233-abcdef012345678912345678';
     const headers = { 'x-amzn-trace-id': `Self=1-1-1;Root=${root}` };
     const { event, traceVariable } = (await fixture.call('/event', undefined, headers)).messages[0];
-    expect(traceVariable).toBe(`Root=${root}`);
+    expect(traceVariable).toMatch(new RegExp(`^Root=${root};Parent=[0-9a-f]{16};Sampled=0$`));
     expect(event.headers['x-amzn-trace-id']).toBe(`Root=${root}`);
+  });
+
+  test.for([
+    ['nothing is asked for', {}, '1'],
+    ['its client wants it', { 'x-amzn-trace-id': 'Root=1-67891233-abcdef012345678912345678;Sampled=1' }, '1'],
+    ['its client leaves it open', { 'x-amzn-trace-id': 'Root=1-67891233-abcdef012345678912345678;Sampled=?' }, '1'],
+    ['its client does not want it', { 'x-amzn-trace-id': 'Root=1-67891233-abcdef012345678912345678; Sampled=0' }, '0'],
+  ] as const)('is traced where traces go somewhere, as far as %s', async ([, headers, sampled]) => {
+    const fixture = await startFixture({ xrayDaemon: '127.0.0.1:9' });
+    const { traceVariable, daemon, taskRoot } = (await fixture.call('/event', undefined, headers)).messages[0];
+    expect(traceVariable).toMatch(/^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=[01]$/);
+    expect(traceVariable.at(-1)).toBe(sampled);
+    expect(daemon).toBe('127.0.0.1:9');
+    expect(taskRoot).toMatch(/^\//);
   });
 
   test('of more than 6 MB is refused with 413 and reaches no environment', async () => {

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
 import { bundleFunction } from '../../lib/adapters/lambda/bundle.ts';
-import { startEmulator, type Emulator } from '../../lib/local/emulator/emulator.ts';
+import { startEmulator, type Emulator, type EmulatorOptions } from '../../lib/local/emulator/emulator.ts';
 import { openGate, SignalBox } from '../support/signal-box.ts';
 import type { Signal } from '../support/signals.ts';
 import { send, type Headers, type WireResponse } from '../support/wire.ts';
 
-export interface FixtureOptions {
+export interface FixtureOptions extends Pick<EmulatorOptions, 'xrayDaemon' | 'log' | 'onEnvironment'> {
   /** A file in `fixtures/`. */
   readonly fixture?: string;
   readonly limit?: number;
@@ -54,7 +54,7 @@ export async function temporaryFolder(): Promise<string> {
 
 /** Ended after the test. */
 export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {
-  const { fixture = 'handler.ts', limit = 10, affinity = false, timeoutMs = 60_000, variables = {} } = options;
+  const { fixture = 'handler.ts', limit = 10, affinity = false, timeoutMs = 60_000, variables = {}, ...rest } = options;
   const reports: string[] = [];
   const signals = new SignalBox();
   const { file } = await bundleFunction({
@@ -72,6 +72,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     variables,
     report: (line) => reports.push(line),
     onMessage: (_environment, message) => signals.add(message as Signal),
+    ...rest,
   });
   cleanUpAfterTest(() => emulator.close());
   const origin = await serve(emulator);

@@ -11,6 +11,7 @@ describe('the options', () => {
         environments: 10,
         affinity: false,
         stateDirectory: undefined,
+        hasConsole: true,
         quiet: false,
         log: undefined,
       },
@@ -18,7 +19,18 @@ describe('the options', () => {
   });
 
   test('are read', () => {
-    const args = ['--config', 'a.json', '--port=0', '--environments', '3', '--affinity', '--state', 'dir', '--quiet'];
+    const args = [
+      '--config',
+      'a.json',
+      '--port=0',
+      '--environments',
+      '3',
+      '--affinity',
+      '--state',
+      'dir',
+      '--quiet',
+      '--no-console',
+    ];
     expect(parseOptions(args, {})).toEqual({
       kind: 'options',
       options: {
@@ -27,6 +39,7 @@ describe('the options', () => {
         environments: 3,
         affinity: true,
         stateDirectory: 'dir',
+        hasConsole: false,
         quiet: true,
         log: 'errors',
       },

@@ -147,8 +147,8 @@ describe('an invocation', () => {
     await post(url, {});
     await post(url, {});
     expect(invocations).toMatchObject([
-      { environment: 'here', traceId: undefined, endsAt: Infinity },
-      { environment: 'here', traceId: undefined, endsAt: Infinity },
+      { environment: 'here', trace: undefined, endsAt: Infinity },
+      { environment: 'here', trace: undefined, endsAt: Infinity },
     ]);
     expect(new Set(invocations.map(({ requestId }) => requestId)).size).toBe(2);
   });

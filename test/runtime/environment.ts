@@ -106,7 +106,7 @@ export class RuntimeProcess implements ExecutionEnvironment {
       return over();
     }
     const { timeoutMs, functionArn } = this.#options;
-    const { requestId, traceId, event } = invocation;
+    const { requestId, traceHeader: traceId, event } = invocation;
     const timer = setTimeout(() => this.#timeOut(), timeoutMs);
     const running: Running = { requestId, sink, timer, over, answeredAt: undefined, told: false };
     this.#running = running;

@@ -1,4 +1,4 @@
-import { basename, dirname, extname } from 'node:path';
+import { basename, extname } from 'node:path';
 import {
   MEMORY_MB,
   platformVariables,
@@ -48,7 +48,7 @@ export async function startRuntimeFunction(options: RuntimeFunctionOptions): Pro
 
 function startProcess(id: string, options: RuntimeFunctionOptions): RuntimeProcess {
   const { handlerFile, handlerExport, program, timeoutMs, report, onLine } = options;
-  const platform = platformVariables(id);
+  const platform = platformVariables(id, options);
   const { AWS_REGION: region, AWS_LAMBDA_FUNCTION_NAME: name } = platform;
   return new RuntimeProcess({
     id,
@@ -56,7 +56,7 @@ function startProcess(id: string, options: RuntimeFunctionOptions): RuntimeProce
     program: [`--max-old-space-size=${Math.floor(MEMORY_MB * 0.9)}`, program],
     variables: {
       ...platform,
-      ...processVariables(handlerFile),
+      ...PROCESS_VARIABLES,
       _HANDLER: `${basename(handlerFile, extname(handlerFile))}.${handlerExport}`,
       ...options.variables,
     },
@@ -68,14 +68,11 @@ function startProcess(id: string, options: RuntimeFunctionOptions): RuntimeProce
 }
 
 /** What Lambda sets besides, of which some only matters to a process. The credentials open nothing. */
-function processVariables(handlerFile: string): Record<string, string> {
-  return {
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
-    AWS_SESSION_TOKEN: 'local',
-    LAMBDA_TASK_ROOT: dirname(handlerFile),
-    LANG: 'en_US.UTF-8',
-    PATH: '/usr/local/bin:/usr/bin/:/bin:/opt/bin',
-    TZ: ':UTC',
-  };
-}
+const PROCESS_VARIABLES: Readonly<Record<string, string>> = {
+  AWS_ACCESS_KEY_ID: 'local',
+  AWS_SECRET_ACCESS_KEY: 'local',
+  AWS_SESSION_TOKEN: 'local',
+  LANG: 'en_US.UTF-8',
+  PATH: '/usr/local/bin:/usr/bin/:/bin:/opt/bin',
+  TZ: ':UTC',
+};

@@ -160,8 +160,10 @@ export const runtimePromises: readonly RuntimePromise[] = [
       equal(told.requestId, told.event.requestContext.requestId);
       equal(told.functionName, 'sluice-local');
       match(told.functionArn, /^arn:aws:lambda:[a-z0-9-]+:000000000000:function:sluice-local$/);
-      match(told.trace, /^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/);
-      equal(told.trace, told.event.headers['x-amzn-trace-id']);
+      const [root, ...others] = told.trace.split(';');
+      match(root!, /^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/);
+      equal(root, told.event.headers['x-amzn-trace-id']);
+      match(others.join(';'), /^Parent=[0-9a-f]{16};Sampled=0$/);
       equal(told.memoryMb, '512');
       equal(told.home, undefined);
       ok(told.remainingMs > 25_000 && told.remainingMs <= 30_000, `${told.remainingMs} ms are left of 30,000`);

@@ -22,7 +22,7 @@ export async function sweepEverything(config: GatewayConfig, endpoint: string) {
     const arrivedAt = clock.now();
     const { swept } = await keepHouse({
       requestId: `sweep-${round}`,
-      traceId: undefined,
+      trace: undefined,
       environment: 'soak',
       cold: round === 1,
       arrivedAt,

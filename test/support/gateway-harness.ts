@@ -8,7 +8,8 @@ import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
 import { afterAll } from 'vitest';
-import type { Action, Clock, Invocation, Notice, Stores, StoreTally, UpstreamTransport } from '../../lib/ports.ts';
+import { UNTRACED, type Action, type Clock, type Invocation, type InvocationTrace } from '../../lib/ports.ts';
+import type { Notice, Stores, StoreTally, Tracer, UpstreamTransport } from '../../lib/ports.ts';
 import type { Era } from '../../lib/protocol/era.ts';
 import type { HttpResponse } from '../../lib/protocol/http.ts';
 import type { SseComment, SseEvent, WireResponse, WireStream } from './wire.ts';
@@ -22,7 +23,7 @@ import { secretlessTransport } from './http-transport.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { createNodeServer } from '../../lib/adapters/node/server.ts';
 import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
-import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
+import { Recording, type RecordedSpan } from '../../lib/adapters/xray/recording.ts';
 import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import { createGateway, type Gateway } from '../../lib/gateway.ts';
@@ -100,6 +101,8 @@ export interface HarnessOptions {
   readonly openStores?: OpenStores;
   /** When invocations end, milliseconds since the epoch, perhaps in each environment differently; Infinity by default. Only for the platform `function`. */
   readonly endsAt?: number | ((environment: number) => number);
+  /** The trace that every invocation belongs to; none by default. Only for the platform `function`. */
+  readonly trace?: InvocationTrace;
 }
 
 export interface Harness {
@@ -113,7 +116,9 @@ export interface Harness {
   readonly actions: readonly Action[];
   /** What else the operator was told, in order. */
   readonly notices: readonly Notice[];
-  /** Both as lines, as JSON and for people; defects included. */
+  /** What the tracer was given to send, each batch in the order in which its spans began. */
+  readonly spans: readonly (readonly RecordedSpan[])[];
+  /** Actions and notices as lines, as JSON and for people; defects included. */
   readonly lines: readonly string[];
   /** The stores, without what stands in front of them. */
   readonly stores: Stores;
@@ -132,6 +137,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   const actions: Action[] = [];
   const lines: string[] = [];
   const notices: Notice[] = [];
+  const spans: (readonly RecordedSpan[])[] = [];
   let defects: unknown[] = [];
   const printers = (['json', 'pretty'] as const).map((format) =>
     createActionLog({ format, write: (line) => void lines.push(line) }),
@@ -150,6 +156,17 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       for (const printer of printers) printer.notice(requestId, notice);
     },
   };
+  const tracer: Tracer = {
+    begin: ({ trace }, name) =>
+      trace?.sampled === true
+        ? new Recording(
+            trace,
+            name,
+            async (_trace, sent) => void spans.push(sent),
+            (error) => defects.push(error),
+          )
+        : UNTRACED,
+  };
   const running = new Set<Promise<void>>();
   const config = configOf(options);
   const platforms = await Promise.all(
@@ -160,14 +177,14 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
         openStores: (tally) => wrap(openStores(tally)),
         transport: options.transport ?? secretlessTransport(),
         executeOnce,
-        tracer: noopTracer,
+        tracer,
         actionLog,
       });
       const environment = `environment-${index}`;
       const tracked = trackAfter(gateway, running);
       return leg.platform === 'node'
         ? await serveNode(tracked, environment, config.limits.requestBytes)
-        : serveFunction(tracked, environment, clock, () => endOf(options.endsAt, index));
+        : serveFunction(tracked, environment, clock, options.trace, () => endOf(options.endsAt, index));
     }),
   );
   const clients = platforms.map((platform) => clientOf(platform));
@@ -180,6 +197,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     origins: platforms.flatMap(({ origin }) => origin ?? []),
     actions,
     notices,
+    spans,
     lines,
     stores: openStores({ requests: 0 }),
     takeDefects() {
@@ -268,14 +286,20 @@ function endOf(endsAt: HarnessOptions['endsAt'] = Infinity, environment: number)
 }
 
 /** As Lambda does it: a client that goes is not noticed, so the body is read to its end whoever listens. */
-function serveFunction(gateway: Gateway, environment: string, clock: Clock, endsAt: () => number): Platform {
+function serveFunction(
+  gateway: Gateway,
+  environment: string,
+  clock: Clock,
+  trace: InvocationTrace | undefined,
+  endsAt: () => number,
+): Platform {
   let cold = true;
   const errors: unknown[] = [];
   const invoke = async (method: string, path: string, body: string, headers: Headers) => {
     const arrivedAt = clock.now();
     const invocation: Invocation = {
       requestId: randomUUID(),
-      traceId: undefined,
+      trace,
       environment,
       cold,
       arrivedAt,

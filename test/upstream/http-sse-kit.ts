@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { text as readText } from 'node:stream/consumers';
 import { expect, onTestFinished } from 'vitest';
 import { secretlessTransport } from '../support/http-transport.ts';
-import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { startDeadline, type Deadline, type DeadlineLimits } from '../../lib/policies/deadline.ts';
 import { newTally, type UpstreamTally } from '../../lib/upstream/fault.ts';
 import { openSseChannel, type SseChannel, type SseOpening } from '../../lib/upstream/http-sse.ts';
@@ -126,7 +125,6 @@ export function reach(url: string, options: ReachOptions = {}): Reach {
   const deadlines: Deadline[] = [];
   const toolsWith = (limits: Deadline, tally: UpstreamTally) => ({
     transport,
-    tracer: noopTracer,
     clock,
     maxMessageBytes,
     limits,

@@ -3,7 +3,6 @@
  * the test gives. When the test is over, no answer may be left open and no timer waiting.
  */
 import { onTestFinished } from 'vitest';
-import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { startDeadline, type Deadline, type DeadlineLimits } from '../../lib/policies/deadline.ts';
 import type { PlainHttpRequest } from '../../lib/adapters/node/http-exchange.ts';
 import type { UpstreamSession } from '../../lib/ports.ts';
@@ -65,7 +64,6 @@ export function connect(answer: Answerer, options: ConnectionOptions = {}): Conn
   const left: UpstreamSession[] = [];
   const toolsWith = (limits: Deadline, tally: UpstreamTally): ConnectionTools => ({
     transport,
-    tracer: noopTracer,
     clock,
     maxMessageBytes,
     limits,

@@ -33,6 +33,7 @@ export interface BundleInput extends Omit<EntryInput, 'entry'> {
   readonly config: object;
 }
 
+const ONE_CONTEXT = fileURLToPath(new URL('../xray/one-context.ts', import.meta.url));
 const FUNCTION_ENTRY = fileURLToPath(new URL('../../../functions/mcp.ts', import.meta.url));
 
 /** Builds the function into `outdir`. Rejects with esbuild's `BuildFailure`. */
@@ -71,6 +72,7 @@ function bundleOptions(entry: string, outdir: string, sourceMaps: boolean) {
     sourcesContent: false,
     legalComments: 'none',
     metafile: true,
+    alias: { 'cls-hooked/context': ONE_CONTEXT },
     plugins: [oneFileAtStart(resolve(entry)), builtinsWithoutImport],
     // Written by this process: esbuild's own could go on writing after this one has ended and tidied up.
     write: false,

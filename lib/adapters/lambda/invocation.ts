@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda';
-import type { Invocation } from '../../ports.ts';
+import type { Invocation, InvocationTrace } from '../../ports.ts';
 import type { FunctionUrlEvent } from './event.ts';
 
 /** What an environment knows about itself. */
@@ -36,7 +36,7 @@ export function toInvocation(
 export function toScheduledInvocation(context: Context, environment: Environment, now: number): Invocation {
   return {
     requestId: context.awsRequestId,
-    traceId: currentTraceId(),
+    trace: currentTrace(),
     environment: environment.name,
     cold: environment.takeCold(),
     arrivedAt: now,
@@ -45,6 +45,10 @@ export function toScheduledInvocation(context: Context, environment: Environment
 }
 
 /** The platform sets the variable anew for every invocation: `Root=1-...;Parent=...;Sampled=0`. */
-function currentTraceId(): string | undefined {
-  return /(?:^|;)\s*Root=([^;\s]+)/.exec(process.env['_X_AMZN_TRACE_ID'] ?? '')?.[1];
+function currentTrace(): InvocationTrace | undefined {
+  const header = process.env['_X_AMZN_TRACE_ID'] ?? '';
+  const id = /(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?=[;\s]|$)/.exec(header)?.[1];
+  if (id === undefined) return undefined;
+  const parent = /(?:^|;)\s*Parent=([0-9a-f]{16})(?=[;\s]|$)/.exec(header)?.[1];
+  return { id, parent, sampled: /(?:^|;)\s*Sampled=1(?=[;\s]|$)/.test(header) };
 }

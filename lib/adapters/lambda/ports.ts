@@ -10,7 +10,7 @@ import { executeOnce } from '../powertools/execute-once.ts';
 import type { GivenSecrets } from '../secrets/given.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import { withSecrets } from '../secrets/transport.ts';
-import { noopTracer } from '../xray/tracer.ts';
+import { createXRayTracer } from '../xray/tracer.ts';
 import { VARIABLES } from './names.ts';
 
 /** The ports of the deployed function. Throws when a variable that it cannot do without is missing. */
@@ -29,7 +29,7 @@ export function createFunctionPorts(variables: NodeJS.ProcessEnv): Ports {
     openStores: createDynamoStores({ client, tableName }),
     transport: withSecrets(createHttpTransport({}), () => openSecrets(variables[VARIABLES.secrets], actionLog)),
     executeOnce,
-    tracer: noopTracer,
+    tracer: createXRayTracer((requestId, error) => actionLog.defect(requestId, error)),
     actionLog,
   };
 }

@@ -13,7 +13,7 @@ const MOST_CHARS = 128;
 const MOST_NAMES = 20;
 
 /** Whether the notice tells of something that somebody should look at. Lists change all the time. */
-export function isTrouble({ kind }: Notice): boolean {
+export function isTrouble({ kind }: Pick<Notice, 'kind'>): boolean {
   return kind !== 'list-changed' && kind !== 'breaker-closed';
 }
 
@@ -32,15 +32,21 @@ function printable(text: string): string {
 }
 
 /** As one line for people. */
-export function formatNotice({ time, requestId, notice, ...details }: NoticeLine, colour: boolean): string {
+export function formatNotice(line: NoticeLine, colour: boolean): string {
+  const { time, requestId, notice } = line;
   const label = notice.padEnd(20);
   const columns = [
     time.slice(11, 23),
     colour ? `\u001B[33m${label}\u001B[0m` : label,
-    Object.entries(details).flatMap(formatDetail).join(', '),
+    noticeDetails(line),
     ...(requestId === null ? [] : [`(request ${requestId})`]),
   ];
   return columns.join('  ');
+}
+
+/** What the notice says besides its kind, its time and its request. */
+export function noticeDetails({ time: _time, requestId: _requestId, notice: _notice, ...details }: NoticeLine): string {
+  return Object.entries(details).flatMap(formatDetail).join(', ');
 }
 
 function formatDetail([name, detail]: [string, NoticeLine[string]]): string[] {

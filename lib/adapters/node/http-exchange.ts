@@ -45,7 +45,7 @@ export function exchange(
   address: RequestOptions,
   request: PlainHttpRequest,
 ): Promise<UpstreamHttpResponse | TransportFailure> {
-  const { signal } = request;
+  const { signal, watch } = request;
   if (signal.aborted) return Promise.resolve({ kind: 'failure', cause: 'aborted', sent: false });
 
   return new Promise((resolve) => {
@@ -68,6 +68,7 @@ export function exchange(
     const release = () => {
       clearTimeout(connectTimer);
       signal.removeEventListener('abort', onAbort);
+      watch?.ended();
     };
     const fail = (cause: TransportFailure['cause']) => {
       release();
@@ -77,8 +78,9 @@ export function exchange(
     const onBroken = () => {
       if (body === undefined) fail(sent ? 'reset' : 'unreachable');
     };
-    const write = () => {
+    const write = (isNew: boolean) => {
       clearTimeout(connectTimer);
+      watch?.connected(isNew);
       sent = true;
       outgoing.end(request.body);
     };
@@ -86,16 +88,17 @@ export function exchange(
     signal.addEventListener('abort', onAbort, { once: true });
     outgoing.once('socket', (socket) => {
       if (outgoing.destroyed) return;
-      if (pool.isConnected(socket)) return write();
+      if (pool.isConnected(socket)) return write(false);
       connectTimer = setTimeout(() => fail('connect-timeout'), Math.min(request.connectTimeoutMs, LONGEST_DELAY_MS));
       socket.once(pool.connectedEvent, () => {
-        if (!outgoing.destroyed) write();
+        if (!outgoing.destroyed) write(true);
       });
     });
     // Both may come, and also after the response; then its body is told by itself.
     outgoing.on('error', onBroken);
     outgoing.once('close', onBroken);
     outgoing.once('response', (incoming) => {
+      watch?.responded(incoming.statusCode ?? 0);
       pool.noteHint(incoming.socket, incoming.headers);
       body = new ResponseBody(incoming, (kind) => {
         release();

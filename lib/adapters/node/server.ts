@@ -131,7 +131,7 @@ class GatewayServer extends Server {
     this.#cold = false;
     return {
       requestId: randomUUID(),
-      traceId: undefined,
+      trace: undefined,
       environment: this.#environment,
       cold,
       arrivedAt: Date.now(),

@@ -3,6 +3,7 @@ import type { Trace, TraceSpan } from './feed.ts';
 
 export interface WaterfallRow {
   readonly span: TraceSpan;
+  /** That of the span; what is part of an upstream's time is upstream's too. */
   readonly kind: TraceSpan['kind'];
   /** 0 for what has no parent in the trace. */
   readonly depth: number;
@@ -39,11 +40,11 @@ export function waterfallOf({ spans }: Pick<Trace, 'spans'>, now?: number): Wate
   if (spans.length === 0) return { startedAt: 0, rows: [], totals: { totalMs: 0, gatewayMs: 0, upstreamMs: 0 } };
   const startedAt = spans.reduce((first, span) => Math.min(first, span.startedAt), Infinity);
   const lastKnown = spans.reduce((last, span) => Math.max(last, span.startedAt, span.endedAt ?? span.startedAt), 0);
-  const rows = depthFirst(spans).map(({ span, depth }): WaterfallRow => {
+  const rows = depthFirst(spans).map(({ span, kind, depth }): WaterfallRow => {
     const end = Math.max(span.startedAt, span.endedAt ?? now ?? lastKnown);
     return {
       span,
-      kind: span.kind,
+      kind,
       depth,
       offsetMs: span.startedAt - startedAt,
       durationMs: end - span.startedAt,
@@ -73,6 +74,7 @@ function coveredMs(rows: readonly WaterfallRow[]): number {
 
 interface Placed {
   readonly span: TraceSpan;
+  readonly kind: TraceSpan['kind'];
   readonly depth: number;
 }
 
@@ -84,13 +86,15 @@ function depthFirst(spans: readonly TraceSpan[]): readonly Placed[] {
   const roots = inOrder.filter(({ parent }) => parent === null || !ids.has(parent));
   const placed = new Map<TraceSpan, Placed>();
   for (const root of [...roots, ...inOrder]) {
-    const waiting: Placed[] = [{ span: root, depth: 0 }];
+    const waiting: Placed[] = [{ span: root, kind: root.kind, depth: 0 }];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const { span, depth } = next;
+      const { span, kind, depth } = next;
       if (placed.has(span)) continue;
       placed.set(span, next);
       const below = children.get(span.id) ?? [];
-      for (const child of below.toReversed()) waiting.push({ span: child, depth: depth + 1 });
+      for (const child of below.toReversed()) {
+        waiting.push({ span: child, kind: kind === 'upstream' ? kind : child.kind, depth: depth + 1 });
+      }
     }
   }
   return [...placed.values()];

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { Environment, type EnvironmentState, type ExecutionEnvironment } from './environment.ts';
+import type { LogCapture } from './frames.ts';
 import { serveFunctionUrl } from './function-url.ts';
 import { Pool } from './pool.ts';
 
@@ -24,6 +26,15 @@ export interface EmulatorOptions {
   readonly report: (line: string) => void;
   /** What code in an environment posts on `parentPort` of `node:worker_threads`. */
   readonly onMessage?: (environment: string, message: unknown) => void;
+  /**
+   * Where the function sends its X-Ray documents, as `AWS_XRAY_DAEMON_ADDRESS` has it. Every invocation is traced then,
+   * unless its client says otherwise; without it, none is.
+   */
+  readonly xrayDaemon?: string | undefined;
+  /** Captures the logs of environments, which are to be in JSON. Nobody does when it is left out. */
+  readonly log?: (LogCapture & { readonly onLine: (line: string) => void }) | undefined;
+  /** Told of each environment whenever its state is another one. */
+  readonly onEnvironment?: ((environment: EnvironmentView) => void) | undefined;
 }
 
 export interface EnvironmentView {
@@ -57,14 +68,15 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
 /** A function with a URL whose environments are what `start` makes. Rejects when the first one cannot be used. */
 export async function startFunction(
-  { limit, affinity, isSigned }: Pick<EmulatorOptions, 'limit' | 'affinity' | 'isSigned'>,
+  { limit, affinity, isSigned, xrayDaemon }: Pick<EmulatorOptions, 'limit' | 'affinity' | 'isSigned' | 'xrayDaemon'>,
   start: (id: string) => ExecutionEnvironment,
 ): Promise<Emulator> {
   const pool = new Pool({ limit, affinity, start });
   await pool.warm();
+  const settings = { isSigned, isTraced: xrayDaemon !== undefined };
   return {
     handle(request, response) {
-      void serveFunctionUrl(pool, request, response, isSigned);
+      void serveFunctionUrl(pool, request, response, settings);
     },
     get environments() {
       return pool.environments.map(({ id, state, invocations }) => ({ id, state, invocations }));
@@ -84,11 +96,13 @@ function startEnvironment(id: string, program: URL, options: EmulatorOptions): E
     program,
     handlerUrl: pathToFileURL(options.handlerFile).href,
     handlerExport: options.handlerExport,
-    variables: { ...platformVariables(id), ...options.variables },
+    variables: { ...platformVariables(id, options), ...options.variables },
     memoryMb: MEMORY_MB,
     timeoutMs: options.timeoutMs,
     report: options.report,
     onMessage: (message) => options.onMessage?.(id, message),
+    log: options.log,
+    onState: (state, invocations) => options.onEnvironment?.({ id, state, invocations }),
   });
 }
 
@@ -107,7 +121,10 @@ async function compileProgram(): Promise<URL> {
 }
 
 /** What Lambda sets in an environment of that id. Credentials and region are the developer's own, if there are any. */
-export function platformVariables(id: string): Record<string, string> {
+export function platformVariables(
+  id: string,
+  { handlerFile, xrayDaemon }: Pick<EmulatorOptions, 'handlerFile' | 'xrayDaemon'>,
+): Record<string, string> {
   const passedOn = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'NO_COLOR'].flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
@@ -122,5 +139,7 @@ export function platformVariables(id: string): Record<string, string> {
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
     AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${FUNCTION_NAME}`,
     AWS_LAMBDA_LOG_STREAM_NAME: id,
+    LAMBDA_TASK_ROOT: dirname(handlerFile),
+    ...(xrayDaemon !== undefined && { AWS_XRAY_DAEMON_ADDRESS: xrayDaemon }),
   };
 }

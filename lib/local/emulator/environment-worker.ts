@@ -9,6 +9,7 @@ import { Writable } from 'node:stream';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Context } from 'aws-lambda';
 import { UNITS_UNDER_WAY } from './frames.ts';
+import { captureLog } from './log-capture.ts';
 import type { AnswerFrame, CreditFrame, EnvironmentData, InvocationFrame } from './frames.ts';
 
 type Handler = (event: unknown, stream: ResponseStream, context: unknown) => unknown;
@@ -17,7 +18,7 @@ type Handler = (event: unknown, stream: ResponseStream, context: unknown) => unk
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
 const HTTP_RESPONSE = 'application/vnd.awslambda.http-integration-response';
 
-const { handlerUrl, handlerExport, handedOver, invocations, answers } = workerData as EnvironmentData;
+const { handlerUrl, handlerExport, handedOver, invocations, answers, log } = workerData as EnvironmentData;
 const handedOverCount = new Int32Array(handedOver);
 let takenCount = 0;
 
@@ -190,7 +191,7 @@ async function serve(handler: Handler): Promise<never> {
   });
   for (;;) {
     const invocation = await nextInvocation();
-    process.env['_X_AMZN_TRACE_ID'] = invocation.traceId;
+    process.env['_X_AMZN_TRACE_ID'] = invocation.traceHeader;
     stream = new ResponseStream();
     const failure = await runHandler(handler, invocation, stream);
     stream.abandon();
@@ -208,5 +209,6 @@ async function start(): Promise<void> {
   }
 }
 
+if (log !== undefined) captureLog(log, (line) => tell({ kind: 'log', line }));
 Object.assign(globalThis, { awslambda });
 void start();

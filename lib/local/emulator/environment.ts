@@ -1,6 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads';
 import { CREDIT_UNITS } from './frames.ts';
-import type { AnswerFrame, CreditFrame, EnvironmentData, InvocationFrame } from './frames.ts';
+import type { AnswerFrame, CreditFrame, EnvironmentData, InvocationFrame, LogCapture } from './frames.ts';
 
 /** Where an environment's answer goes. After `end` or `broken` nothing more comes. */
 export interface AnswerSink {
@@ -29,6 +29,10 @@ export interface EnvironmentOptions {
   readonly report: (line: string) => void;
   /** What the function's code posts on its `parentPort`. */
   readonly onMessage: (message: unknown) => void;
+  /** How the function's log is captured, and who hears it, a line at a time; nobody when it is left out. */
+  readonly log?: (LogCapture & { readonly onLine: (line: string) => void }) | undefined;
+  /** Told whenever its state is another one, first of all `starting`. */
+  readonly onState?: ((state: EnvironmentState, invocations: number) => void) | undefined;
 }
 
 export type EnvironmentState = 'starting' | 'idle' | 'busy' | 'gone';
@@ -115,10 +119,15 @@ export class Environment implements ExecutionEnvironment {
       handedOver: this.#handedOver.buffer,
       invocations: invocations.port2,
       answers: answers.port2,
+      log: options.log && { fd: options.log.fd, format: options.log.format, colour: options.log.colour },
     });
     this.#worker.on('message', options.onMessage);
     this.#worker.on('error', (error) => this.#leave(`crashed: ${error instanceof Error ? error.stack : error}`));
-    this.#worker.on('exit', () => this.#leave('exited by itself'));
+    this.#worker.on('exit', () => {
+      this.#leave('exited by itself');
+      this.#closePorts();
+    });
+    options.onState?.(this.#state, this.#invocations);
   }
 
   get state(): EnvironmentState {
@@ -142,8 +151,8 @@ export class Environment implements ExecutionEnvironment {
     const { requestId } = invocation;
     const timer = setTimeout(() => this.#timeOut(), timeoutMs);
     this.#running = { requestId, sink, timer, over, answeredAt: undefined, uncreditedUnits: 0 };
-    this.#state = 'busy';
     this.#invocations += 1;
+    this.#enter('busy');
     this.#invocationPort.postMessage({ ...invocation, endsAt: Date.now() + timeoutMs } satisfies InvocationFrame);
     Atomics.add(this.#handedOver, 0, 1);
     Atomics.notify(this.#handedOver, 0);
@@ -159,7 +168,7 @@ export class Environment implements ExecutionEnvironment {
     switch (frame.kind) {
       case 'ready':
         if (this.#state !== 'starting') return;
-        this.#state = 'idle';
+        this.#enter('idle');
         return this.#settleReady.resolve();
       case 'unusable':
         return this.#leave(`cannot be used: ${frame.reason}`);
@@ -171,6 +180,8 @@ export class Environment implements ExecutionEnvironment {
         if (running === undefined) return;
         running.answeredAt = performance.now();
         return running.sink.end();
+      case 'log':
+        return this.#options.log?.onLine(frame.line);
       case 'done':
         return this.#finish(frame.failure);
     }
@@ -188,7 +199,7 @@ export class Environment implements ExecutionEnvironment {
     const running = this.#running;
     if (running === undefined) return;
     if (failure !== undefined) this.#options.report(logLine(this.id, running.requestId, `Invoke Error ${failure}`));
-    this.#state = 'idle';
+    this.#enter('idle');
     this.#endRunning(running);
   }
 
@@ -213,13 +224,23 @@ export class Environment implements ExecutionEnvironment {
     if (this.#state !== 'gone') this.#receiveRest();
     if (this.#state === 'gone') return;
     const running = this.#running;
-    this.#state = 'gone';
+    this.#enter('gone');
     if (reason !== undefined) this.#options.report(logLine(this.id, running?.requestId, reason));
-    this.#answerPort.close();
-    this.#invocationPort.close();
     this.#settleReady.reject(new Error(`${this.id} ${reason ?? 'was ended'}`));
     this.#settleGone();
     if (running !== undefined) this.#endRunning(running);
+  }
+
+  /** Until it has ended it may still write to its log. */
+  #closePorts(): void {
+    this.#receiveRest();
+    this.#answerPort.close();
+    this.#invocationPort.close();
+  }
+
+  #enter(state: EnvironmentState): void {
+    this.#state = state;
+    this.#options.onState?.(state, this.#invocations);
   }
 
   #endRunning(running: Running): void {

@@ -9,7 +9,8 @@ const DOMAIN_NAME = `${API_ID}.lambda-url.local.on.aws`;
 
 /** Bodies of these types are delivered as they are if they are UTF-8, all others in base64. */
 const TEXT_TYPE = /^(?:text\/[^;\s]+|application\/(?:json|javascript|xml|[^;\s]+\+(?:json|xml)))\s*(?:;|$)/i;
-const TRACE_ROOT = /(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?:;|$)/;
+const TRACE_ROOT = /(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})\s*(?:;|$)/;
+const NOT_SAMPLED = /(?:^|;)\s*Sampled=0\s*(?:;|$)/;
 
 /** Who signs requests where they must be signed: on one's own machine there is nobody else. */
 const SIGNER = {
@@ -22,18 +23,23 @@ const SIGNER = {
   userId: 'local',
 };
 
-/**
- * A request as a function URL hands it over (payload format 2.0). `arrived` is when the platform took it in; `isSigned`
- * says that the URL takes signed requests only, and so that this is one.
- */
+/** What is set for the function URL, and not by its caller. */
+export interface UrlSettings {
+  /** It takes signed requests only; every request then counts as signed by one local user. */
+  readonly isSigned: boolean;
+  /** Invocations are traced, unless their callers say otherwise. */
+  readonly isTraced: boolean;
+}
+
+/** A request as a function URL hands it over (payload format 2.0). `arrived` is when the platform took it in. */
 export function toInvocation(
   request: IncomingMessage,
   body: Buffer,
   arrived: Date,
-  isSigned: boolean,
+  { isSigned, isTraced }: UrlSettings,
 ): Omit<InvocationFrame, 'endsAt'> {
   const requestId = randomUUID();
-  const traceId = traceOf(request.headers['x-amzn-trace-id'], arrived);
+  const trace = traceOf(request.headers['x-amzn-trace-id'], arrived, isTraced);
   const [rawPath = '/', rawQueryString = ''] = splitOnce(request.url ?? '/', '?');
   const method = request.method ?? 'GET';
   const sourceIp = request.socket.remoteAddress ?? '127.0.0.1';
@@ -47,7 +53,7 @@ export function toInvocation(
     headers: {
       ...eventHeaders(request.headers),
       host: DOMAIN_NAME,
-      'x-amzn-trace-id': traceId,
+      'x-amzn-trace-id': trace.root,
       'x-forwarded-for': sourceIp,
       'x-forwarded-port': '443',
       'x-forwarded-proto': 'https',
@@ -68,7 +74,7 @@ export function toInvocation(
     },
     ...eventBody(body, request.headers['content-type']),
   };
-  return { event, requestId, traceId };
+  return { event, requestId, traceHeader: trace.header };
 }
 
 /** Several values of one header arrive joined by commas; cookies have a place of their own. */
@@ -106,11 +112,20 @@ function queryOf(rawQueryString: string): Record<string, string> {
   return Object.fromEntries([...new Set(query.keys())].map((name) => [name, query.getAll(name).join(',')]));
 }
 
-/** The client's own trace goes on; without one, the platform begins one. */
-function traceOf(header: string | string[] | undefined, arrived: Date): string {
-  const root = TRACE_ROOT.exec(String(header ?? ''))?.[1];
+/**
+ * The client's own trace goes on, and is left alone if the client wants it so; without one, the platform begins one. The
+ * parent of what the function records is a segment that the platform makes of the invocation.
+ */
+function traceOf(
+  header: string | string[] | undefined,
+  arrived: Date,
+  isTraced: boolean,
+): { readonly root: string; readonly header: string } {
+  const asked = String(header ?? '');
   const seconds = Math.floor(arrived.getTime() / 1000).toString(16);
-  return `Root=${root ?? `1-${seconds}-${randomBytes(12).toString('hex')}`}`;
+  const root = `Root=${TRACE_ROOT.exec(asked)?.[1] ?? `1-${seconds}-${randomBytes(12).toString('hex')}`}`;
+  const sampled = isTraced && !NOT_SAMPLED.test(asked) ? 1 : 0;
+  return { root, header: `${root};Parent=${randomBytes(8).toString('hex')};Sampled=${sampled}` };
 }
 
 function splitOnce(text: string, separator: string): string[] {

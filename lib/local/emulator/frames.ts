@@ -1,6 +1,7 @@
 /** What the two sides of an environment tell each other: the main thread, and the worker thread that is the environment. */
 import type { MessagePort } from 'node:worker_threads';
 import type { FunctionUrlEvent } from '../../adapters/lambda/event.ts';
+import type { ActionLogFormat } from '../../adapters/logging/action-log.ts';
 
 /** Given to a worker when it is started. */
 export interface EnvironmentData {
@@ -13,12 +14,23 @@ export interface EnvironmentData {
   readonly invocations: MessagePort;
   /** Carries `AnswerFrame`s to the main thread and `CreditFrame`s back. */
   readonly answers: MessagePort;
+  /** How its log is captured; undefined when nobody but the reader of its descriptor wants it. */
+  readonly log: LogCapture | undefined;
+}
+
+/** What a function writes to a file descriptor is its log, in JSON. */
+export interface LogCapture {
+  readonly fd: number;
+  /** How the lines are written there in the end. */
+  readonly format: ActionLogFormat;
+  readonly colour: boolean;
 }
 
 export interface InvocationFrame {
   readonly event: FunctionUrlEvent;
   readonly requestId: string;
-  readonly traceId: string;
+  /** `Root=...;Parent=...;Sampled=...`, as the function finds it in `_X_AMZN_TRACE_ID`. */
+  readonly traceHeader: string;
   /** When the invocation is ended by force, milliseconds since the epoch. */
   readonly endsAt: number;
 }
@@ -33,6 +45,8 @@ export type AnswerFrame =
   | { readonly kind: 'chunk'; readonly data: string | Uint8Array }
   /** The body is whole. The invocation may go on. */
   | { readonly kind: 'end' }
+  /** A line of the function's log, where it is captured; it has been written by then. */
+  | { readonly kind: 'log'; readonly line: string }
   /** The handler's promise has settled; with `failure` when it was rejected, or had not ended its stream. */
   | { readonly kind: 'done'; readonly failure: string | undefined };
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createAnswerSink, refuse } from './answer.ts';
-import { toInvocation } from './event.ts';
+import { toInvocation, type UrlSettings } from './event.ts';
 import type { Pool } from './pool.ts';
 
 /** The most that a function URL takes in a request, in bytes. */
@@ -11,7 +11,7 @@ export async function serveFunctionUrl(
   pool: Pool,
   request: IncomingMessage,
   response: ServerResponse,
-  isSigned: boolean,
+  settings: UrlSettings,
 ): Promise<void> {
   const arrived = new Date();
   const body = await readBody(request);
@@ -20,7 +20,7 @@ export async function serveFunctionUrl(
   const environment = await pool.take().catch(() => 'unusable' as const);
   if (environment === 'unusable') return refuse(response, 502, 'Internal Server Error');
   if (environment === undefined) return refuseThrottled(response);
-  const invocation = toInvocation(request, body, arrived, isSigned);
+  const invocation = toInvocation(request, body, arrived, settings);
   environment.invoke(invocation, createAnswerSink(response, invocation.requestId), () => pool.release(environment));
 }
 

@@ -7,6 +7,7 @@ import type { Output } from './output.ts';
 import { OperatorError, type Surroundings } from './place.ts';
 import { endSession, listSessions } from './sessions.ts';
 import { printable } from './text.ts';
+import { showTrace } from './trace.ts';
 import { acceptTools, diffTools, listTools } from './tools.ts';
 
 /** 0; 1 when something is wrong; 2 when the arguments are. Rejects with what nobody expected. */
@@ -45,6 +46,8 @@ function run(command: Command, surroundings: Surroundings, output: Output): Prom
       return listSessions(command, surroundings, output);
     case 'end-session':
       return endSession(command, surroundings, output);
+    case 'trace':
+      return showTrace(command, surroundings, output);
   }
 }
 

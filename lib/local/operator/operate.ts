@@ -34,7 +34,7 @@ export async function operate<T>(
     createLocalPorts(openStores, actionLog, secretsOfVariables(config, variables)),
     {
       requestId: cryptoIds.random(),
-      traceId: undefined,
+      trace: undefined,
       environment: 'operator',
       cold: true,
       arrivedAt: systemClock.now(),

@@ -28,7 +28,9 @@ export type Command =
   | { readonly kind: 'diff-tools'; readonly place: PlaceOptions }
   | { readonly kind: 'accept-tools'; readonly choices: readonly ToolChoice[] | 'all'; readonly place: PlaceOptions }
   | { readonly kind: 'list-sessions'; readonly place: PlaceOptions }
-  | { readonly kind: 'end-session'; readonly hash: string; readonly place: PlaceOptions };
+  | { readonly kind: 'end-session'; readonly hash: string; readonly place: PlaceOptions }
+  /** Of a trace or of a request, or `latest`. */
+  | { readonly kind: 'trace'; readonly id: string };
 
 export type CommandResult =
   | { readonly kind: 'command'; readonly command: Command }
@@ -46,6 +48,8 @@ export const USAGE = `Usage: npm run sluice -- COMMAND [options]
   tools accept NAME... | --all  accepts whatever is found of them now, and shows what that is
   sessions list                 the sessions of legacy clients
   sessions end HASH             ends one, and its sessions at upstreams; 8 characters of the hash or more
+  trace ID | latest             where the time of a call went, at the local gateway that runs in this folder; ID is
+                                a traceId or a requestId of its log
 
 Whose tools and sessions:
   --state local                 the local gateway that runs in this folder (default when there is one)
@@ -85,6 +89,7 @@ const TAKEN: Readonly<Record<string, readonly OptionName[]>> = {
   'tools accept': ['all', ...PLACE],
   'sessions list': PLACE,
   'sessions end': PLACE,
+  trace: [],
 };
 
 export function parseCommand(args: readonly string[]): CommandResult {
@@ -122,7 +127,7 @@ type Values = {
 };
 
 function toCommand(name: string, values: Values, rest: readonly string[]): Command {
-  if (name !== 'tools accept' && name !== 'sessions end') expectNoMore(name, rest);
+  if (!['tools accept', 'sessions end', 'trace'].includes(name)) expectNoMore(name, rest);
   switch (name) {
     case 'check':
       return {
@@ -141,6 +146,12 @@ function toCommand(name: string, values: Values, rest: readonly string[]): Comma
     }
     case 'sessions list':
       return { kind: 'list-sessions', place: toPlace(values) };
+    case 'trace': {
+      const [id = '', ...more] = rest;
+      expectNoMore(name, more);
+      if (!/^[\w-]{1,64}$/.test(id)) throw new Error('trace expects "latest", a traceId or a requestId of the log');
+      return { kind: 'trace', id };
+    }
     default: {
       const [hash = '', ...more] = rest;
       expectNoMore(name, more);

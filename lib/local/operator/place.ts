@@ -26,6 +26,8 @@ export interface Surroundings {
   /** The current folder. */
   readonly folder: string;
   readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Where the output goes; undefined when that is no terminal. */
+  readonly terminal?: { readonly columns: number } | undefined;
 }
 
 /** Rejects with an `OperatorError`, or with a `ConfigurationError`. */

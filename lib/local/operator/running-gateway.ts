@@ -13,6 +13,8 @@ export interface RunningGateway {
   readonly table: string;
   /** Absolute; null for the demo. The configuration itself may hold secrets. */
   readonly configFile: string | null;
+  /** Whether it has a console. */
+  readonly hasConsole: boolean;
   /** Tells the configuration that it runs with from what the file says now. */
   readonly configDigest: string;
   /** Addresses that the configuration does not name, by upstream: of commands that it hosts, or of the demo. */
@@ -64,6 +66,7 @@ function readGateway(file: string): RunningGateway | undefined {
   const isWhole =
     Number.isSafeInteger(value?.pid) &&
     texts.every((text) => typeof text === 'string') &&
+    typeof value?.hasConsole === 'boolean' &&
     (value?.configFile === null || typeof value?.configFile === 'string') &&
     typeof value.urls === 'object' &&
     value.urls !== null &&

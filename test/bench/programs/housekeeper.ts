@@ -37,7 +37,7 @@ await runProgram(async (given) => {
     const arrivedAt = Date.now();
     await keepHouse({
       requestId: 'bench',
-      traceId: undefined,
+      trace: undefined,
       environment: 'bench',
       cold: false,
       arrivedAt,

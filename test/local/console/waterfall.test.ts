@@ -78,6 +78,17 @@ describe('the waterfall of a trace', () => {
     expect(totals).toEqual({ totalMs: 100, gatewayMs: 50, upstreamMs: 50 });
   });
 
+  test("has the parts of an upstream's time as upstream's", () => {
+    const spans = [
+      span('call', { kind: 'upstream', from: 0, until: 10 }),
+      span('connect', { parent: 'call', from: 0, until: 2 }),
+      span('after', { from: 10, until: 12 }),
+    ];
+    const { rows, totals } = waterfallOf({ spans });
+    expect(rows.map(({ kind }) => kind)).toEqual(['upstream', 'upstream', 'gateway']);
+    expect(totals).toEqual({ totalMs: 12, gatewayMs: 2, upstreamMs: 10 });
+  });
+
   test('lets what is under way last until the last known moment, or until now', () => {
     const spans = [
       span('root', { from: 0, until: null }),

@@ -1,0 +1,176 @@
+/** What the console knows, and who watches it. Hears of everything in the main process of the local gateway. */
+import type { Clock } from '../../ports.ts';
+import { readLogLine } from '../log/line.ts';
+import { startSchedule, type Schedule } from '../schedule.ts';
+import type { SegmentDocument } from '../xray/document.ts';
+import { Traces } from '../xray/traces.ts';
+import type { EnvironmentView, FeedEvents, Snapshot, StateView, Trace } from './feed.ts';
+import { platformNotice, Recent, toNotice } from './recent.ts';
+import { nothingKnown, toStateView, type LookedUp } from './state.ts';
+
+/** Told of each event after the snapshot. */
+export type Watcher = <Name extends keyof FeedEvents>(name: Name, data: FeedEvents[Name]) => void;
+
+export interface ConsoleOptions {
+  readonly clock: Pick<Clock, 'now' | 'elapsed' | 'schedule'>;
+  /** Names of the upstreams that are shown, as long as nothing has been looked up. */
+  readonly upstreams: readonly string[];
+}
+
+/** How often the table is looked up while somebody watches, in milliseconds. */
+const LOOK_MS = 2000;
+/** Documents of a trace come together: they are told together, after so many milliseconds. */
+const TRACE_MS = 50;
+const TRACE_LIMITS = { traces: 200, spans: 1000 };
+/** Of environments that are gone, the last ones. */
+const MOST_GONE = 20;
+
+export class Console {
+  readonly #options: ConsoleOptions;
+  readonly #recent = new Recent();
+  readonly #traces = new Traces(TRACE_LIMITS);
+  readonly #environments = new Map<string, EnvironmentView>();
+  readonly #watchers = new Set<Watcher>();
+  /** Traces of which more is known than watchers have been told. */
+  readonly #untold = new Set<string>();
+  #lookedUp: LookedUp;
+  #lookUp: (() => Promise<LookedUp>) | undefined;
+  #looking: Schedule | undefined;
+  #lookFailed = false;
+  #toldState = '';
+
+  constructor(options: ConsoleOptions) {
+    this.#options = options;
+    this.#lookedUp = nothingKnown(options.upstreams);
+  }
+
+  /** A line of the log in JSON; others are passed over. */
+  hearLine(text: string): void {
+    const logLine = readLogLine(text);
+    if (logLine === undefined) return;
+    if (logLine.kind === 'action') {
+      this.#recent.addAction(logLine.line);
+      this.#tell('action', logLine.line);
+    } else {
+      this.#addNotice(toNotice(logLine));
+    }
+  }
+
+  /** A line of the platform's own log. */
+  hearPlatform(line: string): void {
+    this.#addNotice(platformNotice(this.#options.clock.now(), line));
+  }
+
+  hearDocument(document: SegmentDocument): void {
+    this.#traces.add(document);
+    if (this.#watchers.size === 0) return;
+    if (this.#untold.size === 0) this.#options.clock.schedule(TRACE_MS, () => this.#tellTraces());
+    this.#untold.add(document.traceId);
+  }
+
+  hearEnvironment(environment: Omit<EnvironmentView, 'since'>): void {
+    const view = { ...environment, since: this.#options.clock.now() };
+    this.#environments.delete(view.name);
+    this.#environments.set(view.name, view);
+    const gone = [...this.#environments.values()].filter(({ state }) => state === 'gone');
+    for (const { name } of gone.slice(0, -MOST_GONE)) this.#environments.delete(name);
+    this.#tell('environment', view);
+  }
+
+  /** From now on the table is looked up while somebody watches. `lookUp` rejects with what the stores throw. */
+  openTable(lookUp: () => Promise<LookedUp>): void {
+    this.#lookUp = lookUp;
+    if (this.#watchers.size > 0) this.#startLooking();
+  }
+
+  /** Returns what is known by now, and what ends the watch; `watcher` is told of what comes after it. */
+  watch(watcher: Watcher): { readonly snapshot: Snapshot; readonly end: () => void } {
+    this.#watchers.add(watcher);
+    const snapshot = this.snapshot();
+    this.#startLooking();
+    return {
+      snapshot,
+      end: () => {
+        this.#watchers.delete(watcher);
+        if (this.#watchers.size === 0) void this.#stopLooking();
+      },
+    };
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
+  snapshot(): Snapshot {
+    const { actions, notices } = this.#recent;
+    return {
+      actions: [...actions],
+      notices: [...notices],
+      environments: [...this.#environments.values()],
+      ...this.#state(),
+    };
+  }
+
+  /** By its id, by the id of a request that is shown, or the latest one; undefined when nothing is known of it. */
+  trace(id: string): Trace | undefined {
+    if (id === 'latest') return this.#traces.latest;
+    return this.#traces.find(id) ?? this.#traces.find(this.#recent.traceOf(id) ?? '');
+  }
+
+  /** Settles when nothing is looked up any more. */
+  async close(): Promise<void> {
+    this.#watchers.clear();
+    await this.#stopLooking();
+  }
+
+  #state(): StateView {
+    return toStateView(this.#lookedUp, this.#recent.actions);
+  }
+
+  #addNotice(notice: FeedEvents['notice']): void {
+    this.#recent.addNotice(notice);
+    this.#tell('notice', notice);
+  }
+
+  #tell<Name extends keyof FeedEvents>(name: Name, data: FeedEvents[Name]): void {
+    for (const watcher of this.#watchers) watcher(name, data);
+  }
+
+  #tellTraces(): void {
+    const traceIds = [...this.#untold];
+    this.#untold.clear();
+    for (const traceId of traceIds) {
+      const trace = this.#traces.find(traceId);
+      if (trace !== undefined) this.#tell('trace', trace);
+    }
+  }
+
+  #startLooking(): void {
+    const lookUp = this.#lookUp;
+    if (lookUp === undefined || this.#looking !== undefined) return;
+    this.#toldState = '';
+    this.#looking = startSchedule(this.#options.clock, LOOK_MS, () => this.#look(lookUp));
+  }
+
+  async #stopLooking(): Promise<void> {
+    const looking = this.#looking;
+    this.#looking = undefined;
+    await looking?.close();
+  }
+
+  /** Never rejects. What could not be looked up is shown as it was, and the first time the watchers are told so. */
+  async #look(lookUp: () => Promise<LookedUp>): Promise<void> {
+    try {
+      this.#lookedUp = await lookUp();
+      this.#lookFailed = false;
+    } catch (error) {
+      if (!this.#lookFailed) this.hearPlatform(`The state cannot be looked up: ${String(error)}`);
+      this.#lookFailed = true;
+    }
+    const state = this.#state();
+    const told = JSON.stringify(state);
+    if (told === this.#toldState) return;
+    this.#toldState = told;
+    this.#tell('state', state);
+  }
+}

@@ -1,0 +1,107 @@
+import { openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ActionLogFormat } from '../../lib/adapters/logging/action-log.ts';
+import { startFixture, temporaryFolder, type Fixture } from './kit.ts';
+
+const ACTION = JSON.stringify({
+  time: '2026-11-20T10:00:00.000Z',
+  requestId: 'r-1',
+  traceId: null,
+  environment: 'env-1',
+  cold: true,
+  era: 'modern',
+  server: 'default',
+  upstream: 'time',
+  method: 'tools/call',
+  tool: 'now',
+  outcome: 'ok',
+  errorKind: null,
+  status: 200,
+  totalMs: 12.5,
+  gatewayMs: 2.5,
+  upstreamMs: 10,
+  upstreamRequests: 1,
+  dynamodbRequests: 0,
+  attempt: 1,
+  replayed: false,
+});
+const NOTICE = '{"time":"2026-11-20T10:00:00.000Z","requestId":null,"notice":"breaker-opened","upstream":"time"}';
+const CHANGE =
+  '{"time":"2026-11-20T10:00:00.000Z","requestId":null,"notice":"list-changed","upstream":"time","added":[]}';
+const DEFECT =
+  '{"time":"2026-11-20T10:00:00.000Z","requestId":"r-1","defect":"TypeError","code":null,"frames":[],"cause":null}';
+const OTHERS = 'no line of the log';
+
+interface Logging extends Fixture {
+  /** What was captured so far. */
+  readonly captured: readonly string[];
+  written(): string;
+}
+
+async function start(format: ActionLogFormat, isCaptured = true): Promise<Logging> {
+  const file = join(await temporaryFolder(), 'log');
+  const fd = openSync(file, 'a');
+  const captured: string[] = [];
+  const fixture = await startFixture({
+    fixture: 'log.ts',
+    variables: { SLUICE_LOG_FD: String(fd), LOG_FILE: file },
+    ...(isCaptured && { log: { fd, format, colour: false, onLine: (line) => captured.push(line) } }),
+  });
+  return { ...fixture, captured, written: () => readFileSync(file, 'utf8') };
+}
+
+describe('the log of an environment', () => {
+  test('is told line by line, and is written in the form for people by the time that writeSync returns', async () => {
+    const { call, captured } = await start('pretty');
+    const { text } = await call('/', `${ACTION}\n${NOTICE}\n${DEFECT}\n${OTHERS}\n`);
+    expect(text.split('\n')).toEqual([
+      expect.stringMatching(/^10:00:00\.000 {2}ok +12\.5 ms {2}tools\/call .*default > time .*now/),
+      expect.stringMatching(/^10:00:00\.000 {2}breaker-opened .*upstream time/),
+      expect.stringMatching(/^10:00:00\.000 {2}defect .*TypeError/),
+      OTHERS,
+      '',
+    ]);
+    expect(captured).toEqual([ACTION, NOTICE, DEFECT, OTHERS]);
+  });
+
+  test('is told whole where only errors are written', async () => {
+    const failed = ACTION.replace('"ok"', '"error"');
+    const { call, captured } = await start('errors');
+    const lines = [ACTION, failed, NOTICE, CHANGE, DEFECT];
+    const { text } = await call('/', lines.map((line) => `${line}\n`).join(''));
+    expect(text).toBe(`${failed}\n${NOTICE}\n${DEFECT}\n`);
+    expect(captured).toEqual(lines);
+  });
+
+  test('stays as it is in JSON', async () => {
+    const { call, captured } = await start('json');
+    expect((await call('/', `${ACTION}\n`)).text).toBe(`${ACTION}\n`);
+    expect(captured).toEqual([ACTION]);
+  });
+
+  test('may come in pieces, within a character too', async () => {
+    const line = ACTION.replace('now', 'zeit für ✨');
+    const { call, captured } = await start('json');
+    expect((await call('/in-pieces', `${line}\n`)).text).toBe(`${line}\n`);
+    expect(captured).toEqual([line]);
+  });
+
+  test('has its last line, written and told, when the environment is killed right after it', async () => {
+    const { call, take, emulator, captured, written } = await start('pretty');
+    const calling = call('/and-stand-still', `${ACTION}\n`);
+    await take('written');
+    const before = written();
+    await emulator.kill('env-1');
+    await calling;
+    expect(before).toMatch(/tools\/call.*\n$/);
+    expect(written()).toBe(before);
+    expect(captured).toEqual([ACTION]);
+  });
+
+  test('is left alone when nobody wants to be told', async () => {
+    const { call, captured } = await start('pretty', false);
+    expect((await call('/', `${ACTION}\n`)).text).toBe(`${ACTION}\n`);
+    expect(captured).toEqual([]);
+  });
+});
