@@ -85,7 +85,7 @@ const JOURNEYS: readonly Journey[] = [
     const { rows, spans, detail, screenshot } = stage;
     await rows.filter({ hasText: 'slow' }).first().click();
     await spans.first().waitFor();
-    assert.deepEqual(await spans.locator('th').evaluateAll((all) => all.map((each) => each.firstChild?.textContent)), [
+    assert.deepEqual(await spans.locator('th').allInnerTexts(), [
       'sluice',
       'authenticate',
       'client-session',

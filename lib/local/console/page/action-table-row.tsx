@@ -24,11 +24,11 @@ export class ActionTableRow extends Component<RowProps> {
         <td class="time">
           <Time time={Date.parse(line.time)} />
         </td>
-        <td class="tool">
+        <td class="tool" title={line.tool ?? line.method ?? ''}>
           <Subject {...line} />
         </td>
         <td class="upstream-name">{line.upstream ?? <Nothing />}</td>
-        <td class="outcome">
+        <td class="outcome" title={line.errorKind ?? line.outcome}>
           <span class={`outcome-${line.outcome}`}>{line.outcome}</span>
           {line.errorKind !== null && <span class="aside"> {line.errorKind}</span>}
         </td>

@@ -22,8 +22,9 @@ export function Catalog({ catalog, now }: { readonly catalog: readonly CatalogVi
         </tr>
       </thead>
       <tbody>
-        {catalog.map((list) => (
-          <tr key={`${list.upstream} ${list.member}`}>
+        {catalog.map((list, index) => (
+          // An upstream may have several of a kind.
+          <tr key={index}>
             <th scope="row">{list.upstream}</th>
             <td>{list.member}</td>
             <td class="number">{span(now - list.fetchedAt)}</td>

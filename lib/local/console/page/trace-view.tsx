@@ -1,5 +1,6 @@
 import type { Trace } from '../feed.ts';
 import { waterfallOf } from '../waterfall.ts';
+import { Annotations } from './annotations.tsx';
 import { counted, milliseconds } from './format.ts';
 import type { ConsoleState } from './state.ts';
 import { useNow } from './use-now.ts';
@@ -47,6 +48,7 @@ function KnownSpans({ trace }: { readonly trace: Trace }) {
         {underWay > 0 && <strong>Still under way: {counted(underWay, 'span')} without an end.</strong>}
       </p>
       <WaterfallChart waterfall={waterfall} />
+      <Annotations spans={waterfall.rows.map(({ span }) => span)} />
     </>
   );
 }

@@ -1,7 +1,9 @@
-import type { TraceSpan } from '../feed.ts';
 import type { Waterfall, WaterfallRow } from '../waterfall.ts';
 import { milliseconds } from './format.ts';
 import { ticksFor } from './scale.ts';
+
+/** Behind this share of the length there is no room for the words of a tick. */
+const LAST_LABEL = 0.94;
 
 /** Spans as a table with a bar in each row: what is upstream has a colour and a pattern of its own, and says so. */
 export function WaterfallChart({ waterfall: { rows, totals } }: { readonly waterfall: Waterfall }) {
@@ -23,7 +25,7 @@ export function WaterfallChart({ waterfall: { rows, totals } }: { readonly water
             <span class="unseen">From the beginning, in milliseconds</span>
             {ticks.map((tick) => (
               <span key={tick} class="tick" aria-hidden="true" style={{ left: share(tick, length) }}>
-                {tick === 0 ? '0 ms' : tickText(tick, step)}
+                {tick / length > LAST_LABEL ? '' : tick === 0 ? '0 ms' : tickText(tick, step)}
               </span>
             ))}
           </th>
@@ -45,7 +47,6 @@ function SpanRow({ row, length }: { readonly row: WaterfallRow; readonly length:
       <th scope="row" style={{ '--depth': depth }}>
         {span.name}
         {span.status !== 'ok' && <span class="badge trouble">{span.status}</span>}
-        <Annotations of={span} />
       </th>
       <td class="kind">
         <span class={`swatch ${kind}`} aria-hidden="true" /> {kind}
@@ -62,20 +63,6 @@ function SpanRow({ row, length }: { readonly row: WaterfallRow; readonly length:
         />
       </td>
     </tr>
-  );
-}
-
-function Annotations({ of: { annotations } }: { readonly of: TraceSpan }) {
-  const entries = Object.entries(annotations);
-  if (entries.length === 0) return null;
-  return (
-    <ul class="annotations" aria-label="Annotations">
-      {entries.map(([name, value]) => (
-        <li key={name}>
-          <span>{name}</span> {String(value)}
-        </li>
-      ))}
-    </ul>
   );
 }
 
