@@ -4,9 +4,9 @@ import type { Browser } from 'playwright-core';
 import type { Check } from '../interop/judge.ts';
 import { broke, closingLine, exitStatusOf, problemsOf, ran, type Part } from '../interop/outcome.ts';
 import { findChromium, HOW_TO_GET_IT, launchChromium } from './chromium.ts';
-import { gatewayJourneys } from './gateway-journeys.ts';
+import { gatewayJourneys } from './gateway/journeys.ts';
 import type { Journey } from './journey.ts';
-import { sampleJourneys } from './sample-journeys.ts';
+import { sampleJourneys } from './samples/journeys.ts';
 import { SCREENSHOTS } from './visit.ts';
 
 const USAGE = `npm run test:browser [-- --only NAME]
@@ -30,7 +30,7 @@ interface Scene {
 }
 
 const SCENES: readonly Scene[] = [
-  { name: 'samples', open: sampleJourneys },
+  { name: 'samples', open: async () => ({ journeys: sampleJourneys, close: async () => undefined }) },
   { name: 'gateway', open: gatewayJourneys },
 ];
 

@@ -1,11 +1,11 @@
 /** The page as it is served: clients call, and somebody watches. */
 import assert from 'node:assert/strict';
 import type { Browser } from 'playwright-core';
-import type { Era } from '../../lib/protocol/era.ts';
-import { connectV2 } from '../support/sdk-clients.ts';
-import { startWorld, type World } from './gateway-world.ts';
-import type { Journey } from './journey.ts';
-import { visit, type Visit, type VisitOptions } from './visit.ts';
+import type { Era } from '../../../lib/protocol/era.ts';
+import { connectV2 } from '../../support/sdk-clients.ts';
+import { startWorld, type World } from './world.ts';
+import type { Journey } from '../journey.ts';
+import { visit, type Visit, type VisitOptions } from '../visit.ts';
 
 /** As the configuration has it by default. */
 const FAILURES_TO_OPEN = 5;

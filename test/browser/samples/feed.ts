@@ -2,7 +2,7 @@
  * What a gateway might tell its console: every kind of outcome, environment and breaker, and text that would like to be
  * more than text. Times are relative to one `now`.
  */
-import type { ActionLine, Snapshot, Trace, TraceSpan } from '../../lib/local/console/feed.ts';
+import type { ActionLine, Snapshot, Trace, TraceSpan } from '../../../lib/local/console/feed.ts';
 
 /** Would run, load something or leave its place if it were taken for anything but text. */
 export const HOSTILE = `<img src=x onerror="document.title='taken'"><script>document.title='taken'</script>\u202E&amp;`;

@@ -1,12 +1,12 @@
 /** The local gateway with its console, two demo upstreams, and one that is not there. */
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
-import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
-import { formatProblems } from '../../lib/config/problems.ts';
-import { buildConsolePage, type ConsolePage } from '../../lib/local/console/page.ts';
-import { startDemoUpstreams } from '../../lib/local/demo/start.ts';
-import { startLocalGateway } from '../../lib/local/gateway.ts';
-import { freePort } from '../support/free-port.ts';
+import { resolveConfig, UNSAID } from '../../../lib/config/load.ts';
+import { formatProblems } from '../../../lib/config/problems.ts';
+import { buildConsolePage, type ConsolePage } from '../../../lib/local/console/page.ts';
+import { startDemoUpstreams } from '../../../lib/local/demo/start.ts';
+import { startLocalGateway } from '../../../lib/local/gateway.ts';
+import { freePort } from '../../support/free-port.ts';
 
 export interface World {
   /** Of the page. */

@@ -1,8 +1,8 @@
 /** Serves the page with a feed of samples, to show what a gateway that is well never shows. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { FeedEvents, Snapshot, Trace } from '../../lib/local/console/feed.ts';
-import { buildConsolePage } from '../../lib/local/console/page.ts';
+import type { FeedEvents, Snapshot, Trace } from '../../../lib/local/console/feed.ts';
+import { buildConsolePage } from '../../../lib/local/console/page.ts';
 
 export interface SampleServer {
   /** Of the page. */
