@@ -109,7 +109,7 @@ async function showFailures(visit: Visit, { mcp }: World): Promise<void> {
     .filter({ hasText: 'missing__anything' })
     .nth(FAILURES_TO_OPEN - 1)
     .waitFor();
-  await health.getByRole('row', { name: /^missing open in \d+ s \d/ }).waitFor();
+  await health.getByRole('row', { name: /^missing open (in \d+ s|due) \d/ }).waitFor();
   await page.getByText('3, 1 breaker open').waitFor();
   await (
     await panel('Notices')
@@ -120,7 +120,7 @@ async function showFailures(visit: Visit, { mcp }: World): Promise<void> {
   await screenshot('gateway-failures');
 }
 
-async function showState({ panel, page, screenshot }: Visit, { mcp }: World): Promise<void> {
+async function showState({ panel, screenshot }: Visit, { mcp }: World): Promise<void> {
   const { client, close } = await connectV2(mcp, 'legacy');
   await client.listTools();
   await client.callTool({ name: 'echo', arguments: { message: 'hello' } });
@@ -138,8 +138,7 @@ async function showState({ panel, page, screenshot }: Visit, { mcp }: World): Pr
   await health.getByRole('row', { name: /^time closed/ }).waitFor();
   assert.ok((await health.getByRole('row', { name: /frozen/ }).count()) > 1);
   await close();
-  await sessions.waitFor({ state: 'hidden' });
-  await page.getByRole('tab', { name: 'Health' }).waitFor();
+  await (await panel('Sessions')).getByText('No client has a session').waitFor();
 }
 
 async function useKeyboard({ page, rows, selected, detail, spans }: Visit): Promise<void> {

@@ -128,7 +128,7 @@ export function sampleSnapshot(now: number, actions: number): Snapshot {
       { time: now - 60_000, requestId: null, isTrouble: false, text: 'A list of time has changed: tools, 1 added' },
       {
         time: now - 4000,
-        requestId: '6f1c2a7e-0000-4000-8000-000000000007',
+        requestId: sampleAction(7, now).requestId,
         isTrouble: true,
         text: 'The upstream billing has failed 5 times in a row and is left alone',
       },

@@ -30,6 +30,15 @@ export const stateJourneys: readonly Journey[] = [
     await page.getByText('3, 2 breakers open').waitFor();
   }),
 
+  journey('leads from a notice to the action it is about', async ({ page, panel, selected, detail, snapshot }) => {
+    const notices = await panel('Notices');
+    await notices.getByRole('button', { name: /^request / }).click();
+    const { requestId } = snapshot.actions[7]!;
+    assert.equal(await selected.getAttribute('data-key'), requestId);
+    await detail.getByText(requestId).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.id), 'detail-heading');
+  }),
+
   journey(
     'lets ages grow by themselves',
     async ({ page, panel }) => {

@@ -60,7 +60,13 @@ export function Console() {
           }}
         />
       </main>
-      <Panels state={state} />
+      <Panels
+        state={state}
+        onOpen={(action) => {
+          select(action);
+          detail.current?.focus();
+        }}
+      />
     </>
   );
 }

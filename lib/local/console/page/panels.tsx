@@ -4,7 +4,7 @@ import { Catalog } from './catalog.tsx';
 import { Environments } from './environments.tsx';
 import { Notices } from './notices.tsx';
 import { Sessions } from './sessions.tsx';
-import type { ConsoleState } from './state.ts';
+import type { ActionRow, ConsoleState } from './state.ts';
 import { Upstreams } from './upstreams.tsx';
 import { useNow } from './use-now.ts';
 
@@ -12,7 +12,13 @@ interface Panel {
   readonly name: string;
   /** Null where a number would say nothing. */
   readonly count: (state: ConsoleState) => number | null;
-  readonly show: (state: ConsoleState, now: number) => ComponentChild;
+  readonly show: (state: ConsoleState, now: number, onOpen: PanelsProps['onOpen']) => ComponentChild;
+}
+
+interface PanelsProps {
+  readonly state: ConsoleState;
+  /** Somebody wants to see an action. */
+  readonly onOpen: (action: ActionRow) => void;
 }
 
 const PANELS: readonly Panel[] = [
@@ -41,12 +47,12 @@ const PANELS: readonly Panel[] = [
   {
     name: 'Notices',
     count: ({ notices }) => notices.length,
-    show: ({ notices }) => <Notices notices={notices} />,
+    show: ({ notices, actions }, _now, onOpen) => <Notices notices={notices} actions={actions} onOpen={onOpen} />,
   },
 ];
 
 /** What the gateway knows beside the actions, a tab for each. The arrow keys go from tab to tab. */
-export function Panels({ state }: { readonly state: ConsoleState }) {
+export function Panels({ state, onOpen }: PanelsProps) {
   const [chosen, choose] = useState(0);
   const now = useNow();
   const onKeyDown = (event: KeyboardEvent) => {
@@ -78,7 +84,7 @@ export function Panels({ state }: { readonly state: ConsoleState }) {
         ))}
       </div>
       <div id="panel" role="tabpanel" class="scroll" tabIndex={0} aria-labelledby={`tab-${chosen}`}>
-        {PANELS[chosen]?.show(state, now)}
+        {PANELS[chosen]?.show(state, now, onOpen)}
       </div>
     </aside>
   );
