@@ -24,12 +24,14 @@ export const lookJourneys: readonly Journey[] = [
     ),
   ),
 
-  ...[380, 768, 1100].map((width) =>
+  ...[380, 768, 1100, 1280].map((width) =>
     journey(
       `fits ${width} pixels`,
       async ({ page, rows, spans, panel, screenshot }) => {
         await rows.filter({ hasText: 'onerror' }).first().click();
         await spans.first().waitFor();
+        const { width: room } = (await rows.first().locator('.tool').boundingBox())!;
+        assert.ok(room >= 90, `${room} pixels for the name of a tool`);
         for (const name of ['Health', 'Sessions', 'Catalog', 'Notices']) {
           await panel(name);
           assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, name);
