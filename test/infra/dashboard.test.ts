@@ -5,7 +5,7 @@ import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { measure } from '../../lib/adapters/powertools/measured-log.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { ActionRecorder, type ActionEnd, type UpstreamShare } from '../../lib/delivery/action.ts';
-import type { Notice } from '../../lib/ports.ts';
+import { NO_SPAN, type Notice } from '../../lib/ports.ts';
 import { storedSeries, type StoredSeries } from '../support/embedded-metrics.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { createMemoryTransport } from '../support/memory-transport.ts';
@@ -48,7 +48,7 @@ async function recorded(calls: readonly Recorded[], notices: readonly Notice[] =
   };
   const invocation = {
     requestId: 'r',
-    traceId: undefined,
+    trace: undefined,
     environment: 'e',
     cold: true,
     arrivedAt: 0,
@@ -64,7 +64,15 @@ async function recorded(calls: readonly Recorded[], notices: readonly Notice[] =
     bytesIn: 0,
   };
   for (const { upstream, ownMs, waitedMs, end = OK, attempts = 1 } of calls) {
-    const recorder = new ActionRecorder(ports, invocation, subject, { requests: 1 }, clock.now(), clock.elapsed());
+    const recorder = new ActionRecorder(
+      ports,
+      invocation,
+      subject,
+      { requests: 1 },
+      NO_SPAN,
+      clock.now(),
+      clock.elapsed(),
+    );
     clock.advance(ownMs + waitedMs);
     recorder.finish(end, { upstream, waitedMs, requests: 1, attempts } satisfies UpstreamShare);
   }
