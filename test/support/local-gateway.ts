@@ -97,6 +97,6 @@ function openLog(): { readonly fd: number; lines(): string[]; close(): void } {
 }
 
 function readAction(line: string): LoggedAction[] {
-  const value = JSON.parse(line) as LoggedAction | { readonly defect: string };
-  return 'defect' in value ? [] : [value];
+  const value = JSON.parse(line) as LoggedAction | object;
+  return 'outcome' in value ? [value] : [];
 }
