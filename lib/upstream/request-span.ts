@@ -42,6 +42,6 @@ function watchOf({ method, body }: UpstreamHttpRequest, span: Span): TransportWa
 
 /** Of a JSON-RPC message that the gateway wrote; null for what is none, and for answers. */
 function methodIn(body: string): string | null {
-  const method = parseJson(memberText(body, 'method') ?? '');
+  const method = body === '' ? undefined : parseJson(memberText(body, 'method') ?? '');
   return typeof method === 'string' ? method : null;
 }

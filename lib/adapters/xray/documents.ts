@@ -14,6 +14,27 @@ const tracer = new Tracer({ serviceName: 'sluice', captureHTTPsRequests: false }
 /** The daemon takes no more than 64 KB in one document; in bytes, with room for what stands before it. */
 const MAX_DOCUMENT_BYTES = 60_000;
 
+/** What is worth searching for. The rest can be read in a trace that was found. */
+const SEARCHED: ReadonlySet<string> = new Set([
+  'era',
+  'server',
+  'upstream',
+  'tool',
+  'outcome',
+  'error_kind',
+  'attempt',
+  'replayed',
+  'cold_start',
+  'session_hash',
+  'caller_hash',
+  'client_trace_id',
+  'gateway_ms',
+  'upstream_ms',
+]);
+
+/** X-Ray indexes no more annotations of a trace than this. */
+const MAX_ANNOTATIONS = 50;
+
 type Segment = NonNullable<ReturnType<Tracer['getSegment']>>;
 type Subsegment = ReturnType<Segment['addNewSubsegment']>;
 
@@ -25,15 +46,40 @@ interface Branch {
 
 /** Settles when the operating system has taken all of them. Rejects with its error. */
 export async function sendDocuments(trace: InvocationTrace, spans: readonly RecordedSpan[]): Promise<void> {
-  const segment = tracer.isTracingEnabled() ? tracer.getSegment() : undefined;
-  if (segment === undefined || !('trace_id' in segment) || segment.trace_id !== trace.id) return;
-  const documents = branchesOf(spans).flatMap((branch) => documentsOf(branch, segment));
+  if (!tracer.isTracingEnabled()) return;
+  const segment = tracer.getSegment();
+  if (segment === undefined || !('trace_id' in segment) || segment.trace_id !== trace.id) {
+    throw new Error('The X-Ray SDK is in another trace than the invocation');
+  }
+  const indexed = indexedOf(spans);
+  const documents = branchesOf(spans).flatMap((branch) => documentsOf(branch, segment, indexed));
   const daemon = openDaemon();
   try {
     for (const document of documents) await daemon.send(document);
   } finally {
     daemon.close();
   }
+}
+
+/** By span, the annotations that the trace is indexed by. What is found by a value once need not be found by it twice. */
+function indexedOf(spans: readonly RecordedSpan[]): ReadonlyMap<RecordedSpan, ReadonlySet<string>> {
+  const taken = new Set<string>();
+  const take = ([name, value]: [string, unknown]): boolean => {
+    const annotation = JSON.stringify([name, value]);
+    if (!SEARCHED.has(name) || taken.has(annotation) || taken.size === MAX_ANNOTATIONS) return false;
+    taken.add(annotation);
+    return true;
+  };
+  return new Map(
+    spans.map((span) => [
+      span,
+      new Set(
+        Object.entries(span.annotations)
+          .filter(take)
+          .map(([name]) => name),
+      ),
+    ]),
+  );
 }
 
 /** What is under way is sent by itself, so that its end can be sent later in its place. */
@@ -49,20 +95,36 @@ function branchesOf(spans: readonly RecordedSpan[]): readonly Branch[] {
   return spans.filter(isApart).map(branchOf);
 }
 
-/** One document, or several where one would be too large. */
-function documentsOf(branch: Branch, segment: Segment): readonly string[] {
-  const { span, parts } = branch;
-  // Of the span that this is part of, nothing but the id is needed.
-  const parent = segment.addNewSubsegment('parent');
-  parent.id = span.parent ?? segment.id;
-  const own = addTo(parent, branch);
-  const whole = own.format();
-  segment.removeSubsegment(parent);
-  if (Buffer.byteLength(whole) <= MAX_DOCUMENT_BYTES || parts.length === 0) return [whole];
-  return [{ span, parts: [] }, ...parts].flatMap((part) => documentsOf(part, segment));
+/** One document, or several where one would be too large: what no longer fits in it is sent apart. */
+function documentsOf(branch: Branch, segment: Segment, indexed: ReturnType<typeof indexedOf>): readonly string[] {
+  const whole = documentOf(branch, segment, indexed);
+  if (Buffer.byteLength(whole) <= MAX_DOCUMENT_BYTES || branch.parts.length === 0) return [whole];
+  let bytes = Buffer.byteLength(documentOf({ ...branch, parts: [] }, segment, indexed));
+  const fits = (part: Branch): boolean => {
+    const more = Buffer.byteLength(documentOf(part, segment, indexed));
+    if (bytes + more > MAX_DOCUMENT_BYTES) return false;
+    bytes += more;
+    return true;
+  };
+  const { true: within = [], false: apart = [] } = Object.groupBy(branch.parts, (part) => `${fits(part)}`);
+  const others = apart.flatMap((part) => documentsOf(part, segment, indexed));
+  return [documentOf({ ...branch, parts: within }, segment, indexed), ...others];
 }
 
-function addTo(parent: Segment | Subsegment, { span, parts }: Branch): Subsegment {
+function documentOf(branch: Branch, segment: Segment, indexed: ReturnType<typeof indexedOf>): string {
+  // Of the span that this is part of, nothing but the id is needed.
+  const parent = segment.addNewSubsegment('parent');
+  parent.id = branch.span.parent ?? segment.id;
+  const text = addTo(parent, branch, indexed).format();
+  segment.removeSubsegment(parent);
+  return text;
+}
+
+function addTo(
+  parent: Segment | Subsegment,
+  { span, parts }: Branch,
+  indexed: ReturnType<typeof indexedOf>,
+): Subsegment {
   const { http_method: method, http_status: status, ...annotations } = span.annotations;
   const own = parent.addNewSubsegment(nameable(span.name));
   own.id = span.id;
@@ -73,11 +135,14 @@ function addTo(parent: Segment | Subsegment, { span, parts }: Branch): Subsegmen
   }
   if (span.isRemote) own.addAttribute('namespace', 'remote');
   if (method !== undefined || status !== undefined) own.addAttribute('http', httpOf(method, status));
-  for (const [name, value] of Object.entries(annotations)) own.addAnnotation(name, value);
+  for (const [name, value] of Object.entries(annotations)) {
+    if (indexed.get(span)?.has(name) === true) own.addAnnotation(name, value);
+    else own.addMetadata(name, value);
+  }
   if (span.verdict === 'fault') own.addFaultFlag();
   if (span.verdict === 'error' || span.verdict === 'throttle') own.addErrorFlag();
   if (span.verdict === 'throttle') own.addThrottleFlag();
-  for (const part of parts) addTo(own, part);
+  for (const part of parts) addTo(own, part, indexed);
   return own;
 }
 
@@ -90,5 +155,5 @@ function httpOf(method: unknown, status: unknown) {
 
 /** A name has up to 200 characters, and not every one. */
 function nameable(name: string): string {
-  return name.replace(/[^\p{L}\p{N}\p{Z}_.:/%&#=+\\\-@]/gu, '?').slice(0, 200);
+  return name.replace(/[^\p{L}\p{N}\p{Z}_.:/%&#=+\\\-@]/gu, '_').slice(0, 200);
 }

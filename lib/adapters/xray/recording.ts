@@ -24,7 +24,7 @@ export type Verdict = Parameters<Span['fail']>[0];
 export type SendSpans = (trace: InvocationTrace, spans: readonly RecordedSpan[]) => Promise<void>;
 
 /** A stream can go on for a quarter of an hour: what would make a trace larger than this is counted and not recorded. */
-const MAX_SPANS = 500;
+const MAX_SPANS = 250;
 
 /**
  * How far apart the wall clock and the precise clock may be, in milliseconds. The precise one counts from the start of the

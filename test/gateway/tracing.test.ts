@@ -1,0 +1,264 @@
+/** Which spans a request leaves, what they are part of, and when they end. */
+import { randomUUID } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { RecordedSpan } from '../../lib/adapters/xray/recording.ts';
+import type { Harness, HarnessOptions } from '../support/gateway-harness.ts';
+import { createManualClock, passingTime } from '../support/manual-clock.ts';
+import { openFaulty, openScripted } from './fixtures.ts';
+import type { Incoming } from './scripted-upstream.ts';
+
+const TRACE = { id: '1-67891233-abcdef012345678912345678', parent: '53995c3f42cd8ad8', sampled: true } as const;
+
+const PAIRS = [
+  ['2026-07-28', 'modern'],
+  ['2026-07-28', 'legacy'],
+  ['2025-11-25', 'legacy'],
+  ['2025-11-25', 'modern'],
+] as const;
+
+/** A span, as it was sent last, and the spans that are part of it. */
+interface Branch extends RecordedSpan {
+  readonly parts: readonly Branch[];
+}
+
+/** What invocations have left, one tree each; the sum of what was sent of them. */
+function treesOf({ spans }: Harness): readonly Branch[] {
+  const known = [...new Map(spans.flat().map((span) => [span.id, span])).values()];
+  const branchesBelow = (parent: string): readonly Branch[] =>
+    known.filter((span) => span.parent === parent).map((span) => ({ ...span, parts: branchesBelow(span.id) }));
+  return branchesBelow(TRACE.parent);
+}
+
+function lastTree(gateway: Harness): Branch {
+  const last = treesOf(gateway).at(-1);
+  if (last === undefined) throw new Error('Nothing was traced');
+  return last;
+}
+
+function allOf({ parts, ...span }: Branch): readonly RecordedSpan[] {
+  return [span, ...parts.flatMap(allOf)];
+}
+
+function namesOf(branches: readonly Branch[]): readonly string[] {
+  return branches.map(({ name }) => name);
+}
+
+function partOf({ parts }: Branch, name: string): Branch {
+  const [found, ...others] = parts.filter((part) => part.name === name);
+  if (found === undefined || others.length > 0) throw new Error(`${name} is not one of ${namesOf(parts).join(', ')}`);
+  return found;
+}
+
+/** Every span has ended, and within the one that it is part of. */
+function expectSound(branch: Branch): void {
+  for (const part of branch.parts) {
+    expect(part.startedAt).toBeGreaterThanOrEqual(branch.startedAt);
+    expect(part.endedAt).toBeLessThanOrEqual(branch.endedAt!);
+    expectSound(part);
+  }
+}
+
+const PHASES = ['connect', 'first byte', 'body'];
+
+async function openTraced(era: 'modern' | 'legacy', options: Partial<HarnessOptions> = {}) {
+  return openScripted({ trace: TRACE, ...options, upstream: { era, ...options.upstream } });
+}
+
+describe.each(PAIRS)('a %s client of a %s upstream', (revision, era) => {
+  test('leaves its stages, and the request to the upstream with its phases, as one tree', async () => {
+    const { gateway, upstream } = await openTraced(era);
+    upstream.onCall(({ answer }) => answer({ content: [] }));
+    const peer = await gateway.client.connect(revision);
+    await peer.call('up__look');
+    await peer.call('up__look');
+    await gateway.settled();
+    const tree = lastTree(gateway);
+    expect(tree.name).toBe('gateway');
+    const stages = revision === '2026-07-28' ? ['authenticate'] : ['authenticate', 'session'];
+    expect(namesOf(tree.parts)).toEqual([...stages, 'tools/call', ...namesOf(tree.parts.slice(stages.length + 1))]);
+    const requests = partOf(tree, 'tools/call').parts.filter(({ name }) => name === 'upstream up');
+    const request = requests.at(-1)!;
+    expect(request).toMatchObject({ isRemote: true, verdict: undefined });
+    expect(request.annotations).toMatchObject({ upstream: 'up', method: 'tools/call', attempt: 1, http_status: 200 });
+    expect(namesOf(request.parts)).toEqual(PHASES);
+    expect(allOf(tree).filter(({ isRemote }) => isRemote)).not.toHaveLength(0);
+    expectSound(partOf(tree, 'tools/call'));
+  });
+
+  test('can be searched by what the log says of it', async () => {
+    const { gateway, upstream } = await openTraced(era);
+    upstream.onCall(({ answer }) => answer({ isError: true, content: [] }));
+    const peer = await gateway.client.connect(revision);
+    await peer.call('up__look');
+    await gateway.settled();
+    const { caller, session, cold, gatewayMs, upstreamMs } = gateway.actions.at(-1)!;
+    const { annotations } = partOf(lastTree(gateway), 'tools/call');
+    expect(annotations).toEqual({
+      era: revision === '2026-07-28' ? 'modern' : 'legacy',
+      server: 'default',
+      upstream: 'up',
+      tool: 'up__look',
+      outcome: 'tool-error',
+      attempt: 1,
+      replayed: false,
+      cold_start: cold,
+      caller_hash: caller,
+      ...(session === null ? {} : { session_hash: session }),
+      gateway_ms: gatewayMs,
+      upstream_ms: upstreamMs,
+    });
+  });
+
+  test('each attempt is a request of its own, and says why it failed', async () => {
+    const clock = createManualClock();
+    const { gateway, upstream } = await openTraced(era, { clock, upstream: { tools: { look: { idempotent: true } } } });
+    upstream.onCall(({ response, answer }: Incoming) => {
+      if (upstream.of('tools/call').length === 1) response.socket?.resetAndDestroy();
+      else if (upstream.of('tools/call').length === 2) response.writeHead(503).end();
+      else answer({ content: [] });
+    });
+    const peer = await gateway.client.connect(revision);
+    await passingTime(clock, 100, peer.call('up__look'));
+    await gateway.settled();
+    const { parts } = partOf(lastTree(gateway), 'tools/call');
+    const attempts = parts.filter(({ annotations }) => annotations['method'] === 'tools/call');
+    expect(
+      attempts.map(({ annotations, verdict }) => [annotations['attempt'], annotations['error_kind'], verdict]),
+    ).toEqual([
+      [1, 'upstream-reset', 'fault'],
+      [2, 'upstream-http', 'fault'],
+      [3, undefined, undefined],
+    ]);
+  });
+
+  test('the request lasts as long as its stream, and not only until its head', async () => {
+    const { gateway, upstream } = await openTraced(era);
+    const answered = Promise.withResolvers<number>();
+    upstream.onCall(async ({ progress, answer }) => {
+      progress(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      answered.resolve(performance.timeOrigin + performance.now());
+      answer({ content: [] });
+    });
+    const peer = await gateway.client.connect(revision);
+    await peer.request('tools/call', { name: 'up__look', _meta: { progressToken: 1 } });
+    await gateway.settled();
+    const { parts } = partOf(lastTree(gateway), 'tools/call');
+    const request = parts.findLast(({ name }) => name === 'upstream up')!;
+    const body = partOf(request, 'body');
+    expect(request.endedAt).toBeGreaterThanOrEqual(await answered.promise);
+    expect(body.endedAt).toBeGreaterThanOrEqual(await answered.promise);
+  });
+});
+
+test('calls that run at the same time keep their own parts', async () => {
+  const { gateway, upstream } = await openFaulty('legacy', { trace: TRACE });
+  upstream.barrier('together', 10);
+  const peer = await gateway.client.connect('2025-03-26');
+  const batch = Array.from({ length: 10 }, (_, id) => ({
+    jsonrpc: '2.0',
+    id,
+    method: 'tools/call',
+    params: { name: 'up__together', arguments: { id } },
+  }));
+  await gateway.client.post(batch, peer.headers);
+  await gateway.settled();
+  const calls = lastTree(gateway).parts.filter(({ name }) => name === 'tools/call');
+  expect(calls).toHaveLength(10);
+  for (const call of calls) {
+    const requests = call.parts.filter(({ annotations }) => annotations['method'] === 'tools/call');
+    expect(requests).toHaveLength(1);
+    expect(namesOf(requests[0]!.parts)).toEqual(PHASES);
+    expectSound(call);
+  }
+});
+
+test.each(PAIRS)('a %s client of a %s upstream has the two ends of a keyed call as stages', async (revision, era) => {
+  const { gateway, upstream } = await openTraced(era);
+  upstream.onCall(({ answer }) => answer({ content: [] }));
+  const peer = await gateway.client.connect(revision);
+  await peer.call('up__pay', {}, { headers: { 'idempotency-key': randomUUID() } });
+  await gateway.settled();
+  const names = namesOf(partOf(lastTree(gateway), 'tools/call').parts).filter((name) => name !== 'admission');
+  const [first, last] = [names.indexOf('idempotency'), names.lastIndexOf('idempotency')];
+  expect([first >= 0, first < names.indexOf('upstream up'), last > names.lastIndexOf('upstream up')]).toEqual([
+    true,
+    true,
+    true,
+  ]);
+});
+
+test('a list shows that it was asked of the catalog, and which upstreams were asked for it', async () => {
+  const { gateway, upstream } = await openTraced('modern');
+  upstream.on('tools/list', ({ answer }) => answer({ tools: [], ttlMs: 60_000 }));
+  const peer = await gateway.client.connect('2026-07-28');
+  await peer.request('tools/list');
+  await gateway.settled();
+  const asked = partOf(partOf(lastTree(gateway), 'tools/list'), 'catalog');
+  expect(namesOf(asked.parts)).toContain('upstream up');
+  await peer.request('tools/list');
+  await gateway.settled();
+  const kept = partOf(partOf(lastTree(gateway), 'tools/list'), 'catalog');
+  expect(namesOf(kept.parts)).not.toContain('upstream up');
+});
+
+test('what is refused says why', async () => {
+  const { gateway } = await openTraced('modern');
+  const peer = await gateway.client.connect('2026-07-28');
+  await peer.call('nobody__look');
+  await gateway.client.post('{', { 'content-type': 'application/json' });
+  await gateway.settled();
+  const [known, unread] = treesOf(gateway).slice(-2);
+  expect(partOf(known!, 'tools/call')).toMatchObject({
+    verdict: 'error',
+    annotations: { outcome: 'refused', error_kind: 'unknown-name' },
+  });
+  expect(unread).toMatchObject({ verdict: 'error', annotations: { http_status: 400 } });
+  expect(partOf(unread!, 'refused')).toMatchObject({ verdict: 'error', annotations: { error_kind: 'parse-error' } });
+});
+
+test('a method that does not exist is not named in the trace', async () => {
+  const { gateway } = await openTraced('modern');
+  const peer = await gateway.client.connect('2026-07-28');
+  await peer.request('secret/of\u0000mine');
+  await gateway.settled();
+  expect(namesOf(lastTree(gateway).parts)).toContain('unknown method');
+  expect(JSON.stringify(gateway.spans)).not.toContain('secret');
+});
+
+test('arguments, results, ids and addresses of upstreams are in no trace', async () => {
+  const { gateway, upstream } = await openTraced('legacy');
+  upstream.onCall(({ answer }) => answer({ content: [{ type: 'text', text: 'S3CRET-result' }] }));
+  const peer = await gateway.client.connect('2025-11-25');
+  await peer.call('up__look', { argument: 'S3CRET-argument' });
+  await gateway.settled();
+  const ids = upstream.received.flatMap(({ sessionId }) => sessionId ?? []);
+  const text = JSON.stringify(gateway.spans);
+  expect(ids).not.toHaveLength(0);
+  for (const secret of ['S3CRET', peer.headers['mcp-session-id']!, upstream.url, ...ids]) {
+    expect(text).not.toContain(secret);
+  }
+});
+
+test('everything but what comes after the answer has left when the answer ends', async () => {
+  const { gateway, upstream } = await openTraced('modern');
+  upstream.onCall(({ progress, answer }) => {
+    progress(1);
+    answer({ content: [] });
+  });
+  const peer = await gateway.client.connect('2026-07-28');
+  const { events } = await peer.stream('tools/call', { name: 'up__look', _meta: { progressToken: 1 } });
+  for await (const _event of events);
+  const sentBefore = gateway.spans.flat().some(({ name, endedAt }) => name === 'tools/call' && endedAt !== undefined);
+  expect(sentBefore).toBe(true);
+});
+
+test('nothing is recorded of what is not sampled', async () => {
+  const { gateway, upstream } = await openTraced('modern', { trace: { ...TRACE, sampled: false } });
+  upstream.onCall(({ answer }) => answer({ content: [] }));
+  const peer = await gateway.client.connect('2026-07-28');
+  await peer.call('up__look');
+  await gateway.settled();
+  expect(gateway.spans).toEqual([]);
+  expect(gateway.actions.at(-1)).toMatchObject({ traceId: TRACE.id });
+});
