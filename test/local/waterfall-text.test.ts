@@ -31,19 +31,19 @@ const TRACE = {
 
 describe('a waterfall in a terminal', () => {
   test('is a tree with bars, times and what matters, and totals', () => {
-    expect(drawWaterfall(TRACE, { columns: 100, hasColour: false })).toEqual(
-      [
-        'trace 1-68f1c2d3-0123456789abcdef01234567',
-        '',
-        'tools/call             ########################################  100.0 ms  error, upstream-reset, attempt 2',
-        '  plan                 #                                           1.0 ms',
-        '  upstream time            ================                       40.0 ms  fault, attempt 1',
-        '    connect                ====                                   10.0 ms',
-        '  upstream time again                          ================   40.0 ms',
-        '',
-        'total 100.0 ms: gateway 20.0 ms (#), upstream 80.0 ms (=)',
-      ].map((line) => expect.stringMatching(line === '' ? /^$/ : asPattern(line))),
-    );
+    const expected = [
+      'trace 1-68f1c2d3-0123456789abcdef01234567',
+      '',
+      'tools/call             ########################################  100.0 ms  error, upstream-reset, attempt 2',
+      '  plan                 #                                           1.0 ms',
+      '  upstream time            ================                       40.0 ms  fault, attempt 1',
+      '    connect                ====                                   10.0 ms',
+      '  upstream time again                          ================   40.0 ms',
+      '',
+      'total 100.0 ms: gateway 20.0 ms (#), upstream 80.0 ms (=)',
+    ];
+    const drawn = drawWaterfall(TRACE, { columns: 107, hasColour: false });
+    expect(drawn).toEqual(expected);
   });
 
   test('fits the terminal', () => {
@@ -90,9 +90,3 @@ describe('a waterfall in a terminal', () => {
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
   });
 });
-
-/** Runs of the same character may be a little longer or shorter. */
-function asPattern(line: string): RegExp {
-  const text = line.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-  return new RegExp(`^${text.replace(/#{2,}/g, '#+').replace(/={2,}/g, '=+').replace(/ {2,}/g, ' {2,}')}$`);
-}

@@ -127,6 +127,6 @@ describe('the console of a local gateway', () => {
     const feed = await readFeed(gateway.origin);
     await feed.next('snapshot');
     await gateway.close();
-    await expect(feed.next('action')).rejects.toThrow();
+    await expect(feed.next('action')).rejects.toThrow('aborted');
   });
 });

@@ -5,7 +5,7 @@ import { openStream } from '../../support/wire.ts';
 
 export const TRACE_ID = '1-68f1c2d3-0123456789abcdef01234567';
 
-export function documentText(change: object = {}): string {
+function documentText(change: object = {}): string {
   return JSON.stringify({
     type: 'subsegment',
     trace_id: TRACE_ID,
@@ -78,7 +78,9 @@ export async function readFeed(origin: string): Promise<FeedReader> {
     next: async (name, isWanted = () => true) => {
       for (;;) {
         const event = await read();
-        if (event.kind === 'event' && event.event === name && isWanted(event.message)) return event.message;
+        if (event.kind !== 'event' || event.event !== name) continue;
+        const data = event.message as FeedEvents[typeof name];
+        if (isWanted(data)) return data;
       }
     },
     comment: async () => {
