@@ -26,6 +26,7 @@ export interface TestGatewayOptions extends Partial<
     | 'entry'
     | 'timeoutMs'
     | 'onMessage'
+    | 'startFunction'
     | 'consolePage'
   >
 > {}

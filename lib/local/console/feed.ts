@@ -21,6 +21,7 @@ export interface TraceSpan {
   /** Null while it is under way. */
   readonly endedAt: number | null;
   readonly status: 'ok' | 'error' | 'throttle' | 'fault';
+  /** All that is said of it, whether X-Ray can be searched by it or not. */
   readonly annotations: Readonly<Record<string, string | number | boolean>>;
 }
 

@@ -26,6 +26,8 @@ export interface SegmentPart {
   readonly isThrottle: boolean;
   readonly isFault: boolean;
   readonly annotations: Readonly<Record<string, string | number | boolean>>;
+  /** What is said besides, and not searched: of the namespace `default`, as far as it is plain. */
+  readonly metadata: Readonly<Record<string, string | number | boolean>>;
   readonly subsegments: readonly SegmentPart[];
 }
 
@@ -92,7 +94,6 @@ class Reader {
     );
     this.#http(value, place);
     this.#cause(value, place);
-    this.#expectObject(value, 'metadata', place);
     this.#expectObject(value, 'aws', place);
     return {
       id,
@@ -105,6 +106,7 @@ class Reader {
       isThrottle: this.#flag(value, 'throttle', place),
       isFault: this.#flag(value, 'fault', place),
       annotations: this.#annotationsOf(value, place),
+      metadata: this.#metadataOf(value, place),
       subsegments: this.#subsegments(value, id, place, depth),
     };
   }
@@ -152,6 +154,14 @@ class Reader {
     }
     return Object.fromEntries(
       entries.filter((entry): entry is [string, string | number | boolean] => isAnnotation(entry[1])),
+    );
+  }
+
+  #metadataOf(value: JsonObject, place: string): SegmentPart['metadata'] {
+    const metadata = this.#expectObject(value, 'metadata', place);
+    const own = isObject(metadata['default']) ? metadata['default'] : {};
+    return Object.fromEntries(
+      Object.entries(own).filter((entry): entry is [string, string | number | boolean] => isAnnotation(entry[1])),
     );
   }
 

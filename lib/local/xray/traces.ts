@@ -71,7 +71,7 @@ function spansOf(part: SegmentPart): readonly TraceSpan[] {
 }
 
 function toSpan(part: SegmentPart): TraceSpan {
-  const { id, parentId, name, namespace, startTime, endTime, annotations } = part;
+  const { id, parentId, name, namespace, startTime, endTime, metadata, annotations } = part;
   return {
     id,
     parent: parentId,
@@ -80,7 +80,7 @@ function toSpan(part: SegmentPart): TraceSpan {
     startedAt: toMs(startTime),
     endedAt: endTime === null ? null : toMs(endTime),
     status: part.isFault ? 'fault' : part.isThrottle ? 'throttle' : part.isError ? 'error' : 'ok',
-    annotations,
+    annotations: { ...metadata, ...annotations },
   };
 }
 

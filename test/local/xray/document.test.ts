@@ -26,7 +26,7 @@ describe('an X-Ray document', () => {
       fault: true,
       http: { request: { method: 'POST', url: 'http://upstream/mcp' }, response: { status: 502, content_length: 12 } },
       annotations: { outcome: 'error', attempt: 2, replayed: false },
-      metadata: { default: { anything: [1, { is: null }] } },
+      metadata: { default: { method: 'ping', anything: [1, { is: null }] }, another: { of: 'others' } },
       cause: { exceptions: [{ id: '00000000000000bb', message: 'reset' }] },
       subsegments: [within],
     });
@@ -44,6 +44,7 @@ describe('an X-Ray document', () => {
         isThrottle: false,
         isFault: true,
         annotations: { outcome: 'error', attempt: 2, replayed: false },
+        metadata: { method: 'ping' },
         subsegments: [
           expect.objectContaining({ id: within.id, parentId: SUBSEGMENT.id, endTime: null, namespace: null }),
         ],
