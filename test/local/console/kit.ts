@@ -1,7 +1,7 @@
 /** Documents and lines as a function sends and writes them, and a reader of the feed. */
 import type { ActionLine, FeedEvents } from '../../../lib/local/console/feed.ts';
 import { readDocument, type SegmentDocument } from '../../../lib/local/xray/document.ts';
-import { openStream } from '../../support/wire.ts';
+import { openStream, type SseComment, type SseEvent } from '../../support/wire.ts';
 
 export const TRACE_ID = '1-68f1c2d3-0123456789abcdef01234567';
 
@@ -56,7 +56,7 @@ export function action(change: Partial<ActionLine> = {}): ActionLine {
 
 export interface FeedReader {
   readonly headers: Readonly<Record<string, unknown>>;
-  /** The next event of that name for which `isWanted` holds; those before it are passed over. */
+  /** The first event of that name for which `isWanted` holds, whether it has come already or is to come. */
   next<Name extends keyof FeedEvents>(
     name: Name,
     isWanted?: (data: FeedEvents[Name]) => boolean,
@@ -68,27 +68,30 @@ export interface FeedReader {
 
 export async function readFeed(origin: string): Promise<FeedReader> {
   const stream = await openStream('GET', `${origin}/console/feed`, '', {});
-  const read = async () => {
-    const { value, done } = await stream.events.next();
-    if (done === true) throw new Error('The feed has ended');
-    return value;
+  /** What has come and nobody wanted yet. */
+  const waiting: (SseEvent | SseComment)[] = [];
+  const take = async <T>(wanted: (event: SseEvent | SseComment) => T | undefined): Promise<T> => {
+    for (let at = 0; ; at += 1) {
+      if (at === waiting.length) {
+        const { value, done } = await stream.events.next();
+        if (done === true) throw new Error('The feed has ended');
+        waiting.push(value);
+      }
+      const found = wanted(waiting[at]!);
+      if (found === undefined) continue;
+      waiting.splice(at, 1);
+      return found;
+    }
   };
   return {
     headers: stream.headers,
-    next: async (name, isWanted = () => true) => {
-      for (;;) {
-        const event = await read();
-        if (event.kind !== 'event' || event.event !== name) continue;
+    next: (name, isWanted = () => true) =>
+      take((event) => {
+        if (event.kind !== 'event' || event.event !== name) return undefined;
         const data = event.message as FeedEvents[typeof name];
-        if (isWanted(data)) return data;
-      }
-    },
-    comment: async () => {
-      for (;;) {
-        const event = await read();
-        if (event.kind === 'comment') return event.text;
-      }
-    },
+        return isWanted(data) ? data : undefined;
+      }),
+    comment: () => take((event) => (event.kind === 'comment' ? event.text : undefined)),
     close: () => stream.close(),
   };
 }
