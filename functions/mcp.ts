@@ -7,7 +7,8 @@ import { createGateway } from '../lib/gateway.ts';
 import { readConfig } from './config.ts';
 
 const ports = createFunctionPorts(process.env);
-const { handle, requestEnd } = createFunctionUrl(createGateway(readConfig(import.meta.url), ports), ports.actionLog);
+const gateway = createGateway(readConfig(import.meta.url), ports);
+const { handle, requestEnd } = createFunctionUrl(gateway, ports.actionLog, ports.publishMetrics);
 
 /** The gateway keeps its deadlines itself, so middy's own early end is switched off. */
 export const handler = middy(handle, {

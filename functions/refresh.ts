@@ -5,10 +5,16 @@ import { currentEnvironment, toScheduledInvocation } from '../lib/adapters/lambd
 import { createFunctionPorts } from '../lib/adapters/lambda/ports.ts';
 import { createHousekeeper, type Housekeeping } from '../lib/housekeeping.ts';
 
-const keepHouse = createHousekeeper(readConfig(import.meta.url), createFunctionPorts(process.env));
+const ports = createFunctionPorts(process.env);
+const keepHouse = createHousekeeper(readConfig(import.meta.url), ports);
 const environment = currentEnvironment();
 
 /** What a run leaves undone, the next one does. */
-export function handler(_event: ScheduledEvent, context: Context): Promise<Housekeeping> {
-  return keepHouse(toScheduledInvocation(context, environment, Date.now()));
+export async function handler(_event: ScheduledEvent, context: Context): Promise<Housekeeping> {
+  const invocation = toScheduledInvocation(context, environment, Date.now());
+  try {
+    return await keepHouse(invocation);
+  } finally {
+    await ports.publishMetrics(invocation.requestId);
+  }
 }

@@ -1,3 +1,4 @@
+import { Stack } from 'aws-cdk-lib';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
 import { VARIABLES } from '../lib/adapters/lambda/names.ts';
@@ -16,8 +17,12 @@ export interface GatewayFunctionProps extends Pick<LoggedFunctionProps, 'name' |
 /** A function that does the gateway's work: it knows the table, and calls upstreams with their secrets. */
 export class GatewayFunction extends LoggedFunction {
   constructor(scope: Construct, id: string, { config, table, ...props }: GatewayFunctionProps) {
-    const { memoryMb, logRetentionDays } = config.deployment;
-    super(scope, id, { ...props, memoryMb, logRetentionDays, variables: { [VARIABLES.table]: table.tableName } });
+    const { memoryMb, logRetentionDays, monitoring } = config.deployment;
+    const variables = {
+      [VARIABLES.table]: table.tableName,
+      ...(monitoring && { [VARIABLES.service]: Stack.of(scope).stackName }),
+    };
+    super(scope, id, { ...props, memoryMb, logRetentionDays, variables });
     allowRecords(this, table);
     allowSecrets(this, config);
   }

@@ -17,33 +17,29 @@ import { classify, unservedVersion } from './delivery/incoming.ts';
 import { landingPage } from './delivery/landing-page.ts';
 import { mergeReplies } from './delivery/merge.ts';
 import { ACCEPTED, deliver, deliverOne, EMPTY, type Acceptance, type Delivery } from './delivery/response.ts';
+import { serverTiming } from './delivery/timing.ts';
 import { fail, succeed, toWire, type Failure, type Result } from './errors.ts';
 import { answerHere, setLogLevel } from './gateway/answers.ts';
 import { SERVER_INFO } from './gateway/identity.ts';
-import {
-  endingOfFailure,
-  HANDED_OVER,
-  outcomeOf,
-  unexpectedFailure,
-  type Ending,
-  type RelayReply,
-} from './gateway/ending.ts';
+import { endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './gateway/ending.ts';
 import type { LegacyScope, Scope } from './gateway/errand.ts';
 import { isListeningId } from './gateway/event-ids.ts';
 import { unsendableHeader } from './gateway/forwarded.ts';
 import { relay } from './gateway/relay.ts';
 import { recordStream } from './gateway/stream-recorder.ts';
+import { conclude, concludeWith, noteTiming, type Last } from './gateway/timing.ts';
 import { Visit } from './gateway/visit.ts';
 import { newShared } from './gateway/work.ts';
 import { inSpan, type ClientSession, type Invocation, type Ports, type Span } from './ports.ts';
 import { readTarget, type Call, type Reply } from './protocol/call.ts';
 import { BATCH_VERSION, type Era } from './protocol/era.ts';
-import type { HttpRequest, HttpResponse } from './protocol/http.ts';
+import type { HttpHeaders, HttpRequest, HttpResponse } from './protocol/http.ts';
 import { errorText } from './protocol/message.ts';
 import type { Message, NotificationMessage, RequestMessage, ResponseMessage } from './protocol/message.ts';
 import { requestRule } from './protocol/methods.ts';
+import { wantsTiming } from './protocol/timing.ts';
 import { admitToSession, isSessionId, nextExpiry } from './sessions/client-session.ts';
-import { newTally, type UpstreamTally } from './upstream/fault.ts';
+import { newCost, newTally, type UpstreamTally } from './upstream/fault.ts';
 
 /** The core: safe for many requests at once, whatever platform runs it. It never rejects. */
 export type Gateway = (request: HttpRequest, invocation: Invocation) => Promise<HttpResponse>;
@@ -92,9 +88,16 @@ async function settleTraced(visit: Visit): Promise<void> {
 
 async function serve(visit: Visit): Promise<Delivery> {
   const { origin } = visit.request.headers;
-  if (!isOriginAllowed(origin, visit.shared.config.origins)) return refuse(visit, { kind: 'origin-forbidden' });
-  const delivery = await enterOrFail(visit);
-  return { ...delivery, headers: { ...delivery.headers, ...corsHeaders(origin) } };
+  const isAllowed = isOriginAllowed(origin, visit.shared.config.origins);
+  const delivery = isAllowed ? await enterOrFail(visit) : refuse(visit, { kind: 'origin-forbidden' });
+  const headers = { ...delivery.headers, ...timingHeaders(visit, delivery), ...(isAllowed ? corsHeaders(origin) : {}) };
+  return { ...delivery, headers };
+}
+
+/** Where the time went is known before the answer leaves only if it leaves as a whole. */
+function timingHeaders({ timing }: Visit, { headers }: Delivery): HttpHeaders {
+  const isJson = headers['content-type'] === 'application/json';
+  return isJson && timing !== undefined ? { 'server-timing': serverTiming(timing) } : {};
 }
 
 async function enterOrFail(visit: Visit): Promise<Delivery> {
@@ -194,7 +197,7 @@ async function receiveLegacy(
   const recorder = accept.eventStream && ids.length > 0 ? recordStream(visit, known, ids) : undefined;
   const mayHandOver = (): boolean => recorder?.isWhole === true && requests.length === 1;
   const scope: LegacyScope = { ...known, mayHandOver };
-  const told = requests.length < messages.length ? tellAll(visit, scope, messages) : undefined;
+  const told = requests.length < messages.length ? tellAll(visit, scope, messages, requests.length === 0) : undefined;
   if (requests.length === 0) {
     const failure = (await told)?.find((outcome) => outcome !== undefined);
     return failure === undefined ? ACCEPTED : notTaken(failure);
@@ -213,15 +216,15 @@ async function welcome(
   request: RequestMessage,
   accept: Acceptance,
 ): Promise<Delivery> {
-  const tally = newTally({ span: visit.trace.root.begin('initialize') });
+  const tally = awaitedTally(visit, visit.trace.root.begin('initialize'));
   const { initialize } = await import('./gateway/handshake.ts');
   const opened = await orFailure(visit, () => initialize(visit, server, caller, request, tally));
   if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy', request }, tally);
   const { session, sessionId, text } = opened.value;
   const recorder = recordCall(visit, { era: 'legacy', server, caller, session }, request, tally.span);
-  recorder.sent(text);
-  recorder.finish({ outcome: 'ok', errorKind: null, status: 200 }, shareOf(server, tally));
-  const delivery = deliverOne(text, 200, accept);
+  const welcomed: Ending = { kind: 'final', text, status: 200, outcome: 'ok', errorKind: null };
+  const told = concludeWith(visit, recorder, welcomed, shareOf(server, tally), wantsTiming(request));
+  const delivery = deliverOne(told.text, told.status, accept);
   return { ...delivery, headers: { ...delivery.headers, 'mcp-session-id': sessionId } };
 }
 
@@ -298,34 +301,37 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
  * whatever kind, still ends in a final reply.
  */
 async function* answer(visit: Visit, scope: Scope, request: RequestMessage): AsyncGenerator<Reply, void> {
-  const tally = newTally({ span: beginCall(visit, scope, request.method) });
+  const tally = awaitedTally(visit, beginCall(visit, scope, request.method));
   const recorder = recordCall(visit, scope, request, tally.span);
-  let ending: Pick<Ending, 'outcome' | 'errorKind' | 'status'> | undefined;
-  const note = (reply: RelayReply): RelayReply => {
-    if (reply.kind === 'handed-over') ending = HANDED_OVER;
-    else recorder.sent(reply.text);
-    if (reply.kind === 'final') ending = reply;
-    return reply;
-  };
-  let failed: RelayReply | undefined;
+  let last: Last;
   try {
-    for await (const reply of repliesTo(visit, scope, request, tally)) yield note(reply);
+    for await (const reply of repliesTo(visit, scope, request, tally)) {
+      if (reply.kind !== 'interim') {
+        last = reply;
+        break;
+      }
+      recorder.sent(reply.text);
+      yield reply;
+    }
   } catch (error) {
-    // Not yielded here: whoever has stopped reading would never let it come to the line in the log.
-    failed = note(endingOfFailure(unexpectedFailure(visit, error), request.idText));
+    const failed = endingOfFailure(unexpectedFailure(visit, error), request.idText);
+    last ??= failed;
   } finally {
-    recorder.finish(ending ?? CLIENT_GONE, shareOf(scope.server, tally));
+    // Not yielded before: whoever has stopped reading would never let it come to the line in the log.
+    last = conclude(visit, recorder, last, shareOf(scope.server, tally), wantsTiming(request));
   }
-  if (failed !== undefined) yield failed;
+  if (last !== undefined) yield last;
+}
+
+/** For something that the answer waits for. */
+function awaitedTally({ awaited }: Visit, span: Span): UpstreamTally {
+  return newTally({ span, cost: newCost(awaited) });
 }
 
 /** The span of everything that is done for one request. What no method is called may be anything, and is in no trace. */
 function beginCall(visit: Visit, { era }: Scope, method: string): Span {
   return visit.trace.root.begin(requestRule(method, era) === undefined ? 'unknown method' : method);
 }
-
-/** Nobody was there any more to hear how the call ended. */
-const CLIENT_GONE = { outcome: 'cancelled', errorKind: 'client-gone', status: 200 } as const;
 
 type Replies = AsyncIterable<RelayReply>;
 
@@ -380,20 +386,29 @@ async function* carryOut(
 
 // ---------------------------------------------------------------------------- what is said without being a request
 
-function tellAll(visit: Visit, scope: LegacyScope, messages: readonly Message[]) {
-  return Promise.all(messages.map((message) => tell(visit, scope, message)));
+/** `isAwaited` when the answer waits for it. */
+function tellAll(visit: Visit, scope: LegacyScope, messages: readonly Message[], isAwaited: boolean) {
+  return Promise.all(messages.map((message) => tell(visit, scope, message, isAwaited)));
 }
 
 /** Takes a notification or an answer. Undefined for requests, and when all is well. */
-async function tell(visit: Visit, scope: LegacyScope, message: Message): Promise<Failure | undefined> {
+async function tell(
+  visit: Visit,
+  scope: LegacyScope,
+  message: Message,
+  isAwaited: boolean,
+): Promise<Failure | undefined> {
   if (message.kind === 'request') return undefined;
-  const tally = newTally({ span: visit.trace.root.begin(message.kind) });
+  const span = visit.trace.root.begin(message.kind);
+  const tally = isAwaited ? awaitedTally(visit, span) : newTally({ span });
   const failure = await takeOrFail(visit, scope, message, tally);
   const method = message.kind === 'notification' ? message.method : null;
   const recorder = visit.record({ ...subjectOf(visit, scope), method, tool: null }, tally.span);
   const status = failure === undefined ? ACCEPTED.status : toWire(failure).status;
   const outcome = failure === undefined ? 'ok' : outcomeOf(failure);
-  recorder.finish({ outcome, errorKind: failure?.kind ?? null, status }, shareOf(scope.server, tally));
+  const end = { outcome, errorKind: failure?.kind ?? null, status };
+  const timing = recorder.finish(end, shareOf(scope.server, tally));
+  if (isAwaited) noteTiming(visit, timing);
   return failure;
 }
 
@@ -463,7 +478,8 @@ function refuse(
   const text = errorText(about.request?.idText, error);
   const recorder = recordCall(visit, about, about.request, tally.span);
   recorder.sent(text);
-  recorder.finish({ outcome: outcomeOf(failure), errorKind: failure.kind, status }, shareOf(about.server, tally));
+  const end = { outcome: outcomeOf(failure), errorKind: failure.kind, status };
+  noteTiming(visit, recorder.finish(end, shareOf(about.server, tally)));
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: text };
 }
 

@@ -18,12 +18,16 @@ function originMatches(entry: string, origin: string): boolean {
   return origin.startsWith(`${host}:`) && /^\d{1,5}$/.test(origin.slice(host.length + 1));
 }
 
-/** What an allowed page's browser needs to be told to let it read the answer (Fetch, "CORS protocol"). */
+/**
+ * What an allowed page's browser needs to be told to let it read the answer (Fetch, "CORS protocol") and when it came
+ * (W3C, "Resource Timing", section 4.5).
+ */
 export function corsHeaders(origin: string | undefined): HttpHeaders {
   if (origin === undefined) return {};
   return {
     'access-control-allow-origin': origin,
-    'access-control-expose-headers': 'mcp-session-id, www-authenticate',
+    'access-control-expose-headers': 'mcp-session-id, www-authenticate, server-timing',
+    'timing-allow-origin': origin,
     vary: 'origin',
   };
 }

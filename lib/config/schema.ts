@@ -146,7 +146,15 @@ export interface DeploymentConfig {
   readonly logRetentionDays: number;
   /** Most environments of the function at once, which are then nobody else's either; absent when the account's limit is all. */
   readonly reservedConcurrency?: number;
+  /** Whether there are metrics, with a dashboard and alarms. */
+  readonly monitoring: boolean;
+  /** The SNS topic that hears of alarms; absent when they are only shown. */
+  readonly alarmTopicArn?: string;
+  readonly tracing: TracingConfig;
 }
+
+/** Which requests X-Ray is to record: so many of each second, and of the others this share. */
+export type TracingConfig = 'off' | { readonly perSecond: number; readonly rate: number };
 
 export interface LimitsConfig {
   /** Largest body of a client's request, in bytes. */
@@ -231,6 +239,30 @@ const MOST_MEMORY_MB = 10_240;
 /** What AWS lets an account have, unless asked for less or more, and leaves to its other functions. */
 const MOST_RESERVED = 10_000;
 
+/** More than anybody would pay for. */
+const MOST_TRACES_PER_SECOND = 1000;
+
+const tracing = z.union(
+  [
+    choice(['off']).describe('No traces.'),
+    section(
+      {
+        perSecond: wholeNumber(MOST_TRACES_PER_SECOND, 'requests', 0)
+          .default(0)
+          .describe('How many requests of each second are traced in any case.'),
+        rate: z
+          .number({ error: 'a number from 0 to 1' })
+          .min(0, { error: 'a number from 0 to 1' })
+          .max(1, { error: 'a number from 0 to 1' })
+          .default(0.05)
+          .describe('The share of the others that is traced, from 0 to 1.'),
+      },
+      'an object with any of perSecond and rate',
+    ).describe('A sampling rule for X-Ray.'),
+  ],
+  { error: '"off" or an object with any of perSecond and rate' },
+);
+
 const deployment = section(
   {
     memoryMb: wholeNumber(MOST_MEMORY_MB, 'megabytes', LEAST_MEMORY_MB)
@@ -246,8 +278,20 @@ const deployment = section(
         'Most environments of the function at once; they are set aside for it, and requests beyond that get 429. Left ' +
           'out: what the account has left.',
       ),
+    monitoring: trueOrFalse
+      .default(true)
+      .describe('Whether the gateway writes metrics, with a dashboard and alarms for them. They cost extra.'),
+    alarmTopicArn: text(
+      /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/,
+      'the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME',
+    )
+      .optional()
+      .describe('The SNS topic that is told of alarms. Left out: they are shown in the console only.'),
+    tracing: tracing
+      .prefault({})
+      .describe('Which requests are traced with X-Ray. "off": none, and the functions may not write traces.'),
   },
-  'an object with any of memoryMb, logRetentionDays and reservedConcurrency',
+  'an object with any of memoryMb, logRetentionDays, reservedConcurrency, monitoring, alarmTopicArn and tracing',
 );
 
 const limits = section(

@@ -1,6 +1,7 @@
 /** The line of the action log that one message of a client leaves behind. */
 import type { Action, Invocation, Outcome, Ports, Span, StoreTally } from '../ports.ts';
 import type { Era } from '../protocol/era.ts';
+import { timingOf, type Timing } from './timing.ts';
 
 /** What is known when the action begins. */
 export interface ActionSubject {
@@ -42,6 +43,7 @@ export class ActionRecorder {
   readonly #time: number;
   readonly #began: number;
   #bytesOut = 0;
+  #timing: Timing | undefined;
   #finished = false;
 
   /** `span` is that of what is done for the message; `began` is `Clock.elapsed` when the HTTP request arrived, `arrivedAt` the wall clock then. */
@@ -67,14 +69,19 @@ export class ActionRecorder {
     this.#bytesOut += Buffer.byteLength(text);
   }
 
-  /** Writes the line, says the same of the span, and ends it; only the first end counts. */
-  finish(end: ActionEnd, share: UpstreamShare): void {
-    if (this.#finished) return;
+  /** Stops the clock, for whoever is told of the times and for the line; only the first time counts. */
+  measure(waitedMs: number): Timing {
+    this.#timing ??= timingOf(this.#ports.clock.elapsed() - this.#began, waitedMs);
+    return this.#timing;
+  }
+
+  /** Writes the line, says the same of the span, and ends it; only the first end counts. Returns its times. */
+  finish(end: ActionEnd, share: UpstreamShare): Timing {
+    const timing = this.measure(share.waitedMs);
+    if (this.#finished) return timing;
     this.#finished = true;
     const { requestId, trace, environment, cold } = this.#invocation;
     const { era, caller, session, server, method, tool, bytesIn } = this.#subject;
-    const totalMs = this.#ports.clock.elapsed() - this.#began;
-    const upstreamMs = Math.min(share.waitedMs, totalMs);
     const action: Action = {
       time: this.#time,
       requestId,
@@ -93,9 +100,7 @@ export class ActionRecorder {
       status: end.status,
       bytesIn,
       bytesOut: this.#bytesOut,
-      totalMs: round(totalMs),
-      gatewayMs: round(totalMs - upstreamMs),
-      upstreamMs: round(upstreamMs),
+      ...timing,
       upstreamRequests: share.requests,
       dynamodbRequests: this.#stores.requests,
       attempt: share.attempts,
@@ -103,6 +108,7 @@ export class ActionRecorder {
     };
     this.#ports.actionLog.write(action);
     tellSpan(this.#span, action);
+    return timing;
   }
 }
 
@@ -127,8 +133,4 @@ function shorten(key: string | null): string | null {
 /** Names come from clients: nothing that moves a cursor or fills a disk reaches the log. */
 function printable(name: string | null): string | null {
   return name === null ? null : name.replace(/[^\x20-\x7e]/g, '?').slice(0, 128);
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
 }

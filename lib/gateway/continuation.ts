@@ -3,6 +3,7 @@ import type { HandedOver } from '../protocol/call.ts';
 import { progressTokenText } from '../protocol/call.ts';
 import { expectsPriming } from '../protocol/era.ts';
 import { isObject, parseJson } from '../protocol/message.ts';
+import { wantsTiming } from '../protocol/timing.ts';
 import { handOverPosition, type StreamPosition } from '../upstream/fault.ts';
 import type { Errand } from './errand.ts';
 import type { CallEvent, CallFailure } from './upstream-call.ts';
@@ -18,6 +19,8 @@ export interface Continuation {
   readonly tool: string;
   /** JSON text of the client's progress token; left out when it asked for no progress. */
   readonly progressToken?: string | undefined;
+  /** Left out when the client did not ask where the time went. */
+  readonly timing?: boolean | undefined;
   /** When the call reached the gateway, milliseconds since the epoch: its limits go on from there. */
   readonly arrivedAt: number;
 }
@@ -45,6 +48,7 @@ export function handOverOf(event: CallEvent | CallFailure, errand: Errand): Hand
     method: call.request.method,
     tool: call.target.name,
     progressToken: progressTokenText(call.request),
+    timing: wantsTiming(call.request) || undefined,
     arrivedAt: visit.invocation.arrivedAt,
   });
 }

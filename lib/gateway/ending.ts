@@ -1,12 +1,11 @@
 /** How a call ends: its final reply, and what the action log calls it. */
 import { toWire, type Failure, type UpstreamFault, type UpstreamSite } from '../errors.ts';
 import { StoreError, type Outcome } from '../ports.ts';
-import { editObject } from '../protocol/json-text.ts';
-import { editIfObject } from '../protocol/translation/edits.ts';
 import { responseToClient, type Call, type HandedOver, type Reply } from '../protocol/call.ts';
 import { isLegacyVersion, LATEST_LEGACY, type Era } from '../protocol/era.ts';
 import { asksTheClient, listWords, missingCapabilityWords, readResultType } from '../protocol/translation/questions.ts';
-import { errorText, isObject, JSON_RPC, parseJson, readMessage, type ResponseMessage } from '../protocol/message.ts';
+import { errorText, JSON_RPC, parseJson, readMessage, type ResponseMessage } from '../protocol/message.ts';
+import { REPLAYED_IN_META, sayInMeta, withoutClaims } from '../protocol/result-meta.ts';
 import { mayHaveRun } from '../policies/repeat.ts';
 import type { CallEnd, UpstreamTally } from '../upstream/fault.ts';
 import type { Errand } from './errand.ts';
@@ -23,6 +22,9 @@ export type Ending = Extract<Reply, { kind: 'final' }> & {
 /** How the line of a call ends that goes on elsewhere. */
 export const HANDED_OVER = { outcome: 'ok', errorKind: 'invocation-ending', status: 200 } as const;
 
+/** Nobody was there any more to hear how the call ended. */
+export const CLIENT_GONE = { outcome: 'cancelled', errorKind: 'client-gone', status: 200 } as const;
+
 export type RelayReply = Extract<Reply, { kind: 'interim' }> | HandedOver | Ending;
 
 /** A store that does not answer is expected to happen; anything else is a defect, of which the client learns nothing. */
@@ -36,7 +38,7 @@ export function endingOfResponse(response: ResponseMessage, upstreamEra: Era, er
   const { visit, scope, call } = errand;
   const unfit = scope.era === 'legacy' && upstreamEra === 'modern' ? unfitForLegacy(response, errand) : undefined;
   if (unfit !== undefined) return endingOfFailure(unfit, call.request.idText);
-  const text = responseToClient(call, response, {
+  const written = responseToClient(call, response, {
     upstreamEra,
     version:
       scope.era === 'legacy' && isLegacyVersion(scope.session.protocolVersion)
@@ -45,6 +47,7 @@ export function endingOfResponse(response: ResponseMessage, upstreamEra: Era, er
     clientCapabilities: scope.era === 'modern' ? scope.envelope.clientCapabilities : {},
     serverInfo: visit.shared.identity,
   });
+  const text = withoutClaims(written, response);
   // An error may change its code between the eras, or become a question.
   const retold = 'error' in response.body && upstreamEra !== call.era;
   const body = retold ? (bodyOf(text) ?? response.body) : response.body;
@@ -60,27 +63,9 @@ export function endingOfResponse(response: ResponseMessage, upstreamEra: Era, er
   return { kind: 'final', text, status: 200, outcome: asks ? 'input-required' : 'ok', errorKind: null };
 }
 
-const REPLAYED_KEY = 'io.sluice/replayed';
-
 /** Says of an answer that it was given before; an error has no place to say it in. */
 export function replayed(ending: Ending): Ending {
-  const marked = (meta: string): string =>
-    editIfObject(meta, { [REPLAYED_KEY]: () => 'true' }, { [REPLAYED_KEY]: 'true' });
-  const text = editObject(ending.text, {
-    result: (result) => editObject(result, { _meta: marked }, { _meta: marked('{}') }),
-  });
-  return { ...ending, text, replayed: true };
-}
-
-/**
- * The gateway's own word is not an upstream's to give. Looks at the parsed response, as its text may be long: of a key that
- * comes twice, the last one counts.
- */
-export function unmarked(ending: Ending, { body }: ResponseMessage): Ending {
-  const said = 'result' in body ? body.result['_meta'] : undefined;
-  if (!isObject(said) || !Object.hasOwn(said, REPLAYED_KEY)) return ending;
-  const remove = (meta: string): string => editIfObject(meta, { [REPLAYED_KEY]: () => undefined });
-  return { ...ending, text: editObject(ending.text, { result: (result) => editIfObject(result, { _meta: remove }) }) };
+  return { ...ending, text: sayInMeta(ending.text, REPLAYED_IN_META, 'true'), replayed: true };
 }
 
 function bodyOf(text: string): ResponseMessage['body'] | undefined {

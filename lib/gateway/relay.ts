@@ -14,7 +14,7 @@ import { callAdmitted } from './admission.ts';
 import { withRetries } from './attempts.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { NOTHING_SAID, toolConfigOf } from './effects.ts';
-import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailure, unmarked } from './ending.ts';
+import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailure } from './ending.ts';
 import { allowHandOver, handOverOf } from './continuation.ts';
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
@@ -188,7 +188,7 @@ function endingOf(event: Exclude<RelayEvent, { kind: 'interim' | 'opened' }>, er
         visit.defer(async () => (await import('./catalogs.ts')).noteUnknownTool(visit, scope, upstream, targetName));
       }
       const ending = endingOfResponse(event.response, event.era, errand);
-      return event.replayed === true ? replayed(ending) : unmarked(ending, event.response);
+      return event.replayed === true ? replayed(ending) : ending;
     }
     case 'end':
       return endingOfFailure(failureOf(event.end, errand), errand.call.request.idText);

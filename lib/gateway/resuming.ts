@@ -10,12 +10,13 @@ import { expectsPriming } from '../protocol/era.ts';
 import { HEARTBEAT, sseEvent, ssePosition, sseReturn } from '../protocol/sse.ts';
 import { newTally } from '../upstream/fault.ts';
 import { readContinuation, type Continuation } from './continuation.ts';
-import { endingOfFailure, HANDED_OVER, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './ending.ts';
+import { CLIENT_GONE, endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './ending.ts';
 import type { LegacyScope } from './errand.ts';
 import { eventIdOf, readEventId, streamKey } from './event-ids.ts';
 import { holdsUntil, KEPT_MS, readLeftStream, recordRest, type LeftStream } from './stream-recorder.ts';
 import { StreamReading } from './stream-reading.ts';
 import { goOn } from './taking-over.ts';
+import { conclude, type Last } from './timing.ts';
 import type { Visit } from './visit.ts';
 
 /** The pause between two looks at a stream that is being written: longer while nothing comes. */
@@ -34,7 +35,6 @@ const GRACE_MS = 2000;
 type LegacyEnding = Pick<Ending, 'outcome' | 'errorKind' | 'status'>;
 
 const RESUMED: LegacyEnding = { outcome: 'ok', errorKind: null, status: 200 };
-const GONE: LegacyEnding = { outcome: 'cancelled', errorKind: 'client-gone', status: 200 };
 
 /** What a client asks for. */
 interface Resumption {
@@ -82,7 +82,7 @@ async function* recorded(resumption: Resumption): AsyncGenerator<string, void> {
     visit.trace.root.begin('resume'),
   );
   const events = follow(resumption);
-  let ending: LegacyEnding = GONE;
+  let ending: LegacyEnding = CLIENT_GONE;
   try {
     for (;;) {
       const next = await events.next();
@@ -94,7 +94,7 @@ async function* recorded(resumption: Resumption): AsyncGenerator<string, void> {
       yield next.value;
     }
   } finally {
-    await events.return(GONE);
+    await events.return(CLIENT_GONE);
     recorder.finish(ending, { upstream: null, waitedMs: 0, requests: 0, attempts: 0 });
   }
 }
@@ -120,7 +120,7 @@ async function* follow(resumption: Resumption): AsyncGenerator<string, LegacyEnd
         yield* taken;
         return RESUMED;
       }
-      if (visit.request.signal?.aborted === true) return GONE;
+      if (visit.request.signal?.aborted === true) return CLIENT_GONE;
       if (visit.invocation.endsAt - clock.now() < LEAVE_MS) break;
       if (clock.elapsed() - spokeAt >= HEARTBEAT_MS) {
         yield HEARTBEAT;
@@ -184,7 +184,7 @@ async function takeOver(resumption: Resumption): Promise<AsyncGenerator<string, 
   return deliverRest(replies, clock, recorder);
 }
 
-/** The rest of the call, and its line in the action log. */
+/** The rest of the call, and its line in the action log: what is said of the time is about the rest alone. */
 async function* answered(
   visit: Visit,
   scope: LegacyScope,
@@ -193,17 +193,21 @@ async function* answered(
   const { method, tool, upstream } = continuation;
   const tally = newTally({ span: visit.trace.root.begin(method) });
   const recorder = visit.record({ ...subjectOf(scope), method, tool, bytesIn: 0 }, tally.span);
-  let ending: LegacyEnding = GONE;
+  let last: Last;
   try {
     for await (const reply of goOn(visit, scope, continuation, tally)) {
-      if (reply.kind === 'handed-over') ending = HANDED_OVER;
-      else recorder.sent(reply.text);
-      if (reply.kind === 'final') ending = reply;
+      if (reply.kind !== 'interim') {
+        last = reply;
+        break;
+      }
+      recorder.sent(reply.text);
       yield reply;
     }
   } finally {
-    recorder.finish(ending, { upstream, attempts: tally.attempts, ...tally.cost });
+    const share = { upstream, attempts: tally.attempts, ...tally.cost };
+    last = conclude(visit, recorder, last, share, continuation.timing === true);
   }
+  if (last !== undefined) yield last;
 }
 
 function subjectOf({ caller, session, server }: LegacyScope) {

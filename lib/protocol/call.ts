@@ -11,6 +11,7 @@ import type { Json, JsonObject, NotificationMessage, RequestMessage, ResponseMes
 import type { MethodRule, TargetField } from './methods.ts';
 import { META } from './modern/envelope.ts';
 import { isShown, toUpstreamName } from './names.ts';
+import { TIMING_IN_META } from './timing.ts';
 import { remove } from './translation/edits.ts';
 import { errorToLegacy, errorToModern } from './translation/error.ts';
 import { requestToLegacy, requestToModern, type ModernSelf, type RelayEdits } from './translation/request.ts';
@@ -118,7 +119,12 @@ function relayEdits(call: Call, upstreamId: string, targetName: string | undefin
   return {
     message: { id: () => id },
     params: { ...targetEdits(call, targetName), ...(call.rule.target === 'tool' ? WITHOUT_KEY : {}) },
-    meta: { progressToken: () => id, [META.clientCapabilities]: announcedInMeta, [KEY_IN_META]: remove },
+    meta: {
+      progressToken: () => id,
+      [META.clientCapabilities]: announcedInMeta,
+      [KEY_IN_META]: remove,
+      [TIMING_IN_META]: remove,
+    },
   };
 }
 

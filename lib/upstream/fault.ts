@@ -12,7 +12,7 @@ export interface Cancelled {
 }
 
 /** What a call costs at its upstream, handshakes, probes and cancellations included. */
-interface UpstreamCost {
+export interface UpstreamCost {
   /** HTTP requests. */
   requests: number;
   /** Time during which somebody waited for an upstream, milliseconds; waiting for several at once counts once. */
@@ -20,18 +20,36 @@ interface UpstreamCost {
   /** How many wait now, and since when somebody has. */
   waiting: number;
   since: number;
+  /** What else waits while somebody waits on this account: the HTTP request as a whole. */
+  readonly partOf: UpstreamCost | undefined;
+}
+
+export function newCost(partOf?: UpstreamCost): UpstreamCost {
+  return { requests: 0, waitedMs: 0, waiting: 0, since: 0, partOf };
 }
 
 /** Waits for an upstream, on the account of a call. */
 export async function waitFor<T>(cost: UpstreamCost, clock: Clock, work: Promise<T>): Promise<T> {
-  if (cost.waiting === 0) cost.since = clock.elapsed();
-  cost.waiting += 1;
+  beginWaiting(cost, clock.elapsed());
   try {
     return await work;
   } finally {
-    cost.waiting -= 1;
-    if (cost.waiting === 0) cost.waitedMs += clock.elapsed() - cost.since;
+    endWaiting(cost, clock.elapsed());
   }
+}
+
+function beginWaiting(cost: UpstreamCost, now: number): void {
+  cost.waiting += 1;
+  if (cost.waiting > 1) return;
+  cost.since = now;
+  if (cost.partOf !== undefined) beginWaiting(cost.partOf, now);
+}
+
+function endWaiting(cost: UpstreamCost, now: number): void {
+  cost.waiting -= 1;
+  if (cost.waiting > 0) return;
+  cost.waitedMs += now - cost.since;
+  if (cost.partOf !== undefined) endWaiting(cost.partOf, now);
 }
 
 /** How far a call has come and what it cost; written by the connection, read for errors and the action log. */
@@ -74,7 +92,7 @@ export function handOverPosition(end: CallEnd, { mayHandOver, position }: Upstre
  * its `span`.
  */
 export function newTally(of: Partial<Pick<UpstreamTally, 'cost' | 'span'>> = {}): UpstreamTally {
-  const { cost = { requests: 0, waitedMs: 0, waiting: 0, since: 0 }, span = NO_SPAN } = of;
+  const { cost = newCost(), span = NO_SPAN } = of;
   return { phase: 'era', sent: false, attempts: 0, ranBefore: false, cost, span };
 }
 

@@ -63,10 +63,11 @@ describe('what a browser is told', () => {
     expect(corsHeaders(undefined)).toEqual({});
   });
 
-  test('is that this very page may read the answer, session id included', () => {
+  test('is that this very page may read the answer and when it came, session id included', () => {
     expect(corsHeaders('https://a.example')).toEqual({
       'access-control-allow-origin': 'https://a.example',
-      'access-control-expose-headers': 'mcp-session-id, www-authenticate',
+      'access-control-expose-headers': 'mcp-session-id, www-authenticate, server-timing',
+      'timing-allow-origin': 'https://a.example',
       vary: 'origin',
     });
   });

@@ -24,7 +24,7 @@ export function billSection(figures: BillFigures, assumptions: Assumptions): Sec
     `Prices as listed for us-east-1: ${FORMULA}. GB of memory as Lambda counts them, other GB of 10^9 bytes.`,
     `Measured: time, units (DynamoDB's own word, ReturnConsumedCapacity; a refused condition by the size of what is in ` +
       `place; dynalite does not send the record along with a refusal, so the same key again reads it with one unit more ` +
-      `than at DynamoDB), log lines as written, bytes sent to clients and upstreams as TCP carries them. Assumed: ${memoryMb} MB ` +
+      `than at DynamoDB), lines of the log as written (actions and metrics), bytes sent to clients and upstreams as TCP carries them. Assumed: ${memoryMb} MB ` +
       `(a process of the core held ${(mostMemoryBytes / MB).toFixed(0)} MB at most), ${percent(coldShare)} cold starts, ` +
       `${percent(tracedShare)} of the calls traced (there is no tracer yet), and the wait for the upstream.`,
     `Time is that of a whole core of this machine and a DynamoDB beside it, and "dollars" are with that time. Lambda gives ` +
@@ -33,8 +33,8 @@ export function billSection(figures: BillFigures, assumptions: Assumptions): Sec
       `deployment pays for time lies between the two, or above where its DynamoDB is slower than this one.`,
     'Units, bytes and time of a call are means of many; the stream that is held, the poll, and each run of the schedule ' +
       "are single samples. Not in the figures: Lambda's own log lines, and the overhead of its runtime and extensions in " +
-      'what it bills as duration; writes to the index of the table, what lies in the table, encryption, and whatever else ' +
-      'is deployed.',
+      'what it bills as duration; writes to the index of the table, what lies in the table, encryption, what CloudWatch ' +
+      'takes by the month for metrics, the dashboard and alarms (docs/operations.md), and whatever else is deployed.',
   ];
   return {
     heading: 'What it costs',

@@ -116,7 +116,11 @@ export async function measureBill(
       tableNames: [TABLE_NAME],
       billed: true,
     });
-    const data = { upstream: upstream.origin, dynamodb: { endpoint: dynamodb.origin, tableName: TABLE_NAME } };
+    const data = {
+      upstream: upstream.origin,
+      dynamodb: { endpoint: dynamodb.origin, tableName: TABLE_NAME },
+      metrics: true,
+    };
     const opened: BillStage = {
       upstream,
       dynamodb,

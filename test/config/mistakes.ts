@@ -76,6 +76,10 @@ export const MISTAKES: readonly (readonly [path: string, expected: string | RegE
   ['auth.mode', '"iam" or "none"'],
   ['deployment.memoryMb', 'a whole number of megabytes from 256 to 10240'],
   ['deployment.logRetentionDays', /^a number of days that CloudWatch Logs knows: 1, 3, /],
+  ['deployment.monitoring', 'true or false'],
+  ['deployment.alarmTopicArn', /^the ARN of an SNS topic, /],
+  ['deployment.tracing.perSecond', 'a whole number of requests from 0 to 1000'],
+  ['deployment.tracing.rate', 'a number from 0 to 1'],
   ['origins[0]', /^an origin as browsers send it: /],
   ['origins[1]', 'an origin as browsers send it, with a valid host and without the default port'],
   ['origins[2]', /^a port other than \*/],
@@ -163,7 +167,13 @@ export const FILE = `{
     "Server": { "upstreams": ["slow"] }
   },
   "auth": { "mode": "open" },
-  "deployment": { "memoryMb": 100, "logRetentionDays": 2 },
+  "deployment": {
+    "memoryMb": 100,
+    "logRetentionDays": 2,
+    "monitoring": "on",
+    "alarmTopicArn": "on-call",
+    "tracing": { "perSecond": -1, "rate": 5 }
+  },
   "origins": ["app.example", "https://app.example:443", "https://app.example:*"],
   "limits": { "requestBytes": 0 },
   "refresh": "hourly",

@@ -11,7 +11,12 @@ describe('the top of the file', () => {
       limits: { requestBytes: 6_291_456, upstreamMessageBytes: 20_971_520 },
       refresh: 'every-minute',
       listen: 'poll',
-      deployment: { memoryMb: 512, logRetentionDays: 30 },
+      deployment: {
+        memoryMb: 512,
+        logRetentionDays: 30,
+        monitoring: true,
+        tracing: { perSecond: 0, rate: 0.05 },
+      },
     });
   });
 
@@ -95,8 +100,43 @@ describe('deployment', () => {
       memoryMb: 1024,
       logRetentionDays: 30,
       reservedConcurrency: 5,
+      monitoring: true,
+      tracing: { perSecond: 0, rate: 0.05 },
     });
   });
+
+  it('may trace nothing, or by a rule whose parts have defaults', () => {
+    const tracingOf = (tracing: unknown) => configOf(withTop({ deployment: { tracing } })).deployment.tracing;
+    expect(tracingOf('off')).toBe('off');
+    expect(tracingOf({})).toEqual({ perSecond: 0, rate: 0.05 });
+    expect(tracingOf({ perSecond: 1 })).toEqual({ perSecond: 1, rate: 0.05 });
+    expect(tracingOf({ rate: 1 })).toEqual({ perSecond: 0, rate: 1 });
+  });
+
+  it.each([
+    ['on', 'deployment.tracing'],
+    [false, 'deployment.tracing'],
+    [{ rate: 5 }, 'deployment.tracing.rate'],
+    [{ rate: -0.1 }, 'deployment.tracing.rate'],
+    [{ perSecond: 1.5 }, 'deployment.tracing.perSecond'],
+    [{ perMinute: 1 }, 'deployment.tracing.perMinute'],
+  ])('may not trace by %j', (tracing, path) => {
+    expect(pathsOf(withTop({ deployment: { tracing } }))).toEqual([path]);
+  });
+
+  it.each(['arn:aws:sns:eu-central-1:123456789012:on-call', 'arn:aws-cn:sns:cn-north-1:123456789012:on_call'])(
+    'may tell the topic %s of alarms',
+    (alarmTopicArn) => {
+      expect(configOf(withTop({ deployment: { alarmTopicArn } })).deployment.alarmTopicArn).toBe(alarmTopicArn);
+    },
+  );
+
+  it.each(['on-call', 'arn:aws:sqs:eu-central-1:123456789012:on-call', 'arn:aws:sns:eu-central-1:12:on-call', null])(
+    'may not tell %j of alarms, which is no topic',
+    (alarmTopicArn) => {
+      expect(pathsOf(withTop({ deployment: { alarmTopicArn } }))).toEqual(['deployment.alarmTopicArn']);
+    },
+  );
 
   it.each([
     ['memoryMb', 256, 10_240],

@@ -15,6 +15,6 @@ export function functionOver(
   const config = readConfig(moduleUrl);
   const ports = createFunctionPorts(process.env);
   const gateway = wrap((wrapped) => createGateway(config, wrapped), ports);
-  const { handle, requestEnd } = createFunctionUrl(gateway, ports.actionLog);
+  const { handle, requestEnd } = createFunctionUrl(gateway, ports.actionLog, ports.publishMetrics);
   return middy(handle, { executionMode: streamingMode, timeoutEarlyInMillis: 0, requestEnd });
 }

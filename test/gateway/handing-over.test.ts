@@ -67,10 +67,11 @@ const messages = (events: readonly SseEvent[]) =>
   events.filter(({ data }) => data !== '').map(({ message }): unknown => message);
 
 /** A call that has reported once, in the first environment, up to the end of that. */
-async function handedOver({ gateway, upstream, clock }: World, revision: string) {
+async function handedOver({ gateway, upstream, clock }: World, revision: string, meta?: object) {
   const [first, second, third] = gateway.environments as [GatewayClient, GatewayClient, GatewayClient];
   const peer = (await third.connect(revision)).through(first);
-  const opening = peer.stream('tools/call', { name: 'up__steps' }, { id: 'mine', progressToken: 't' });
+  const params = { name: 'up__steps', ...(meta === undefined ? {} : { _meta: meta }) };
+  const opening = peer.stream('tools/call', params, { id: 'mine', progressToken: 't' });
   const call = await upstream.nextCall();
   await call.progress(1);
   const stream = await opening;
@@ -116,6 +117,25 @@ describe.each(FUNCTION_LEGS)('$name', (leg) => {
       'tools/call null',
       'GET null',
     ]);
+  });
+
+  test('and says there where the time of its rest went, if it was asked for the time', async () => {
+    const world = await openResumable(leg);
+    const { call, last, peer, second, third } = await handedOver(world, '2025-11-25', { 'io.sluice/timing': true });
+    const { reported, ended } = await takenUp(peer.through(second), last.id!, call);
+    world.clock.advance(125);
+    call.answer('done');
+    const [answer] = messages(await ended);
+    await world.gateway.settled();
+    const [before, rest] = world.gateway.actions.filter(({ method }) => method === 'tools/call');
+    const { gatewayMs, upstreamMs, environment, attempt: attempts } = rest!;
+    const timing = { gatewayMs, upstreamMs, attempts, replayed: false, environment };
+    expect(answer).toMatchObject({ id: 'mine', result: { _meta: { 'io.sluice/timing': timing } } });
+    expect([before!.environment, environment]).toEqual(['environment-0', 'environment-1']);
+    expect(upstreamMs).toBeGreaterThanOrEqual(125);
+    expect(gatewayMs + upstreamMs).toBeLessThan(before!.totalMs);
+    // Whoever comes for the stream again gets what was said, to the byte.
+    expect(messages(await eventsOf(await peer.through(third).resume(reported.id!)))).toEqual([answer]);
   });
 
   test('and what it says there is kept as well', async () => {

@@ -148,13 +148,13 @@ describe.each(LEGS)('$name', (leg) => {
       for (const request of requests) {
         const answer = await request();
         expect(answer.status).toBe(403);
-        expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control-'))).toEqual([]);
+        expect(Object.keys(answer.headers).filter((name) => /^(access-control|timing-allow)-/.test(name))).toEqual([]);
       }
       expect(upstream.requests).toEqual([]);
     });
 
     test.each(['https://app.example', 'http://localhost', 'http://localhost:5173'])(
-      '%s that is allowed may read the answer and the session id',
+      '%s that is allowed may read the answer, its times and the session id',
       async (origin) => {
         const { gateway } = await openFaulty('modern', { leg, file });
         const { body, headers } = modernRequest('tools/call', { name: 'up__ok' });
@@ -163,6 +163,8 @@ describe.each(LEGS)('$name', (leg) => {
         expect(answer.headers).toMatchObject({ 'access-control-allow-origin': origin, vary: 'origin' });
         expect(answer.headers['access-control-expose-headers']).toMatch(/mcp-session-id/);
         expect(answer.headers['access-control-expose-headers']).toMatch(/www-authenticate/);
+        expect(answer.headers['access-control-expose-headers']).toMatch(/server-timing/);
+        expect(answer.headers['timing-allow-origin']).toBe(origin);
       },
     );
 

@@ -41,6 +41,9 @@ const RECORDS = {
   resources: ['{StateTable.Arn}'],
 };
 
+/** In a policy of its own. X-Ray has no resources for this. */
+const TRACES = { actions: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], resources: ['*'] };
+
 const ACCOUNT = '{AWS::Region}:{AWS::AccountId}';
 
 const SECRETS = [
@@ -58,14 +61,21 @@ const sorted = (template: typeof plain, role: string) =>
   statementsOf(template, role).map(({ actions, resources }) => ({ actions: actions.toSorted(), resources }));
 
 describe('the gateway', () => {
-  it('may write its log and use the records of the table', () => {
-    expect(sorted(plain, 'Gateway')).toEqual([logs('Gateway'), RECORDS]);
+  it('may write its log, use the records of the table and write traces', () => {
+    const granted = sorted(plain, 'Gateway');
+    expect(granted).toHaveLength(3);
+    expect(granted).toEqual(expect.arrayContaining([logs('Gateway'), RECORDS, TRACES]));
+  });
+
+  it('may write no traces where there are none', () => {
+    const untraced = synthesize({ deployment: { tracing: 'off' } });
+    expect(sorted(untraced, 'Gateway')).toEqual([logs('Gateway'), RECORDS]);
   });
 
   it('may read each secret that the configuration names, and no other', () => {
     const granted = sorted(withSecrets, 'Gateway');
-    expect(granted).toHaveLength(5);
-    expect(granted).toEqual(expect.arrayContaining([logs('Gateway'), RECORDS, ...SECRETS]));
+    expect(granted).toHaveLength(6);
+    expect(granted).toEqual(expect.arrayContaining([logs('Gateway'), RECORDS, TRACES, ...SECRETS]));
   });
 
   it('may send the requests that the stores can send, and no others', () => {
@@ -86,7 +96,7 @@ describe('what is asked of the stores of secrets', () => {
 });
 
 describe('housekeeping', () => {
-  it('may do the same, and find what has expired', () => {
+  it('may do the same without being traced, and find what has expired', () => {
     expect(sorted(plain, 'Housekeeper')).toEqual([logs('Housekeeper'), RECORDS, INDEX]);
   });
 
@@ -104,9 +114,9 @@ describe('no grant of any function', () => {
     expect(all.filter(({ action }) => action.includes('*'))).toEqual([]);
   });
 
-  it('is for all resources of a kind; only the end of the name of a secret is open, which Secrets Manager chooses', () => {
+  it('is for all resources of a kind, but to write traces, which have none; and only the end of the name of a secret is open, which Secrets Manager chooses', () => {
     const open = all.filter(({ resource }) => /[*?]/.test(resource.replace(/(?<=:secret:.+)-\?{6}$/, '')));
-    expect(open).toEqual([]);
+    expect(open.map(({ action }) => action).toSorted()).toEqual(TRACES.actions);
   });
 
   it('comes from a policy that AWS manages', () => {

@@ -26,7 +26,13 @@ export const WHOLE = {
     word: { url: 'https://word.example/mcp' },
   },
   servers: { default: { upstreams: ['time', 'word'] }, 'team-1': { upstreams: ['time'] } },
-  deployment: { memoryMb: 1024, logRetentionDays: 90, reservedConcurrency: 5 },
+  deployment: {
+    memoryMb: 1024,
+    logRetentionDays: 90,
+    reservedConcurrency: 5,
+    alarmTopicArn: 'arn:aws:sns:eu-central-1:123456789012:on-call',
+    tracing: { perSecond: 1, rate: 0.1 },
+  },
 };
 
 /** With as little as there can be, and an open door. */
@@ -35,6 +41,7 @@ export const OPEN = {
   servers: { default: { upstreams: ['time'] } },
   auth: { mode: 'none', iUnderstandThisIsOpen: true },
   refresh: 'off',
+  deployment: { monitoring: false, tracing: 'off' },
 };
 
 /** Of what a configuration file would hold besides `LEAST`. */

@@ -67,9 +67,9 @@ describe('the function', () => {
     expect(resourceOf(template, FUNCTION, 'Gateway')).toMatchObject({ Timeout: 900 });
   });
 
-  it('is told its table, and nothing else', () => {
+  it('is told its table and the name that its metrics have, and nothing else', () => {
     expect(gateway['Environment']).toEqual({
-      Variables: { SLUICE_TABLE: { Ref: expect.stringMatching(/^StateTable/) } },
+      Variables: { SLUICE_TABLE: { Ref: expect.stringMatching(/^StateTable/) }, SLUICE_SERVICE: 'Sluice' },
     });
   });
 
@@ -81,10 +81,6 @@ describe('the function', () => {
     const template = synthesize({ deployment: { reservedConcurrency: 20 } });
     expect(resourceOf(template, FUNCTION, 'Gateway')).toMatchObject({ ReservedConcurrentExecutions: 20 });
     expect(resourceOf(template, FUNCTION, 'Housekeeper')).not.toHaveProperty('ReservedConcurrentExecutions');
-  });
-
-  it('is not traced', () => {
-    for (const [, properties] of resourcesOf(least, FUNCTION)) expect(properties).not.toHaveProperty('TracingConfig');
   });
 });
 
@@ -173,7 +169,8 @@ describe('the stack', () => {
           ),
       );
     const other = new Set(names(synthesize({}, 'Other')));
-    expect(other.size).toBe(2);
+    const queries = resourcesOf(least, 'AWS::Logs::QueryDefinition').size;
+    expect(other.size).toBe(2 + queries);
     expect(names(least).filter((name) => other.has(name))).toEqual([]);
   });
 });

@@ -16,6 +16,7 @@ import { KEY_IN_META } from '../../lib/protocol/idempotency-key.ts';
 import { memberText } from '../../lib/protocol/json-text.ts';
 import type { Era } from '../../lib/protocol/era.ts';
 import { META } from '../../lib/protocol/modern/envelope.ts';
+import { TIMING_IN_META } from '../../lib/protocol/timing.ts';
 import { listItemToClient } from '../../lib/protocol/translation/list-item.ts';
 import { seeded } from '../support/property.ts';
 import { jsonText, objectText } from './arbitrary-json.ts';
@@ -228,6 +229,24 @@ describe.each(WAYS)('an idempotency key from a %s client to a %s upstream', (_fr
   test('is a parameter as any other where no tool is called', () => {
     const sent = up(requestText('prompts/get', { name: 'time__now', idempotencyKey: 'mine' }));
     expect(JSON.parse(sent).params).toMatchObject({ idempotencyKey: 'mine' });
+  });
+});
+
+describe.each(WAYS)('the wish for the times of a call, from a %s client to a %s upstream', (_from, _to, up) => {
+  test.each(['tools/call', 'prompts/get', 'resources/read', 'completion/complete'])(
+    'stays at the gateway, and nothing else of the metadata of %s',
+    (method) => {
+      const meta = { a: 1, [TIMING_IN_META]: true, progressToken: 'mine', traceparent: 't' };
+      const sent = up(requestText(method, { name: 'time__now', uri: 'x://a', _meta: meta }));
+      expect(sent).not.toContain('io.sluice');
+      expect(JSON.parse(sent).params._meta).toMatchObject({ a: 1, progressToken: 'upstream-id', traceparent: 't' });
+    },
+  );
+
+  test('stays there however it is written, and however often', () => {
+    const meta = '"io.sluice\\/timing":true,"io.sluice/timing":false,"io.sluice\\u002ftiming":"secret"';
+    const sent = up(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"n","_meta":{${meta}}}}`);
+    expect(sent).not.toMatch(/timing|secret/);
   });
 });
 

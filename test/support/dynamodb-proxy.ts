@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 
 export interface DynamodbProxy {
   readonly endpoint: string;
@@ -10,6 +11,8 @@ export interface DynamodbProxy {
   loseNextAnswer(): void;
   /** The next request is answered with this status and exception, and not carried out. */
   refuseNext(status: number, exception: string): void;
+  /** From now on every answer comes so much later, in milliseconds. */
+  slowDown(ms: number): void;
   close(): Promise<void>;
 }
 
@@ -20,12 +23,14 @@ export interface DynamodbProxy {
 export async function startDynamodbProxy(target: string): Promise<DynamodbProxy> {
   const received: string[] = [];
   let lose = false;
+  let slowerMs = 0;
   let refusal: { status: number; exception: string } | undefined;
 
   const server = createServer((request, response) => {
     void (async () => {
       const body = await text(request);
       received.push(operationOf(request));
+      if (slowerMs > 0) await setTimeout(slowerMs);
       if (refusal !== undefined) {
         const { status, exception } = refusal;
         refusal = undefined;
@@ -53,6 +58,9 @@ export async function startDynamodbProxy(target: string): Promise<DynamodbProxy>
     },
     refuseNext: (status, exception) => {
       refusal = { status, exception };
+    },
+    slowDown: (ms) => {
+      slowerMs = ms;
     },
     close: () =>
       new Promise<void>((resolve) => {

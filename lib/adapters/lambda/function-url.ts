@@ -18,9 +18,14 @@ export interface FunctionUrl {
 
 /**
  * A function URL in front of the core. An exception that escapes the core, or a body, is a defect of the program: the
- * operator finds it in the log, and the client is told no more than that there was one.
+ * operator finds it in the log, and the client is told no more than that there was one. `publishMetrics` is called last,
+ * when there is no more to be measured.
  */
-export function createFunctionUrl(gateway: Gateway, actionLog: ActionLog): FunctionUrl {
+export function createFunctionUrl(
+  gateway: Gateway,
+  actionLog: ActionLog,
+  publishMetrics: (requestId: string) => Promise<void> = async () => undefined,
+): FunctionUrl {
   const environment = currentEnvironment();
   const after = new WeakMap<object, () => Promise<void>>();
 
@@ -41,7 +46,13 @@ export function createFunctionUrl(gateway: Gateway, actionLog: ActionLog): Funct
       const request = toHttpRequest(event);
       const response = request === undefined ? refusal({ kind: 'parse-error' }) : await answer(request, invocation);
       const result = toStreamingResult(response);
-      after.set(result, response.after);
+      after.set(result, async () => {
+        try {
+          await response.after();
+        } finally {
+          await publishMetrics(invocation.requestId);
+        }
+      });
       return result;
     },
     async requestEnd({ response }) {

@@ -136,6 +136,14 @@ describe('the work that outlives an answer', () => {
     expect((await fixture.call('/empty', undefined, { 'x-status': '202' })).status).toBe(202);
   });
 
+  test('is done before metrics are published, which are those of the whole invocation', async () => {
+    const fixture = await start();
+    const answer = await fixture.call('/after');
+    fixture.open(await fixture.take('after'));
+    const requestId = answer.headers['x-amzn-requestid'];
+    expect((await fixture.take('published')).value).toEqual({ requestId, isDone: true });
+  });
+
   test('is done although the client has gone', async () => {
     const fixture = await start();
     const stream = await postStream(`${fixture.origin}/after-long`, {});
@@ -148,6 +156,7 @@ describe('the work that outlives an answer', () => {
     const call = fixture.call('/break-off').catch((error: unknown) => error);
     fixture.open(await fixture.take('half'));
     expect((await fixture.take('after')).value).toBe('/break-off');
+    expect((await fixture.take('published')).value).toMatchObject({ requestId: expect.any(String) });
     expect(await call).toMatchObject({ message: 'aborted' });
   });
 });

@@ -2,6 +2,7 @@
 import { openSync } from 'node:fs';
 import { createActionLog } from '../../../lib/adapters/logging/action-log.ts';
 import { createLineWriter } from '../../../lib/adapters/logging/line-writer.ts';
+import { measure, type MeasuredLog } from '../../../lib/adapters/powertools/measured-log.ts';
 import { createGateway, type Gateway } from '../../../lib/gateway.ts';
 import type { ActionLog, Ports } from '../../../lib/ports.ts';
 import type { CoreCounts } from '../core-counts.ts';
@@ -29,13 +30,14 @@ function openGateway(data: GatewayData, ports: Ports): Gateway {
 }
 
 /** Counts the requests that are under way, with what they leave to be done after their answers, and how long that takes. */
-function counting(gateway: Gateway, counts: CoreCounts): Gateway {
+function counting(gateway: Gateway, counts: CoreCounts, publish: MeasuredLog['publish']): Gateway {
   return async (request, invocation) => {
     counts.underway += 1;
     const response = await gateway(request, invocation);
     const after = async (): Promise<void> => {
       const began = performance.now();
       await response.after();
+      await publish(invocation.requestId);
       counts.afterMs += performance.now() - began;
       counts.underway -= 1;
     };
@@ -43,16 +45,14 @@ function counting(gateway: Gateway, counts: CoreCounts): Gateway {
   };
 }
 
-function countingLog(counts: CoreCounts): ActionLog {
+function countingLog(counts: CoreCounts, hasMetrics: boolean): MeasuredLog {
   const writeLine = createLineWriter(openSync('/dev/null', 'w'));
-  const log = createActionLog({
-    format: 'json',
-    write: (line) => {
-      counts.logBytes += Buffer.byteLength(line) + 1;
-      writeLine(line);
-    },
-  });
-  return {
+  const write = (line: string): void => {
+    counts.logBytes += Buffer.byteLength(line) + 1;
+    writeLine(line);
+  };
+  const log = createActionLog({ format: 'json', write });
+  const counted: ActionLog = {
     ...log,
     write: (action) => {
       counts.loggedUpstream += action.upstreamRequests;
@@ -63,6 +63,7 @@ function countingLog(counts: CoreCounts): ActionLog {
     // Figures with a defect behind them are none.
     defect: (_requestId, error) => console.error(error),
   };
+  return hasMetrics ? measure(counted, 'bench', write) : { actionLog: counted, publish: async () => undefined };
 }
 
 await runProgram(async (given) => {
@@ -83,6 +84,7 @@ await runProgram(async (given) => {
       return mostMemoryBytes();
     },
   };
-  const gateway = openGateway(data, corePorts(data.dynamodb, countingLog(counts)));
-  return { origin: await serveCore(counting(gateway, counts), gatewayConfig(data)), counts };
+  const { actionLog, publish } = countingLog(counts, data.metrics === true);
+  const gateway = openGateway(data, corePorts(data.dynamodb, actionLog));
+  return { origin: await serveCore(counting(gateway, counts, publish), gatewayConfig(data)), counts };
 });

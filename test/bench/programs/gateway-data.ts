@@ -10,6 +10,8 @@ export interface GatewayData {
   readonly upstream: string;
   /** Where the stores are; in memory when left out. */
   readonly dynamodb?: { readonly endpoint: string; readonly tableName: string } | undefined;
+  /** Whether metrics are written, as the deployed function does after each answer. */
+  readonly metrics?: boolean;
   /** Whether there are many upstreams behind it, instead of one in its forms. */
   readonly fleet?: boolean;
   /** The path of the only upstream there, instead. */
