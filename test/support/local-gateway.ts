@@ -27,6 +27,7 @@ export interface TestGatewayOptions extends Partial<
     | 'timeoutMs'
     | 'onMessage'
     | 'startFunction'
+    | 'consolePage'
   >
 > {}
 
