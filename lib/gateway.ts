@@ -14,12 +14,10 @@ import { planCall, type Plan, type VirtualServer } from './catalog/plan.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import { openDoor } from './delivery/door.ts';
 import { classify, unservedVersion } from './delivery/incoming.ts';
-import { landingPage } from './delivery/landing-page.ts';
 import { mergeReplies } from './delivery/merge.ts';
 import { ACCEPTED, deliver, deliverOne, EMPTY, type Acceptance, type Delivery } from './delivery/response.ts';
 import { serverTiming } from './delivery/timing.ts';
 import { fail, succeed, toWire, type Failure, type Result } from './errors.ts';
-import { answerHere, setLogLevel } from './gateway/answers.ts';
 import { SERVER_INFO } from './gateway/identity.ts';
 import { endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './gateway/ending.ts';
 import type { LegacyScope, Scope } from './gateway/errand.ts';
@@ -112,7 +110,7 @@ async function enter(visit: Visit): Promise<Delivery> {
   const { config, ports, servers } = visit.shared;
   const door = openDoor(visit.request, servers, config.limits.requestBytes);
   if (!door.ok) return refuse(visit, door.failure);
-  if (door.value.kind === 'landing') return visit.request.method === 'HEAD' ? { ...LANDING, body: '' } : LANDING;
+  if (door.value.kind === 'landing') return land(visit);
   if (door.value.kind === 'preflight') {
     return { ...EMPTY, headers: preflightHeaders(visit.request.headers['access-control-request-headers']) };
   }
@@ -137,11 +135,11 @@ async function enter(visit: Visit): Promise<Delivery> {
   }
 }
 
-const LANDING: Delivery = {
-  status: 200,
-  headers: { 'content-type': 'text/html; charset=utf-8' },
-  body: landingPage(SERVER_INFO.version),
-};
+async function land({ request }: Visit): Promise<Delivery> {
+  const { landingPage } = await import('./delivery/landing-page.ts');
+  const body = request.method === 'HEAD' ? '' : landingPage(SERVER_INFO.version);
+  return { status: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body };
+}
 
 // ----------------------------------------------------------------------------------------------------- the era
 
@@ -363,13 +361,13 @@ async function* carryOut(
 ): Replies {
   switch (plan.kind) {
     case 'answer':
-      yield await answerHere(visit, scope, call.request, tally);
+      yield await (await import('./gateway/answers.ts')).answerHere(visit, scope, call.request, tally);
       return;
     case 'list':
       yield await (await import('./gateway/lists.ts')).answerList(visit, scope, call.request, plan.member, tally);
       return;
     case 'all':
-      yield await setLogLevel(visit, scope, call.request, tally);
+      yield await (await import('./gateway/answers.ts')).setLogLevel(visit, scope, call.request, tally);
       return;
     case 'subscribe':
       if (scope.era === 'modern') return;
