@@ -14,11 +14,9 @@ import { planCall, type Plan, type VirtualServer } from './catalog/plan.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import { openDoor } from './delivery/door.ts';
 import { classify, unservedVersion } from './delivery/incoming.ts';
-import { landingPage } from './delivery/landing-page.ts';
 import { mergeReplies } from './delivery/merge.ts';
 import { ACCEPTED, deliver, deliverOne, EMPTY, type Acceptance, type Delivery } from './delivery/response.ts';
 import { fail, succeed, toWire, type Failure, type Result } from './errors.ts';
-import { answerHere, setLogLevel } from './gateway/answers.ts';
 import { SERVER_INFO } from './gateway/identity.ts';
 import {
   endingOfFailure,
@@ -42,6 +40,7 @@ import type { HttpRequest, HttpResponse } from './protocol/http.ts';
 import { errorText } from './protocol/message.ts';
 import type { Message, NotificationMessage, RequestMessage, ResponseMessage } from './protocol/message.ts';
 import { requestRule } from './protocol/methods.ts';
+import { clientTraceId } from './protocol/trace-context.ts';
 import { admitToSession, isSessionId, nextExpiry } from './sessions/client-session.ts';
 import { newTally, type UpstreamTally } from './upstream/fault.ts';
 
@@ -109,7 +108,7 @@ async function enter(visit: Visit): Promise<Delivery> {
   const { config, ports, servers } = visit.shared;
   const door = openDoor(visit.request, servers, config.limits.requestBytes);
   if (!door.ok) return refuse(visit, door.failure);
-  if (door.value.kind === 'landing') return visit.request.method === 'HEAD' ? { ...LANDING, body: '' } : LANDING;
+  if (door.value.kind === 'landing') return land(visit);
   if (door.value.kind === 'preflight') {
     return { ...EMPTY, headers: preflightHeaders(visit.request.headers['access-control-request-headers']) };
   }
@@ -134,11 +133,11 @@ async function enter(visit: Visit): Promise<Delivery> {
   }
 }
 
-const LANDING: Delivery = {
-  status: 200,
-  headers: { 'content-type': 'text/html; charset=utf-8' },
-  body: landingPage(SERVER_INFO.version),
-};
+async function land({ request }: Visit): Promise<Delivery> {
+  const { landingPage } = await import('./delivery/landing-page.ts');
+  const body = request.method === 'HEAD' ? '' : landingPage(SERVER_INFO.version);
+  return { status: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body };
+}
 
 // ----------------------------------------------------------------------------------------------------- the era
 
@@ -213,7 +212,7 @@ async function welcome(
   request: RequestMessage,
   accept: Acceptance,
 ): Promise<Delivery> {
-  const tally = newTally({ span: visit.trace.root.begin('initialize') });
+  const tally = tallyOf(visit, visit.trace.root.begin('initialize'), request);
   const { initialize } = await import('./gateway/handshake.ts');
   const opened = await orFailure(visit, () => initialize(visit, server, caller, request, tally));
   if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy', request }, tally);
@@ -298,7 +297,7 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
  * whatever kind, still ends in a final reply.
  */
 async function* answer(visit: Visit, scope: Scope, request: RequestMessage): AsyncGenerator<Reply, void> {
-  const tally = newTally({ span: beginCall(visit, scope, request.method) });
+  const tally = tallyOf(visit, beginCall(visit, scope, request.method), request);
   const recorder = recordCall(visit, scope, request, tally.span);
   let ending: Pick<Ending, 'outcome' | 'errorKind' | 'status'> | undefined;
   const note = (reply: RelayReply): RelayReply => {
@@ -322,6 +321,13 @@ async function* answer(visit: Visit, scope: Scope, request: RequestMessage): Asy
 /** The span of everything that is done for one request. What no method is called may be anything, and is in no trace. */
 function beginCall(visit: Visit, { era }: Scope, method: string): Span {
   return visit.trace.root.begin(requestRule(method, era) === undefined ? 'unknown method' : method);
+}
+
+/** Of what is done for a message; its span names the client's trace, so that each can be found from the other. */
+function tallyOf(visit: Visit, span: Span, { params }: RequestMessage | NotificationMessage): UpstreamTally {
+  const ancestry = visit.ancestryOf(params?.['_meta']);
+  span.annotate({ client_trace_id: clientTraceId(ancestry) });
+  return newTally({ span, ancestry });
 }
 
 /** Nobody was there any more to hear how the call ended. */
@@ -357,13 +363,13 @@ async function* carryOut(
 ): Replies {
   switch (plan.kind) {
     case 'answer':
-      yield await answerHere(visit, scope, call.request, tally);
+      yield await (await import('./gateway/answers.ts')).answerHere(visit, scope, call.request, tally);
       return;
     case 'list':
       yield await (await import('./gateway/lists.ts')).answerList(visit, scope, call.request, plan.member, tally);
       return;
     case 'all':
-      yield await setLogLevel(visit, scope, call.request, tally);
+      yield await (await import('./gateway/answers.ts')).setLogLevel(visit, scope, call.request, tally);
       return;
     case 'subscribe':
       if (scope.era === 'modern') return;
@@ -387,7 +393,8 @@ function tellAll(visit: Visit, scope: LegacyScope, messages: readonly Message[])
 /** Takes a notification or an answer. Undefined for requests, and when all is well. */
 async function tell(visit: Visit, scope: LegacyScope, message: Message): Promise<Failure | undefined> {
   if (message.kind === 'request') return undefined;
-  const tally = newTally({ span: visit.trace.root.begin(message.kind) });
+  const span = visit.trace.root.begin(message.kind);
+  const tally = message.kind === 'notification' ? tallyOf(visit, span, message) : newTally({ span });
   const failure = await takeOrFail(visit, scope, message, tally);
   const method = message.kind === 'notification' ? message.method : null;
   const recorder = visit.record({ ...subjectOf(visit, scope), method, tool: null }, tally.span);

@@ -8,7 +8,17 @@ import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
 import { afterAll } from 'vitest';
-import type { Action, Clock, Invocation, Notice, Stores, StoreTally, UpstreamTransport } from '../../lib/ports.ts';
+import type {
+  Action,
+  Clock,
+  Invocation,
+  InvocationTrace,
+  Notice,
+  Stores,
+  StoreTally,
+  Tracer,
+} from '../../lib/ports.ts';
+import type { UpstreamTransport } from '../../lib/ports.ts';
 import type { Era } from '../../lib/protocol/era.ts';
 import type { HttpResponse } from '../../lib/protocol/http.ts';
 import type { SseComment, SseEvent, WireResponse, WireStream } from './wire.ts';
@@ -98,6 +108,10 @@ export interface HarnessOptions {
   readonly wrapStores?: (stores: Stores) => Stores;
   /** Instead of the leg's own stores. */
   readonly openStores?: OpenStores;
+  /** The trace that every invocation is part of; none by default. Only for the platform `function`. */
+  readonly trace?: InvocationTrace;
+  /** Records nothing by default. */
+  readonly tracer?: Tracer;
   /** When invocations end, milliseconds since the epoch, perhaps in each environment differently; Infinity by default. Only for the platform `function`. */
   readonly endsAt?: number | ((environment: number) => number);
 }
@@ -160,14 +174,14 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
         openStores: (tally) => wrap(openStores(tally)),
         transport: options.transport ?? secretlessTransport(),
         executeOnce,
-        tracer: noopTracer,
+        tracer: options.tracer ?? noopTracer,
         actionLog,
       });
       const environment = `environment-${index}`;
       const tracked = trackAfter(gateway, running);
       return leg.platform === 'node'
         ? await serveNode(tracked, environment, config.limits.requestBytes)
-        : serveFunction(tracked, environment, clock, () => endOf(options.endsAt, index));
+        : serveFunction(tracked, environment, clock, () => endOf(options.endsAt, index), options.trace);
     }),
   );
   const clients = platforms.map((platform) => clientOf(platform));
@@ -268,14 +282,20 @@ function endOf(endsAt: HarnessOptions['endsAt'] = Infinity, environment: number)
 }
 
 /** As Lambda does it: a client that goes is not noticed, so the body is read to its end whoever listens. */
-function serveFunction(gateway: Gateway, environment: string, clock: Clock, endsAt: () => number): Platform {
+function serveFunction(
+  gateway: Gateway,
+  environment: string,
+  clock: Clock,
+  endsAt: () => number,
+  trace: InvocationTrace | undefined,
+): Platform {
   let cold = true;
   const errors: unknown[] = [];
   const invoke = async (method: string, path: string, body: string, headers: Headers) => {
     const arrivedAt = clock.now();
     const invocation: Invocation = {
       requestId: randomUUID(),
-      trace: undefined,
+      trace,
       environment,
       cold,
       arrivedAt,
