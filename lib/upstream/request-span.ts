@@ -60,8 +60,9 @@ function watchOf({ method, body }: UpstreamHttpRequest, span: Span): TransportWa
   };
 }
 
-/** Of a JSON-RPC message that the gateway wrote; null for what is none, and for answers. */
+/** Of a JSON-RPC message that the gateway wrote; null for answers, and for the requests without a body. */
 function methodIn(body: string): string | null {
+  if (body === '') return null;
   const method = parseJson(memberText(body, 'method') ?? '');
   return typeof method === 'string' ? method : null;
 }
