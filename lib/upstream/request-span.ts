@@ -2,11 +2,13 @@
  * One request to an upstream as a part of a trace: how long it connected, waited for the first byte, and read; and what it
  * tells the upstream, so that what is done there is part of the trace as well.
  */
+import type { UpstreamConfig } from '../config/schema.ts';
 import type { Span, TransportWatch, UpstreamHttpRequest } from '../ports.ts';
 import { memberText } from '../protocol/json-text.ts';
 import { parseJson } from '../protocol/message.ts';
-import { NO_CONTEXT, outgoingContext, withoutBaggage, type OutgoingContext } from '../protocol/trace-context.ts';
-import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
+import { NO_CONTEXT, outgoingContext, withoutBaggage } from '../protocol/trace-context.ts';
+import type { Ancestry, OutgoingContext } from '../protocol/trace-context.ts';
+import type { UpstreamTally } from './fault.ts';
 
 export interface RequestTrace {
   /** Ends with the response, or where the request is given up. */
@@ -15,10 +17,19 @@ export interface RequestTrace {
   readonly context: OutgoingContext;
 }
 
-type Descent = Pick<ConnectionTools, 'tally' | 'ancestry'>;
+interface Upstream {
+  readonly name: string;
+  readonly config: Pick<UpstreamConfig, 'traceContext'>;
+}
+
+/** What the request is part of, and what it continues. */
+interface Descent {
+  readonly tally: Pick<UpstreamTally, 'span'>;
+  readonly ancestry: Ancestry | undefined;
+}
 
 /** A request that a client asked for, as part of the call whose tools these are. */
-export function beginRequest({ name, config }: UpstreamLink, { tally, ancestry }: Descent): RequestTrace {
+export function beginRequest({ name, config }: Upstream, { tally, ancestry }: Descent): RequestTrace {
   const span = tally.span.begin(`upstream ${name}`, 'remote');
   span.annotate({ upstream: name });
   // A trace that has become too large goes on with the span of the call.
@@ -27,8 +38,8 @@ export function beginRequest({ name, config }: UpstreamLink, { tally, ancestry }
 }
 
 /** A request that the gateway makes by itself, on the way. */
-export function beginOwnRequest(link: UpstreamLink, { tally, ancestry }: Descent): RequestTrace {
-  return beginRequest(link, { tally, ancestry: withoutBaggage(ancestry) });
+export function beginOwnRequest(upstream: Upstream, { tally, ancestry }: Descent): RequestTrace {
+  return beginRequest(upstream, { tally, ancestry: withoutBaggage(ancestry) });
 }
 
 /** The request, with a watch that divides its span into phases and ends it. */

@@ -117,7 +117,7 @@ describe.each(PAIRS)('a $revision client of a $era upstream', ({ revision, era }
     const ids = upstream.received.map((received) => parentIdOf(said(received).inHeaders['traceparent']));
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.map((id) => collected.span(id)?.annotations['method'])).toEqual(
-      upstream.received.map(({ message }) => message?.method),
+      upstream.received.map(({ message }): unknown => message?.method),
     );
     for (const [index, received] of upstream.received.entries()) {
       expect(said(received)).toMatchObject({
