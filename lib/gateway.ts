@@ -36,6 +36,7 @@ import { errorText } from './protocol/message.ts';
 import type { Message, NotificationMessage, RequestMessage, ResponseMessage } from './protocol/message.ts';
 import { requestRule } from './protocol/methods.ts';
 import { wantsTiming } from './protocol/timing.ts';
+import { clientTraceId } from './protocol/trace-context.ts';
 import { admitToSession, isSessionId, nextExpiry } from './sessions/client-session.ts';
 import { newCost, newTally, type UpstreamTally } from './upstream/fault.ts';
 
@@ -214,7 +215,7 @@ async function welcome(
   request: RequestMessage,
   accept: Acceptance,
 ): Promise<Delivery> {
-  const tally = awaitedTally(visit, visit.trace.root.begin('initialize'));
+  const tally = tallyOf(visit, visit.trace.root.begin('initialize'), request);
   const { initialize } = await import('./gateway/handshake.ts');
   const opened = await orFailure(visit, () => initialize(visit, server, caller, request, tally));
   if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy', request }, tally);
@@ -299,7 +300,7 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
  * whatever kind, still ends in a final reply.
  */
 async function* answer(visit: Visit, scope: Scope, request: RequestMessage): AsyncGenerator<Reply, void> {
-  const tally = awaitedTally(visit, beginCall(visit, scope, request.method));
+  const tally = tallyOf(visit, beginCall(visit, scope, request.method), request);
   const recorder = recordCall(visit, scope, request, tally.span);
   let last: Last;
   try {
@@ -321,14 +322,26 @@ async function* answer(visit: Visit, scope: Scope, request: RequestMessage): Asy
   if (last !== undefined) yield last;
 }
 
-/** For something that the answer waits for. */
-function awaitedTally({ awaited }: Visit, span: Span): UpstreamTally {
-  return newTally({ span, cost: newCost(awaited) });
-}
-
 /** The span of everything that is done for one request. What no method is called may be anything, and is in no trace. */
 function beginCall(visit: Visit, { era }: Scope, method: string): Span {
   return visit.trace.root.begin(requestRule(method, era) === undefined ? 'unknown method' : method);
+}
+
+/** Of what is done for a message; its span names the client's trace, so that each can be found from the other. */
+function tallyOf(
+  visit: Visit,
+  span: Span,
+  { params }: RequestMessage | NotificationMessage,
+  isAwaited = true,
+): UpstreamTally {
+  const ancestry = visit.ancestryOf(params?.['_meta']);
+  span.annotate({ client_trace_id: clientTraceId(ancestry) });
+  return newTally({ span, ancestry, cost: costOf(visit, isAwaited) });
+}
+
+/** Part of what the answer waits for, where it does. */
+function costOf({ awaited }: Visit, isAwaited: boolean): UpstreamTally['cost'] {
+  return isAwaited ? newCost(awaited) : newCost();
 }
 
 type Replies = AsyncIterable<RelayReply>;
@@ -398,7 +411,10 @@ async function tell(
 ): Promise<Failure | undefined> {
   if (message.kind === 'request') return undefined;
   const span = visit.trace.root.begin(message.kind);
-  const tally = isAwaited ? awaitedTally(visit, span) : newTally({ span });
+  const tally =
+    message.kind === 'notification'
+      ? tallyOf(visit, span, message, isAwaited)
+      : newTally({ span, cost: costOf(visit, isAwaited) });
   const failure = await takeOrFail(visit, scope, message, tally);
   const method = message.kind === 'notification' ? message.method : null;
   const recorder = visit.record({ ...subjectOf(visit, scope), method, tool: null }, tally.span);
