@@ -7,6 +7,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Holds times against each other, which is done alone: `npm run test:timing`.
+    exclude: ['test/tracing/truth.test.ts'],
     isolate: true,
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -14,12 +14,10 @@ import { planCall, type Plan, type VirtualServer } from './catalog/plan.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import { openDoor } from './delivery/door.ts';
 import { classify, unservedVersion } from './delivery/incoming.ts';
-import { landingPage } from './delivery/landing-page.ts';
 import { mergeReplies } from './delivery/merge.ts';
 import { ACCEPTED, deliver, deliverOne, EMPTY, type Acceptance, type Delivery } from './delivery/response.ts';
 import { serverTiming } from './delivery/timing.ts';
 import { fail, succeed, toWire, type Failure, type Result } from './errors.ts';
-import { answerHere, setLogLevel } from './gateway/answers.ts';
 import { SERVER_INFO } from './gateway/identity.ts';
 import { endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './gateway/ending.ts';
 import type { LegacyScope, Scope } from './gateway/errand.ts';
@@ -38,6 +36,7 @@ import { errorText } from './protocol/message.ts';
 import type { Message, NotificationMessage, RequestMessage, ResponseMessage } from './protocol/message.ts';
 import { requestRule } from './protocol/methods.ts';
 import { wantsTiming } from './protocol/timing.ts';
+import { clientTraceId } from './protocol/trace-context.ts';
 import { admitToSession, isSessionId, nextExpiry } from './sessions/client-session.ts';
 import { newCost, newTally, type UpstreamTally } from './upstream/fault.ts';
 
@@ -112,7 +111,7 @@ async function enter(visit: Visit): Promise<Delivery> {
   const { config, ports, servers } = visit.shared;
   const door = openDoor(visit.request, servers, config.limits.requestBytes);
   if (!door.ok) return refuse(visit, door.failure);
-  if (door.value.kind === 'landing') return visit.request.method === 'HEAD' ? { ...LANDING, body: '' } : LANDING;
+  if (door.value.kind === 'landing') return land(visit);
   if (door.value.kind === 'preflight') {
     return { ...EMPTY, headers: preflightHeaders(visit.request.headers['access-control-request-headers']) };
   }
@@ -137,11 +136,11 @@ async function enter(visit: Visit): Promise<Delivery> {
   }
 }
 
-const LANDING: Delivery = {
-  status: 200,
-  headers: { 'content-type': 'text/html; charset=utf-8' },
-  body: landingPage(SERVER_INFO.version),
-};
+async function land({ request }: Visit): Promise<Delivery> {
+  const { landingPage } = await import('./delivery/landing-page.ts');
+  const body = request.method === 'HEAD' ? '' : landingPage(SERVER_INFO.version);
+  return { status: 200, headers: { 'content-type': 'text/html; charset=utf-8' }, body };
+}
 
 // ----------------------------------------------------------------------------------------------------- the era
 
@@ -216,7 +215,7 @@ async function welcome(
   request: RequestMessage,
   accept: Acceptance,
 ): Promise<Delivery> {
-  const tally = awaitedTally(visit, visit.trace.root.begin('initialize'));
+  const tally = tallyOf(visit, visit.trace.root.begin('initialize'), request);
   const { initialize } = await import('./gateway/handshake.ts');
   const opened = await orFailure(visit, () => initialize(visit, server, caller, request, tally));
   if (!opened.ok) return refuse(visit, opened.failure, { server, caller, era: 'legacy', request }, tally);
@@ -301,7 +300,7 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
  * whatever kind, still ends in a final reply.
  */
 async function* answer(visit: Visit, scope: Scope, request: RequestMessage): AsyncGenerator<Reply, void> {
-  const tally = awaitedTally(visit, beginCall(visit, scope, request.method));
+  const tally = tallyOf(visit, beginCall(visit, scope, request.method), request);
   const recorder = recordCall(visit, scope, request, tally.span);
   let last: Last;
   try {
@@ -323,14 +322,26 @@ async function* answer(visit: Visit, scope: Scope, request: RequestMessage): Asy
   if (last !== undefined) yield last;
 }
 
-/** For something that the answer waits for. */
-function awaitedTally({ awaited }: Visit, span: Span): UpstreamTally {
-  return newTally({ span, cost: newCost(awaited) });
-}
-
 /** The span of everything that is done for one request. What no method is called may be anything, and is in no trace. */
 function beginCall(visit: Visit, { era }: Scope, method: string): Span {
   return visit.trace.root.begin(requestRule(method, era) === undefined ? 'unknown method' : method);
+}
+
+/** Of what is done for a message; its span names the client's trace, so that each can be found from the other. */
+function tallyOf(
+  visit: Visit,
+  span: Span,
+  { params }: RequestMessage | NotificationMessage,
+  isAwaited = true,
+): UpstreamTally {
+  const ancestry = visit.ancestryOf(params?.['_meta']);
+  span.annotate({ client_trace_id: clientTraceId(ancestry) });
+  return newTally({ span, ancestry, cost: costOf(visit, isAwaited) });
+}
+
+/** Part of what the answer waits for, where it does. */
+function costOf({ awaited }: Visit, isAwaited: boolean): UpstreamTally['cost'] {
+  return isAwaited ? newCost(awaited) : newCost();
 }
 
 type Replies = AsyncIterable<RelayReply>;
@@ -363,13 +374,13 @@ async function* carryOut(
 ): Replies {
   switch (plan.kind) {
     case 'answer':
-      yield await answerHere(visit, scope, call.request, tally);
+      yield await (await import('./gateway/answers.ts')).answerHere(visit, scope, call.request, tally);
       return;
     case 'list':
       yield await (await import('./gateway/lists.ts')).answerList(visit, scope, call.request, plan.member, tally);
       return;
     case 'all':
-      yield await setLogLevel(visit, scope, call.request, tally);
+      yield await (await import('./gateway/answers.ts')).setLogLevel(visit, scope, call.request, tally);
       return;
     case 'subscribe':
       if (scope.era === 'modern') return;
@@ -400,7 +411,10 @@ async function tell(
 ): Promise<Failure | undefined> {
   if (message.kind === 'request') return undefined;
   const span = visit.trace.root.begin(message.kind);
-  const tally = isAwaited ? awaitedTally(visit, span) : newTally({ span });
+  const tally =
+    message.kind === 'notification'
+      ? tallyOf(visit, span, message, isAwaited)
+      : newTally({ span, cost: costOf(visit, isAwaited) });
   const failure = await takeOrFail(visit, scope, message, tally);
   const method = message.kind === 'notification' ? message.method : null;
   const recorder = visit.record({ ...subjectOf(visit, scope), method, tool: null }, tally.span);

@@ -5,6 +5,7 @@
 import type { Era } from './protocol/era.ts';
 import type { JsonObject } from './protocol/message.ts';
 import type { AnnouncedList, ListMember } from './protocol/methods.ts';
+import type { PlatformTrace } from './protocol/trace-context.ts';
 
 export interface Ports {
   readonly clock: Clock;
@@ -53,13 +54,7 @@ export interface Invocation {
 }
 
 /** The trace that an invocation belongs to, by the platform's word (X-Ray, "Tracing header"). */
-export interface InvocationTrace {
-  /** `1-<8 hexadecimal digits>-<24 hexadecimal digits>`. */
-  readonly id: string;
-  /** The segment that the invocation is part of: 16 hexadecimal digits; undefined when nothing is known of it. */
-  readonly parent: string | undefined;
-  readonly sampled: boolean;
-}
+export type InvocationTrace = PlatformTrace;
 
 // ---------------------------------------------------------------------------------------------------------- stores
 

@@ -26,6 +26,9 @@ const RESERVED_HEADERS = new Set([
   'upgrade',
 ]);
 
+/** What is said of a trace changes with every request, and is the gateway's to say: `traceContext` is about it. */
+const TRACE_HEADERS = new Set(['traceparent', 'tracestate', 'baggage', 'x-amzn-trace-id']);
+
 /** What is about the request to the gateway: its body, its conditions, its way; and what is for the gateway itself. */
 const OF_THE_CLIENTS_REQUEST =
   /^(?:forwarded|via|origin|referer|idempotency-key|cookie2|set-cookie2?|range|http2-settings|(?:if|content|sec|access-control|x-forwarded|x-amzn?)-.*)$/;
@@ -53,6 +56,7 @@ function headerRule(header: string, value: unknown): string | undefined {
 
 function reservedRule(header: string): string | undefined {
   if (RESERVED_HEADERS.has(header)) return 'a header that the gateway and HTTP do not set themselves';
+  if (TRACE_HEADERS.has(header)) return 'no header of a trace: what an upstream is told of it is up to traceContext';
   if (header.startsWith('mcp-')) return 'a header that MCP does not define: mcp-* is set by the gateway';
   return undefined;
 }
@@ -76,6 +80,7 @@ export function forwardFindings(keys: Keys, forwardHeaders: unknown, headers: un
 function forwardRule(header: string): string | undefined {
   if (!KEYS.headerName.pattern.test(header)) return KEYS.headerName.expected;
   if (CREDENTIAL_HEADERS.has(header)) return 'no credentials: what clients show the gateway is for nobody else';
+  if (TRACE_HEADERS.has(header)) return reservedRule(header);
   if (OF_THE_CLIENTS_REQUEST.test(header)) return 'a header that is not about the request to the gateway itself';
   return reservedRule(header);
 }

@@ -134,8 +134,8 @@ function withDefaults(file: ConfigFile, unsaid: AuthConfig): GatewayConfig {
 }
 
 function upstreamWithDefaults(name: string, upstream: UpstreamFile): UpstreamConfig {
-  const { url, transport, era, isolation, headers, forwardHeaders, timeoutMs, idleTimeoutMs } = upstream;
-  const { listTtlMs, pin, retries, breaker, maxConcurrent, tools } = upstream;
+  const { url, transport, era, isolation, headers, forwardHeaders, traceContext, timeoutMs } = upstream;
+  const { idleTimeoutMs, listTtlMs, pin, retries, breaker, maxConcurrent, tools } = upstream;
   const stdio = stdioWithDefaults(upstream);
   return {
     url: url ?? '',
@@ -148,6 +148,7 @@ function upstreamWithDefaults(name: string, upstream: UpstreamFile): UpstreamCon
       Object.entries(headers).map(([header, value]) => [header.toLowerCase(), headerValue(value)]),
     ),
     forwardHeaders: forwardHeaders.map((header) => header.toLowerCase()),
+    traceContext,
     timeoutMs,
     ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
     connectTimeoutMs: upstream.connectTimeoutMs ?? defaultConnectTimeoutMs(timeoutMs),

@@ -50,6 +50,8 @@ export interface UpstreamConfig {
   readonly headers: Readonly<Record<string, string | SecretReference>>;
   /** Headers of the client's request that are sent on with what is asked on its behalf. Names are lower case. */
   readonly forwardHeaders: readonly string[];
+  /** Whether it is told which trace a request is part of, and the client's baggage. */
+  readonly traceContext: boolean;
   /** Everything done for one call, from the first byte sent to the last byte received. */
   readonly timeoutMs: number;
   /** Longest silence within a call; absent when there is no such limit. */

@@ -245,6 +245,12 @@ export const upstream = section(
         uniqueItems: true,
         examples: [['x-tenant']],
       }),
+    traceContext: trueOrFalse
+      .default(true)
+      .describe(
+        'Whether this upstream is told which trace a request is part of (traceparent, tracestate and X-Amzn-Trace-Id), ' +
+          "and the client's own baggage with it. false for a server of somebody else that is to learn neither.",
+      ),
     timeoutMs: wholeNumber(LONGEST_FUNCTION_MS, 'milliseconds')
       .default(DEFAULT_TIMEOUT_MS)
       .describe(

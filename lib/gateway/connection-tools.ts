@@ -24,6 +24,7 @@ export function connectionTools(work: Work, deadline: Deadline, tally: UpstreamT
     maxMessageBytes: work.shared.config.limits.upstreamMessageBytes,
     limits: deadline,
     tally,
+    ancestry: tally.ancestry ?? work.ancestry,
     clientHeaders: work.clientHeaders,
     post,
     defer: (afterword) => work.defer(() => asAfterword(work, afterword)),

@@ -11,6 +11,7 @@ import { isObject, JSON_RPC, requestText } from '../protocol/message.ts';
 import type { JsonObject, NotificationMessage, RequestMessage } from '../protocol/message.ts';
 import { LIST_METHODS, listsChangedBy, type ListMember } from '../protocol/methods.ts';
 import { META } from '../protocol/modern/envelope.ts';
+import { withoutBaggage } from '../protocol/trace-context.ts';
 import type { CallEnd, UpstreamTally } from '../upstream/fault.ts';
 import type { SessionKeeper } from '../upstream/legacy.ts';
 import { callAdmitted } from './admission.ts';
@@ -49,7 +50,8 @@ export async function inquire(work: Work, inquiry: Inquiry): Promise<Fetched> {
     idleMs: upstream.config.idleTimeoutMs,
     endsAt: work.invocation.endsAt,
   });
-  const connection = connectionTools(work, deadline, tally);
+  const tools = connectionTools(work, deadline, tally);
+  const connection = { ...tools, ancestry: withoutBaggage(tools.ancestry) };
   // Nobody is there to be asked anything: what is listed is kept for others as well.
   const keeper: SessionKeeper = { ...inquiry.keeper(deadline, tally.span), canAsk: false };
   const eras = eraTools(work, connection);
@@ -194,5 +196,10 @@ export function ownRequest({ shared }: Work, method: string, params: object): Mo
     [META.clientInfo]: shared.identity,
     [META.clientCapabilities]: LISTING_CAPABILITIES,
   };
-  return { method, name: undefined, paramHeaders: {}, body: (id) => requestText(id, method, { ...params, _meta }) };
+  return {
+    method,
+    name: undefined,
+    paramHeaders: {},
+    body: (id, context) => requestText(id, method, { ...params, _meta: { ..._meta, ...context } }),
+  };
 }

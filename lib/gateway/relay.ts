@@ -168,9 +168,10 @@ function toUpstreamRequest(
       method,
       name: Object.hasOwn(NAMED_BY, method) ? targetName : undefined,
       paramHeaders: mirrored,
-      body: (id) => callToModern(call, id, targetName, scope.era === 'legacy' ? modernSelf(scope.session) : undefined),
+      body: (id, context) =>
+        callToModern(call, id, targetName, scope.era === 'legacy' ? modernSelf(scope.session) : undefined, context),
     },
-    legacy: (id) => callToLegacy(call, id, targetName),
+    legacy: (id, context) => callToLegacy(call, id, targetName, context),
   };
 }
 

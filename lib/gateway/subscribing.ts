@@ -9,6 +9,7 @@ import { isSubscribable, MAX_SUBSCRIPTIONS, UNSUBSCRIBABLE } from '../protocol/a
 import { callToLegacy, type Call } from '../protocol/call.ts';
 import { carriedServerCapabilities, tellsOf } from '../protocol/capabilities.ts';
 import { isObject, resultText, type ResponseMessage } from '../protocol/message.ts';
+import type { TraceContext } from '../protocol/trace-context.ts';
 import { SESSION_TTL_MS } from '../sessions/client-session.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { callAdmitted } from './admission.ts';
@@ -121,7 +122,7 @@ async function askWithin(errand: Errand, scope: LegacyScope, deadline: Deadline)
   const line = { work: visit, upstream, preferred: scope.era, keeper, deadline, connection, eras };
   const request = {
     modern: ownRequest(visit, 'server/discover', {}),
-    legacy: (id: string) => callToLegacy(call, id, targetName),
+    legacy: (id: string, context: TraceContext) => callToLegacy(call, id, targetName, context),
   };
   const { idText } = call.request;
   for await (const event of callAdmitted(line, request)) {

@@ -6,7 +6,8 @@ import type { BreakerCache } from '../policies/breaker.ts';
 import { DeadlineExpired, type Deadline } from '../policies/deadline.ts';
 import type { Invocation, Ports, Stores, StoreTally, Trace, UpstreamSession } from '../ports.ts';
 import type { HttpHeaders } from '../protocol/http.ts';
-import type { JsonObject } from '../protocol/message.ts';
+import type { Json, JsonObject } from '../protocol/message.ts';
+import { ancestryOfMessage, ancestryOfRequest, withoutBaggage, type Ancestry } from '../protocol/trace-context.ts';
 import type { EraCache } from '../upstream/eras.ts';
 import { Coalescer } from './coalescer.ts';
 import { SERVER_INFO } from './identity.ts';
@@ -63,6 +64,8 @@ export class Work {
   protected readonly began: number;
   /** Changes of lists that were heard of: a flood of them costs a write each second, not one each. */
   readonly changes: Coalescer;
+  /** What is known of the trace before any message has been read. */
+  readonly #ancestry: Ancestry | undefined;
   readonly #deferred = new Set<Promise<void>>();
   #stores: Stores | undefined;
 
@@ -72,6 +75,7 @@ export class Work {
     this.ports = shared.ports;
     this.invocation = invocation;
     this.clientHeaders = clientHeaders;
+    this.#ancestry = ancestryOfRequest(clientHeaders, invocation.trace);
     this.trace = shared.ports.tracer.begin(invocation, name);
     this.arrivedAt = shared.ports.clock.now();
     this.began = shared.ports.clock.elapsed();
@@ -82,6 +86,16 @@ export class Work {
   get stores(): Stores {
     this.#stores ??= this.ports.openStores(this.storeTally);
     return this.#stores;
+  }
+
+  /** What the requests to upstreams continue that no single message asks for. */
+  get ancestry(): Ancestry | undefined {
+    return withoutBaggage(this.#ancestry);
+  }
+
+  /** What those continue that a message with this `_meta` asks for. */
+  ancestryOf(meta: Json | undefined): Ancestry | undefined {
+    return ancestryOfMessage(meta, this.#ancestry);
   }
 
   /** Milliseconds since it began. */

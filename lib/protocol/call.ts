@@ -12,7 +12,8 @@ import type { MethodRule, TargetField } from './methods.ts';
 import { META } from './modern/envelope.ts';
 import { isShown, toUpstreamName } from './names.ts';
 import { TIMING_IN_META } from './timing.ts';
-import { remove } from './translation/edits.ts';
+import type { TraceContext } from './trace-context.ts';
+import { editIfObject, remove } from './translation/edits.ts';
 import { errorToLegacy, errorToModern } from './translation/error.ts';
 import { requestToLegacy, requestToModern, type ModernSelf, type RelayEdits } from './translation/request.ts';
 import { resultToLegacy, resultToModern } from './translation/result.ts';
@@ -82,40 +83,45 @@ export function progressTokenText(request: RequestMessage): string | undefined {
   return memberText(memberText(memberText(request.text, 'params') ?? '{}', '_meta') ?? '{}', 'progressToken');
 }
 
-/** The request as a modern upstream gets it, under the gateway's own id; `self` is the client where it is a legacy one. */
+/**
+ * The request as a modern upstream gets it, under the gateway's own id and with what it says of its trace; `self` is the
+ * client where it is a legacy one.
+ */
 export function callToModern(
   call: Call,
   id: string,
   targetName: string | undefined,
   self: ModernSelf | undefined,
+  context: TraceContext,
 ): string {
-  const edits = relayEdits(call, id, targetName);
+  const edits = relayEdits(call, id, targetName, context);
   return self === undefined ? withEdits(call, edits) : requestToModern(call.request, self, edits);
 }
 
-/** The request as a legacy upstream gets it, under the gateway's own id. */
-export function callToLegacy(call: Call, id: string, targetName: string | undefined): string {
-  const edits = relayEdits(call, id, targetName);
+/** The request as a legacy upstream gets it, likewise. */
+export function callToLegacy(call: Call, id: string, targetName: string | undefined, context: TraceContext): string {
+  const edits = relayEdits(call, id, targetName, context);
   return call.era === 'legacy' ? withEdits(call, edits) : requestToLegacy(call.request, edits);
 }
 
-function withEdits({ request }: Call, { message, params, meta }: RelayEdits): string {
-  return editObject(request.text, {
-    ...message,
-    params: (text) => editObject(text, { ...params, _meta: (metaText) => editMeta(metaText, meta) }),
-  });
-}
-
-function editMeta(text: string, edits: RelayEdits['meta']): string {
-  return isObject(parseJson(text)) ? editObject(text, edits) : text;
+function withEdits({ request }: Call, { message, params, meta, newMeta }: RelayEdits): string {
+  const ofParams = { ...params, _meta: (text: string) => editIfObject(text, meta, newMeta) };
+  const saysMore = Object.keys(newMeta).length > 0;
+  const metaIfNone: Record<string, string> = saysMore ? { _meta: editObject('{}', {}, newMeta) } : {};
+  return editObject(
+    request.text,
+    { ...message, params: (text) => editObject(text, ofParams, metaIfNone) },
+    saysMore ? { params: editObject('{}', {}, metaIfNone) } : {},
+  );
 }
 
 /** An idempotency key is for the gateway. */
 const WITHOUT_KEY: Readonly<Record<string, MemberEdit>> = { [KEY_IN_PARAMS]: remove };
 
 /** Progress is reported under the upstream request's id, so that no two calls can share a token. */
-function relayEdits(call: Call, upstreamId: string, targetName: string | undefined): RelayEdits {
+function relayEdits(call: Call, upstreamId: string, targetName: string | undefined, context: TraceContext): RelayEdits {
   const id = JSON.stringify(upstreamId);
+  const newMeta = textsOf(context);
   return {
     message: { id: () => id },
     params: { ...targetEdits(call, targetName), ...(call.rule.target === 'tool' ? WITHOUT_KEY : {}) },
@@ -124,8 +130,16 @@ function relayEdits(call: Call, upstreamId: string, targetName: string | undefin
       [META.clientCapabilities]: announcedInMeta,
       [KEY_IN_META]: remove,
       [TIMING_IN_META]: remove,
+      traceparent: () => newMeta['traceparent'],
+      tracestate: () => newMeta['tracestate'],
+      baggage: () => newMeta['baggage'],
     },
+    newMeta,
   };
+}
+
+function textsOf(context: TraceContext): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(context).map(([key, value]) => [key, JSON.stringify(value)]));
 }
 
 /** Without depth in a modern request, whose envelope was checked; in a legacy one the key means nothing. */

@@ -74,7 +74,7 @@ async function answersPing(
   tools: ConnectionTools,
 ): Promise<boolean> {
   const id = ids.random();
-  const request = { id, body: requestText(id, 'ping', {}), headers: sessionHeaders(session) };
+  const request = { id, body: () => requestText(id, 'ping', {}), headers: sessionHeaders(session) };
   for await (const event of exchange(link, request, tools)) if (event.kind === 'final') return true;
   return false;
 }

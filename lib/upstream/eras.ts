@@ -11,6 +11,7 @@ import { JSON_RPC, type JsonObject } from '../protocol/message.ts';
 import { lastOf, type Answer } from './exchange.ts';
 import { newTally, type CallEnd } from './fault.ts';
 import { discover, isModernError } from './modern.ts';
+import { withoutBaggage } from '../protocol/trace-context.ts';
 import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
 
 /** A server that speaks an era seldom unlearns it; one that does not may be upgraded any minute. */
@@ -179,5 +180,5 @@ function onlyModern(versions: unknown): KnownVersions {
 
 /** A probe costs the call requests and time, but says nothing of how far the call itself has come. */
 function forProbe(connection: ConnectionTools): ConnectionTools {
-  return { ...connection, tally: newTally(connection.tally) };
+  return { ...connection, tally: newTally(connection.tally), ancestry: withoutBaggage(connection.ancestry) };
 }

@@ -2,9 +2,10 @@
 import { NO_SPAN, type Span } from '../ports.ts';
 import { sameId, type NotificationMessage } from '../protocol/message.ts';
 import type { RequestMessage, ResponseMessage } from '../protocol/message.ts';
+import type { TraceContext } from '../protocol/trace-context.ts';
 import type { CallEnd } from './fault.ts';
 import type { StreamItem } from './message-stream.ts';
-import { beginRequestSpan } from './request-span.ts';
+import { beginRequest } from './request-span.ts';
 import { drainTail } from './streamable-http.ts';
 import type { ConnectionTools, PostOutcome, UpstreamLink, UpstreamStream } from './streamable-http.ts';
 
@@ -28,7 +29,8 @@ export type Refusal = Extract<PostOutcome, { kind: 'refused' }>;
 export interface OutgoingRequest {
   /** The id that `body` carries. */
   readonly id: string;
-  readonly body: string;
+  /** Given what its `_meta` is to say of the trace that it is part of. */
+  readonly body: (context: TraceContext) => string;
   readonly headers: Readonly<Record<string, string>>;
   readonly notes?: StreamNotes;
 }
@@ -54,9 +56,10 @@ export async function* exchange(
   tally.phase = 'connect';
   tally.attempts += 1;
   tally.upstream = link.name;
-  const span = beginRequestSpan(link, tally);
+  const trace = beginRequest(link, tools);
+  const { span, context } = trace;
   span.annotate({ attempt: tally.attempts });
-  const outcome = await tools.post(link, request.body, request.headers, tools, span);
+  const outcome = await tools.post(link, request.body(context.meta), request.headers, tools, trace);
   tally.phase = outcome.kind === 'fault' ? outcome.phase : 'response';
   tally.sent = tally.phase !== 'connect';
   if (outcome.kind === 'refused') return outcome;

@@ -1,5 +1,6 @@
 /** What an upstream's behaviour means: which fault it is. */
 import type { UpstreamFault, UpstreamPhase } from '../errors.ts';
+import type { Ancestry } from '../protocol/trace-context.ts';
 import { NO_SPAN, type Clock, type Span, type TransportFailure, type UpstreamSession } from '../ports.ts';
 
 /** Why a call ends without an answer: a fault of the upstream, or the client's own wish. */
@@ -66,6 +67,8 @@ export interface UpstreamTally {
   readonly cost: UpstreamCost;
   /** The span that everything done for the call is part of. */
   readonly span: Span;
+  /** What its requests to upstreams continue; left out for what no single message asked for. */
+  readonly ancestry?: Ancestry | undefined;
   /** Whether the call can be taken over by somebody else when its invocation ends; left out when it never can. */
   mayHandOver?: () => boolean;
   /** From where whoever takes it over can go on; undefined while the upstream's stream cannot be resumed. */
@@ -89,11 +92,11 @@ export function handOverPosition(end: CallEnd, { mayHandOver, position }: Upstre
 
 /**
  * A tally of its own for what is not the call itself, such as a probe, may count towards the call's `cost` and be part of
- * its `span`.
+ * its `span` and of the trace that it continues.
  */
-export function newTally(of: Partial<Pick<UpstreamTally, 'cost' | 'span'>> = {}): UpstreamTally {
-  const { cost = newCost(), span = NO_SPAN } = of;
-  return { phase: 'era', sent: false, attempts: 0, ranBefore: false, cost, span };
+export function newTally(of: Partial<Pick<UpstreamTally, 'cost' | 'span' | 'ancestry'>> = {}): UpstreamTally {
+  const { cost = newCost(), span = NO_SPAN, ancestry } = of;
+  return { phase: 'era', sent: false, attempts: 0, ranBefore: false, cost, span, ancestry };
 }
 
 export function faultOfTransport(failure: TransportFailure, connectTimeoutMs: number): UpstreamFault {

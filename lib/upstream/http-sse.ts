@@ -14,7 +14,7 @@ import { faultOfStatus, faultOfTransport, newTally, type CallEnd, waitFor } from
 import { readEventStream, readJsonBody, type StreamItem } from './message-stream.ts';
 import type { OpenRequest } from './open-request.ts';
 import { OpenRequests } from './open-requests.ts';
-import { beginRequestSpan, watching } from './request-span.ts';
+import { beginOwnRequest, watching, type RequestTrace } from './request-span.ts';
 import { contentTypeOf, drain, heard, postAndRead, toHttpRequest } from './streamable-http.ts';
 import type {
   ConnectionLimits,
@@ -80,8 +80,9 @@ async function openStream(link: UpstreamLink, tools: ConnectionTools): Promise<S
   if (limits.signal.aborted) onExpiry();
   limits.signal.addEventListener('abort', onExpiry, { once: true });
   try {
-    const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE }, { ...tools, limits: opening });
-    const span = beginRequestSpan(link, tools.tally);
+    const { span, context } = beginOwnRequest(link, tools);
+    const by = { ...tools, limits: opening };
+    const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE }, by, context);
     const response = await tools.transport.send(watching(request, span));
     if (response.kind === 'failure') {
       span.end();
@@ -193,18 +194,18 @@ class HttpSseChannel implements SseChannel {
     this.#requests = requests;
   }
 
-  readonly post: Post = async (link, body, headers, tools, span = beginRequestSpan(link, tools.tally)) => {
+  readonly post: Post = async (link, body, headers, tools, trace = beginOwnRequest(link, tools)) => {
     const ended = this.#requests.ended;
     if (ended !== undefined) {
-      span.end();
+      trace.span.end();
       return { kind: 'fault', fault: tools.limits.expiry() ?? ended, phase: 'connect' };
     }
     const idText = memberText(body, 'method') === undefined ? undefined : memberText(body, 'id');
     const there = { ...link, config: { ...link.config, url: this.#endpoint } };
     const sent = { ...headers, ...POST_ACCEPT };
     return idText === undefined
-      ? await this.#tell(there, body, sent, tools, span)
-      : await this.#ask(idText, span, there, body, sent, tools);
+      ? await this.#tell(there, body, sent, tools, trace)
+      : await this.#ask(idText, trace, there, body, sent, tools);
   };
 
   close(): void {
@@ -213,10 +214,10 @@ class HttpSseChannel implements SseChannel {
     if (this.#telling === 0) this.#response.close();
   }
 
-  async #tell(...[link, body, headers, tools, span]: Parameters<Post>): Promise<PostOutcome> {
+  async #tell(...[link, body, headers, tools, trace]: Parameters<Post>): Promise<PostOutcome> {
     this.#telling += 1;
     try {
-      return await postAndRead(link, body, headers, tools, ignoreBody, span);
+      return await postAndRead(link, body, headers, tools, ignoreBody, trace);
     } finally {
       this.#telling -= 1;
       if (this.#closing && this.#telling === 0) this.#response.close();
@@ -224,14 +225,20 @@ class HttpSseChannel implements SseChannel {
   }
 
   /** The answer comes on the stream: the request's span ends with it, and that of the POST is a part of it. */
-  async #ask(idText: string, span: Span, ...[link, body, headers, tools]: Parameters<Post>): Promise<PostOutcome> {
+  async #ask(
+    idText: string,
+    trace: RequestTrace,
+    ...[link, body, headers, tools]: Parameters<Post>
+  ): Promise<PostOutcome> {
+    const { span, context } = trace;
     const { clock, limits, tally } = tools;
     tally.cost.requests += 1;
     const request = this.#requests.begin(idText, limits);
     // The time is counted here, once: the POST and the stream are waited for together.
     const poster = { ...tools, limits: limitsOfPost(request), tally: newTally() };
     const readPosted = (response: UpstreamHttpResponse) => this.#readPosted(response, request, poster);
-    const posting = postAndRead(link, body, headers, poster, readPosted, span.begin('post'));
+    const ofPost = { span: span.begin('post'), context };
+    const posting = postAndRead(link, body, headers, poster, readPosted, ofPost);
     const posted = await waitFor(tally.cost, clock, Promise.race([posting, request.arrival()]));
 
     const { first } = request;

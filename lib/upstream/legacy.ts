@@ -4,6 +4,7 @@ import { isLegacyVersion, OLDEST_UPSTREAM_VERSION } from '../protocol/era.ts';
 import { initializedText, initializeText, readServerHello, type ServerHello } from '../protocol/legacy/handshake.ts';
 import { requestText } from '../protocol/message.ts';
 import type { JsonObject, JsonRpcError } from '../protocol/message.ts';
+import type { TraceContext } from '../protocol/trace-context.ts';
 import { judgeByEnd, proves } from './doubt.ts';
 import { exchange, lastOf, readStream, type Refusal, type UpstreamEvent } from './exchange.ts';
 import { handOverPosition, newTally, type CallEnd } from './fault.ts';
@@ -73,7 +74,7 @@ export type Attachment =
   | { readonly kind: 'gone' };
 
 /** A request as it is written for a legacy upstream, under the id that it is given. */
-export type LegacyBody = (id: string) => string;
+export type LegacyBody = (id: string, context: TraceContext) => string;
 
 /** The upstream does not open a session, so that the call cannot be sent. */
 export interface SessionRefused {
@@ -192,7 +193,12 @@ export async function* callLegacy(
       const { tally } = tools;
       tally.position = undefined;
       const notes = notesOf(tally, { session, requestId: id });
-      const request = { id, body: body(id), headers: sessionHeaders(session), notes };
+      const request = {
+        id,
+        body: (context: TraceContext) => body(id, context),
+        headers: sessionHeaders(session),
+        notes,
+      };
       let refusal: Refusal | undefined;
       try {
         const used = session;

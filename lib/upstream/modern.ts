@@ -4,6 +4,7 @@ import { LATEST_MODERN } from '../protocol/era.ts';
 import { JSON_RPC, requestText, type Json, type JsonRpcError } from '../protocol/message.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { encodeHeaderValue } from '../protocol/modern/headers.ts';
+import type { TraceContext } from '../protocol/trace-context.ts';
 import { exchange, type Answer, type Refusal, type UpstreamEvent } from './exchange.ts';
 import type { ConnectionTools, UpstreamLink } from './streamable-http.ts';
 
@@ -20,7 +21,7 @@ export interface ModernRequest {
   readonly name: string | undefined;
   /** `Mcp-Param-*`, as they go on the wire. */
   readonly paramHeaders: Readonly<Record<string, string>>;
-  readonly body: (id: string) => string;
+  readonly body: (id: string, context: TraceContext) => string;
 }
 
 export async function* callModern(
@@ -35,7 +36,8 @@ export async function* callModern(
     ...modernHeaders(request.method),
     ...(request.name === undefined ? {} : { 'mcp-name': encodeHeaderValue(request.name) }),
   };
-  const refusal = yield* exchange(link, { id, body: request.body(id), headers }, tools);
+  const body = (context: TraceContext): string => request.body(id, context);
+  const refusal = yield* exchange(link, { id, body, headers }, tools);
   if (refusal !== undefined) yield readRefusal(refusal);
 }
 
@@ -46,9 +48,10 @@ export async function* discover(
   id: string,
   tools: ConnectionTools,
 ): AsyncGenerator<UpstreamEvent | EraWrong, void> {
-  const body = requestText(id, 'server/discover', {
-    _meta: { ...clientMeta, [META.protocolVersion]: LATEST_MODERN },
-  });
+  const body = (context: TraceContext): string =>
+    requestText(id, 'server/discover', {
+      _meta: { ...clientMeta, [META.protocolVersion]: LATEST_MODERN, ...context },
+    });
   const refusal = yield* exchange(link, { id, body, headers: modernHeaders('server/discover') }, tools);
   if (refusal !== undefined) yield readRefusal(refusal);
 }

@@ -1,14 +1,45 @@
-/** What a trace tells of one request to an upstream: how long it connected, waited for the first byte, and read. */
+/**
+ * One request to an upstream as a part of a trace: how long it connected, waited for the first byte, and read; and what it
+ * tells the upstream, so that what is done there is part of the trace as well.
+ */
+import type { UpstreamConfig } from '../config/schema.ts';
 import type { Span, TransportWatch, UpstreamHttpRequest } from '../ports.ts';
 import { memberText } from '../protocol/json-text.ts';
 import { parseJson } from '../protocol/message.ts';
+import { NO_CONTEXT, outgoingContext, withoutBaggage } from '../protocol/trace-context.ts';
+import type { Ancestry, OutgoingContext } from '../protocol/trace-context.ts';
 import type { UpstreamTally } from './fault.ts';
 
-/** Part of the call whose tally it is. Ends with the response, or where the request is given up. */
-export function beginRequestSpan({ name }: { readonly name: string }, { span }: Pick<UpstreamTally, 'span'>): Span {
-  const own = span.begin(`upstream ${name}`, 'remote');
-  own.annotate({ upstream: name });
-  return own;
+export interface RequestTrace {
+  /** Ends with the response, or where the request is given up. */
+  readonly span: Span;
+  /** Names the span, where that is recorded. */
+  readonly context: OutgoingContext;
+}
+
+interface Upstream {
+  readonly name: string;
+  readonly config: Pick<UpstreamConfig, 'traceContext'>;
+}
+
+/** What the request is part of, and what it continues. */
+interface Descent {
+  readonly tally: Pick<UpstreamTally, 'span'>;
+  readonly ancestry: Ancestry | undefined;
+}
+
+/** A request that a client asked for, as part of the call whose tools these are. */
+export function beginRequest({ name, config }: Upstream, { tally, ancestry }: Descent): RequestTrace {
+  const span = tally.span.begin(`upstream ${name}`, 'remote');
+  span.annotate({ upstream: name });
+  // A trace that has become too large goes on with the span of the call.
+  const context = config.traceContext ? outgoingContext(ancestry, span.id ?? tally.span.id) : NO_CONTEXT;
+  return { span, context };
+}
+
+/** A request that the gateway makes by itself, on the way. */
+export function beginOwnRequest(upstream: Upstream, { tally, ancestry }: Descent): RequestTrace {
+  return beginRequest(upstream, { tally, ancestry: withoutBaggage(ancestry) });
 }
 
 /** The request, with a watch that divides its span into phases and ends it. */
@@ -40,8 +71,9 @@ function watchOf({ method, body }: UpstreamHttpRequest, span: Span): TransportWa
   };
 }
 
-/** Of a JSON-RPC message that the gateway wrote; null for what is none, and for answers. */
+/** Of a JSON-RPC message that the gateway wrote; null for answers, and for the requests without a body. */
 function methodIn(body: string): string | null {
-  const method = body === '' ? undefined : parseJson(memberText(body, 'method') ?? '');
+  if (body === '') return null;
+  const method = parseJson(memberText(body, 'method') ?? '');
   return typeof method === 'string' ? method : null;
 }

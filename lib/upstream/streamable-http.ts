@@ -3,16 +3,17 @@
  * them (headers, sessions, the meaning of a refusal) is in `modern.ts` and `legacy.ts`.
  */
 import type { UpstreamConfig } from '../config/schema.ts';
-import type { Clock, Span, UpstreamHttpRequest, UpstreamHttpResponse } from '../ports.ts';
+import type { Clock, UpstreamHttpRequest, UpstreamHttpResponse } from '../ports.ts';
 import type { UpstreamSession, UpstreamTransport } from '../ports.ts';
 import type { View } from '../protocol/call.ts';
 import { parseJson, readMessage } from '../protocol/message.ts';
 import type { HttpHeaders } from '../protocol/http.ts';
 import type { JsonRpcError, ResponseMessage } from '../protocol/message.ts';
 import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
+import type { Ancestry, OutgoingContext } from '../protocol/trace-context.ts';
 import { faultOfStatus, faultOfTransport, type CallEnd, type UpstreamTally, waitFor } from './fault.ts';
 import { collect, readEventStream, readJsonBody, type BodyBytes, type StreamItem } from './message-stream.ts';
-import { beginRequestSpan, watching } from './request-span.ts';
+import { beginOwnRequest, watching, type RequestTrace } from './request-span.ts';
 
 /** An upstream as one virtual server uses it. */
 export interface UpstreamLink {
@@ -36,6 +37,8 @@ export interface ConnectionTools {
   readonly maxMessageBytes: number;
   readonly limits: ConnectionLimits;
   readonly tally: UpstreamTally;
+  /** What the requests continue; undefined where nobody traces. */
+  readonly ancestry: Ancestry | undefined;
   /** Of the client on whose behalf it is, all that it sent; none for what the gateway does by itself. */
   readonly clientHeaders: HttpHeaders;
   /** How a message is sent: Streamable HTTP, or within the stream of an HTTP+SSE server. */
@@ -77,13 +80,13 @@ export type PostOutcome =
 /** Nothing was accepted. */
 export type NotAccepted = Extract<PostOutcome, { kind: 'refused' | 'fault' }>;
 
-/** `span` is the request's own, as `beginRequestSpan` makes it; it ends with the response. */
+/** `trace` is the request's own; left out, it is one that the gateway makes by itself. */
 export type Post = (
   link: UpstreamLink,
   body: string,
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
-  span?: Span,
+  trace?: RequestTrace,
 ) => Promise<PostOutcome>;
 
 /** What says nothing is read to its end for the sake of the connection, up to this size. */
@@ -97,9 +100,9 @@ export async function post(
   body: string,
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
-  span?: Span,
+  trace?: RequestTrace,
 ): Promise<PostOutcome> {
-  return await postAndRead(link, body, headers, tools, readAccepted, span);
+  return await postAndRead(link, body, headers, tools, readAccepted, trace);
 }
 
 /**
@@ -111,8 +114,9 @@ export async function get(
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
 ): Promise<PostOutcome> {
-  const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE, ...headers }, tools);
-  return await sendAndRead(link, request, tools, readAccepted);
+  const trace = beginOwnRequest(link, tools);
+  const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE, ...headers }, tools, trace.context);
+  return await sendAndRead(link, request, tools, readAccepted, trace);
 }
 
 /** As `post`; `read` makes what it likes of a response with a status of 200 to 299. */
@@ -122,9 +126,10 @@ export async function postAndRead<Accepted extends { readonly kind: string }>(
   headers: Readonly<Record<string, string>>,
   tools: ConnectionTools,
   read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
-  span?: Span,
+  trace: RequestTrace = beginOwnRequest(link, tools),
 ): Promise<Accepted | NotAccepted> {
-  return await sendAndRead(link, toHttpRequest(link, 'POST', body, headers, tools), tools, read, span);
+  const request = toHttpRequest(link, 'POST', body, headers, tools, trace.context);
+  return await sendAndRead(link, request, tools, read, trace);
 }
 
 async function sendAndRead<Accepted extends { readonly kind: string }>(
@@ -132,7 +137,7 @@ async function sendAndRead<Accepted extends { readonly kind: string }>(
   request: UpstreamHttpRequest,
   tools: ConnectionTools,
   read: (response: UpstreamHttpResponse, tools: ConnectionTools) => Accepted | Promise<Accepted>,
-  span: Span = beginRequestSpan(link, tools.tally),
+  { span }: RequestTrace,
 ): Promise<Accepted | NotAccepted> {
   const { tally, clock } = tools;
   tally.cost.requests += 1;
@@ -158,8 +163,9 @@ export async function deleteSession(
   tools: ConnectionTools,
 ): Promise<boolean> {
   tools.tally.cost.requests += 1;
-  const span = beginRequestSpan(link, tools.tally);
-  const response = await tools.transport.send(watching(toHttpRequest(link, 'DELETE', '', headers, tools), span));
+  const { span, context } = beginOwnRequest(link, tools);
+  const request = toHttpRequest(link, 'DELETE', '', headers, tools, context);
+  const response = await tools.transport.send(watching(request, span));
   span.end();
   if (response.kind === 'failure') return false;
   await drain(response);
@@ -192,6 +198,7 @@ export function toHttpRequest(
   body: string,
   headers: Readonly<Record<string, string>>,
   { limits, clientHeaders }: { readonly limits: Pick<ConnectionLimits, 'signal'>; readonly clientHeaders: HttpHeaders },
+  context: OutgoingContext,
 ): UpstreamHttpRequest {
   return {
     url: link.config.url,
@@ -201,6 +208,7 @@ export function toHttpRequest(
       ...link.config.headers,
       ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
       accept: `application/json, ${SSE_CONTENT_TYPE}`,
+      ...context.headers,
       ...headers,
     },
     body,

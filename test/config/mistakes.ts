@@ -35,6 +35,7 @@ export const MISTAKES: readonly (readonly [path: string, expected: string | RegE
   ['upstreams.remote.forwardHeaders[4]', 'a header that is neither set nor passed on already'],
   ['upstreams.remote.forwardHeaders[5]', 'a header that the gateway and HTTP do not set themselves'],
   ['upstreams.remote.forwardHeaders[6]', KEYS.headerName.expected],
+  ['upstreams.remote.traceContext', 'true or false'],
   ['upstreams.remote.timeoutMs', WHOLE_MS],
   ['upstreams.remote.idleTimeoutMs', WHOLE_MS],
   ['upstreams.remote.connectTimeoutMs', WHOLE_MS],
@@ -124,6 +125,7 @@ export const FILE = `{
         "x-same": { "secret": "a-b" }
       },
       "forwardHeaders": ["Authorization", "x-forwarded-for", "x-twice", "x-tenant", "X-Tenant", "accept", "a b"],
+      "traceContext": "no",
       "timeoutMs": 0,
       "idleTimeoutMs": "5 s",
       "connectTimeoutMs": 1.5,

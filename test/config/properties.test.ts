@@ -40,6 +40,7 @@ const common = (timeoutMs: number) => ({
   idleTimeoutMs: time(timeoutMs),
   listTtlMs: fc.nat(86_400_000),
   pin: fc.boolean(),
+  traceContext: fc.boolean(),
 });
 
 const toolsWith = (limits: (total: number) => object) =>

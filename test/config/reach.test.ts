@@ -92,6 +92,7 @@ describe('a command', () => {
       isolation: 'caller',
       headers: {},
       forwardHeaders: [],
+      traceContext: true,
       timeoutMs: 55_000,
       connectTimeoutMs: 3_000,
       listTtlMs: 60_000,

@@ -12,6 +12,7 @@ describe('an upstream', () => {
       isolation: 'caller',
       headers: {},
       forwardHeaders: [],
+      traceContext: true,
       timeoutMs: 55_000,
       connectTimeoutMs: 3_000,
       listTtlMs: 60_000,
@@ -38,6 +39,7 @@ describe('an upstream', () => {
         authorization: { secret: '/team/token', store: 'ssm', key: 'a b', prefix: 'Bearer ' },
       },
       forwardHeaders: [],
+      traceContext: false,
       timeoutMs: 30_000,
       idleTimeoutMs: 15_000,
       connectTimeoutMs: 1_000,
@@ -134,8 +136,8 @@ describe('an upstream', () => {
         path: 'upstreams.time.timeout',
         expected:
           'no such key (known here: url, transport, command, args, env, cwd, idleMs, maxProcesses, prefix, era, ' +
-          'isolation, headers, forwardHeaders, timeoutMs, idleTimeoutMs, connectTimeoutMs, listTtlMs, pin, retries, breaker, ' +
-          'maxConcurrent, tools)',
+          'isolation, headers, forwardHeaders, traceContext, timeoutMs, idleTimeoutMs, connectTimeoutMs, listTtlMs, pin, ' +
+          'retries, breaker, maxConcurrent, tools)',
       },
     ]);
   });
@@ -498,6 +500,21 @@ describe('headers', () => {
       },
     ]);
   });
+});
+
+describe('headers of a trace', () => {
+  it.each(['traceparent', 'TraceState', 'baggage', 'X-Amzn-Trace-Id'])(
+    'are neither set nor passed on as they are: %s',
+    (name) => {
+      const expected = 'no header of a trace: what an upstream is told of it is up to traceContext';
+      expect(problemsOf(withUpstream({ headers: { [name]: 'a' } }))).toEqual([
+        { path: `upstreams.time.headers.${name}`, expected },
+      ]);
+      expect(problemsOf(withUpstream({ forwardHeaders: [name] }))).toEqual([
+        { path: 'upstreams.time.forwardHeaders[0]', expected },
+      ]);
+    },
+  );
 });
 
 describe('forwarded headers', () => {

@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
-import { cryptoIds } from '../../lib/adapters/node/ids.ts';
-import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { measure } from '../../lib/adapters/powertools/measured-log.ts';
-import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
-import { ActionRecorder, type ActionEnd, type UpstreamShare } from '../../lib/delivery/action.ts';
-import type { Notice } from '../../lib/ports.ts';
+import type { Action, Notice } from '../../lib/ports.ts';
+import { actionOf } from '../support/action.ts';
 import { storedSeries, type StoredSeries } from '../support/embedded-metrics.ts';
-import { createManualClock } from '../support/manual-clock.ts';
-import { createMemoryTransport } from '../support/memory-transport.ts';
 import { foundBy, latencyReferences, ownReferences, statisticOf, widgetsOf } from './dashboard-series.ts';
 import { resourceOf, resourcesOf, synthesize } from './kit.ts';
 
@@ -19,89 +13,36 @@ const MOST_METRICS_OF_DASHBOARD = 2500;
 const DASHBOARD = 'AWS::CloudWatch::Dashboard';
 const least = synthesize();
 
-const OK: ActionEnd = { outcome: 'ok', errorKind: null, status: 200 };
-
-interface Recorded {
-  readonly upstream: string;
-  /** Of the gateway itself, in milliseconds. */
-  readonly ownMs: number;
-  /** Of the upstream. */
-  readonly waitedMs: number;
-  readonly end?: ActionEnd;
-  readonly attempts?: number;
-}
-
-/** What CloudWatch has of these calls and notices, recorded as the gateway records them. */
-async function recorded(calls: readonly Recorded[], notices: readonly Notice[] = []): Promise<StoredSeries[]> {
-  const clock = createManualClock(1_800_000_000_000);
+/** What CloudWatch has after an invocation in which all of this was logged. */
+async function stored(...logged: readonly (Action | Notice)[]): Promise<StoredSeries[]> {
   const lines: string[] = [];
-  const nothing = { write: () => undefined, notice: () => undefined, defect: () => undefined };
-  const { actionLog, publish } = measure(nothing, 'Sluice', (line) => void lines.push(line));
-  const ports = {
-    clock,
-    ids: cryptoIds,
-    openStores: createMemoryStores(),
-    transport: createMemoryTransport(() => ({ failure: 'unreachable', sent: false })),
-    executeOnce,
-    tracer: noopTracer,
-    actionLog,
-  };
-  const invocation = {
-    requestId: 'r',
-    traceId: undefined,
-    environment: 'e',
-    cold: true,
-    arrivedAt: 0,
-    endsAt: Infinity,
-  };
-  const subject = {
-    era: null,
-    caller: null,
-    session: null,
-    server: null,
-    method: 'tools/call',
-    tool: null,
-    bytesIn: 0,
-  };
-  for (const { upstream, ownMs, waitedMs, end = OK, attempts = 1 } of calls) {
-    const recorder = new ActionRecorder(ports, invocation, subject, { requests: 1 }, clock.now(), clock.elapsed());
-    clock.advance(ownMs + waitedMs);
-    recorder.finish(end, { upstream, waitedMs, requests: 1, attempts } satisfies UpstreamShare);
+  const unread = { write: () => undefined, notice: () => undefined, defect: () => undefined };
+  const { actionLog, publish } = measure(unread, 'Sluice', (line) => void lines.push(line));
+  for (const one of logged) {
+    if ('kind' in one) actionLog.notice('request-1', one);
+    else actionLog.write(one);
   }
-  for (const notice of notices) actionLog.notice('r', notice);
-  await publish('r');
+  await publish('request-1');
   return storedSeries(lines);
 }
 
-const failed = (errorKind: string | null, outcome: ActionEnd['outcome'] = 'error'): ActionEnd => ({
-  outcome,
-  errorKind,
-  status: 200,
-});
-
 describe('every metric of the gateway on the dashboard', () => {
   it('is one that the gateway writes, with the dimensions that it writes', async () => {
-    const call = { upstream: 'time', ownMs: 1, waitedMs: 1 };
-    const ends = [
-      OK,
-      { ...OK, replayed: true as const },
-      failed(null, 'tool-error'),
-      failed('cancelled', 'cancelled'),
-      ...['internal', 'upstream-timeout', 'outcome-unknown', 'still-running'].map((kind) => failed(kind)),
-    ];
-    const stored = await recorded(
-      ends.map((end) => ({ ...call, end, attempts: 2 })),
-      [
-        { kind: 'breaker-opened', upstream: 'time' },
-        { kind: 'tool-held', upstream: 'time', tool: 'convert' },
-      ],
+    const errorKinds = ['internal', 'upstream-timeout', 'outcome-unknown', 'still-running'];
+    const written = await stored(
+      actionOf({ cold: true, dynamodbRequests: 1, attempt: 2, replayed: true }),
+      actionOf({ outcome: 'tool-error' }),
+      actionOf({ outcome: 'cancelled', errorKind: 'cancelled' }),
+      ...errorKinds.map((errorKind) => actionOf({ outcome: 'error', errorKind })),
+      { kind: 'breaker-opened', upstream: 'time' },
+      { kind: 'tool-held', upstream: 'time', tool: 'convert' },
     );
     const references = ownReferences(least);
     expect(references.length).toBeGreaterThan(20);
-    expect(references.filter((reference) => foundBy(reference, stored).length !== 1)).toEqual([]);
+    expect(references.filter((reference) => foundBy(reference, written).length !== 1)).toEqual([]);
     const shown = new Set(references.map(({ name }) => name));
-    const written = new Set(stored.map(({ name }) => name));
-    expect([...shown].toSorted()).toEqual([...written].toSorted());
+    const names = new Set(written.map(({ name }) => name));
+    expect([...shown].toSorted()).toEqual([...names].toSorted());
   });
 
   it('is told by service alone, or by service and upstream', () => {
@@ -120,9 +61,9 @@ describe('every metric of the gateway on the dashboard', () => {
 describe('the latencies on the dashboard', () => {
   const { gateway, upstream } = latencyReferences(least);
 
-  /** The values that the dashboard shows for these references, all series together. */
-  const shown = (references: typeof gateway, stored: readonly StoredSeries[]) =>
-    references.flatMap((reference) => foundBy(reference, stored).map(({ values }) => statisticOf(reference, values)));
+  /** What the dashboard shows for these references, all series together. */
+  const shown = (references: typeof gateway, series: readonly StoredSeries[]) =>
+    references.flatMap((reference) => foundBy(reference, series).map(({ values }) => statisticOf(reference, values)));
 
   it('are there for the gateway and for the upstream in the same way', () => {
     const forms = ({ statistic, searched }: (typeof gateway)[number]) => ({ statistic, searched });
@@ -131,22 +72,19 @@ describe('the latencies on the dashboard', () => {
   });
 
   it('tell a slow gateway from a slow upstream', async () => {
-    const slowGateway = await recorded([{ upstream: 'time', ownMs: 202, waitedMs: 5 }]);
+    const slowGateway = await stored(actionOf({ gatewayMs: 202, upstreamMs: 5 }));
     expect(shown(gateway, slowGateway)).toEqual([202, 202, 202, 202]);
     expect(shown(upstream, slowGateway)).toEqual([5, 5, 5, 5]);
-    const slowUpstream = await recorded([{ upstream: 'time', ownMs: 2, waitedMs: 205 }]);
+    const slowUpstream = await stored(actionOf({ gatewayMs: 2, upstreamMs: 205 }));
     expect(shown(gateway, slowUpstream)).toEqual([2, 2, 2, 2]);
     expect(shown(upstream, slowUpstream)).toEqual([205, 205, 205, 205]);
   });
 
   it('name the upstream that is slow', async () => {
-    const stored = await recorded([
-      { upstream: 'time', ownMs: 1, waitedMs: 5 },
-      { upstream: 'word', ownMs: 1, waitedMs: 205 },
-    ]);
+    const series = await stored(actionOf({ upstreamMs: 5 }), actionOf({ upstream: 'word', upstreamMs: 205 }));
     const byUpstream = upstream.filter(({ searched, statistic }) => searched.length > 0 && statistic === 'p99');
     const slow = byUpstream.flatMap((reference) =>
-      foundBy(reference, stored).filter(({ values }) => statisticOf(reference, values) > 200),
+      foundBy(reference, series).filter(({ values }) => statisticOf(reference, values) > 200),
     );
     expect(slow.map(({ dimensions }) => dimensions['upstream'])).toEqual(['word']);
   });

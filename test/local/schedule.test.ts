@@ -1,3 +1,5 @@
+import { openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createTable } from '../../lib/adapters/dynamodb/create-table.ts';
 import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
@@ -10,6 +12,7 @@ import { startTestGateway } from '../support/local-gateway.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { toolNamesAt } from '../support/one-by-one.ts';
 import { turn } from '../support/turn.ts';
+import { temporaryFolder } from './kit.ts';
 
 /** Work that ends when the test says so. */
 function manualWork() {
@@ -145,6 +148,20 @@ describe('the housekeeping of the local gateway', () => {
     upstream.lists = { tools: tools('b') };
     await house.nextMinute();
     expect(await toolNamesAt(gateway.url())).toEqual(['up__b']);
+  });
+
+  test('tells all that it logs, whatever is written of it', async () => {
+    const upstream = await startUpstream({ tools: tools('a'), ...FRESH_FOR_AN_HOUR });
+    const { gateway, config, state } = await openWorld(configOf(upstream.url));
+    await toolNamesAt(gateway.url());
+    upstream.lists = { tools: tools('a', 'b') };
+    await toolNamesAt(gateway.url());
+    const file = join(await temporaryFolder(), 'log');
+    const lines: string[] = [];
+    await keepHouse({ config, state, logFd: openSync(file, 'a'), onLine: (line) => lines.push(line) }).ran();
+    const changes = lines.map((line) => JSON.parse(line) as unknown);
+    expect(changes).toEqual([expect.objectContaining({ notice: 'list-changed', upstream: 'up', added: ['b'] })]);
+    expect(readFileSync(file, 'utf8')).toBe('');
   });
 
   test('is not done when the configuration switches it off', async () => {

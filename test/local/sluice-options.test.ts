@@ -27,6 +27,7 @@ describe('the command line of sluice', () => {
       kind: 'list-sessions',
       place: { ...NOWHERE, table: 't', region: 'r', endpoint: 'http://e' },
     });
+    expect(commandOf('trace latest')).toEqual({ kind: 'trace', id: 'latest' });
     expect(commandOf('sessions end abcdefgh')).toEqual({ kind: 'end-session', hash: 'abcdefgh', place: NOWHERE });
   });
 

@@ -1,6 +1,8 @@
 /** What an operator can look up and decide, over the stores of a gateway that serves meanwhile. */
 import { describe, expect, test } from 'vitest';
+import { allUpstreams } from '../../lib/gateway/work.ts';
 import { Operator } from '../../lib/operator.ts';
+import { upstreamKey } from '../../lib/upstream/eras.ts';
 import { callTool, LEGACY, MODERN, namesIn } from '../gateway/listing-fixtures.ts';
 import { newInvocation, openHouse, type House } from '../housekeeping/kit.ts';
 import { LEGS } from '../support/gateway-harness.ts';
@@ -123,6 +125,75 @@ describe.each(LEGS)('$name', (leg) => {
     const accepted = await Promise.all([operatorOf(house).accept([a!]), operatorOf(house).accept([b!])]);
     expect(accepted).toEqual([true, true]);
     expect(await namesIn(client)).toEqual(['up__a', 'up__b']);
+  });
+
+  test('tells what is kept of each upstream, and whether it is known to have changed since', async () => {
+    const house = await openHouse(
+      {
+        one: { era: 'modern', tools: tools('a'), ttlMs: 60_000 },
+        two: { era: 'modern', tools: tools('a', 'b'), ttlMs: 60_000 },
+      },
+      leg,
+    );
+    const { gateway, clock, stores, config, ports } = house;
+    expect(await operatorOf(house).keptLists()).toEqual([]);
+    const fetchedAt = clock.now();
+    await namesIn(await gateway.client.connect(MODERN));
+    await gateway.settled();
+    const [, two] = allUpstreams(config);
+    await stores.catalog.countChange(upstreamKey(two!, ports.ids), 'tools');
+    const lists = (await operatorOf(house).keptLists()).filter(({ member }) => member === 'tools');
+    expect(lists).toEqual([
+      {
+        upstream: 'one',
+        member: 'tools',
+        fetchedAt,
+        freshUntil: fetchedAt + 60_000,
+        isStale: false,
+        bytes: lists[0]?.bytes,
+      },
+      {
+        upstream: 'two',
+        member: 'tools',
+        fetchedAt,
+        freshUntil: fetchedAt + 60_000,
+        isStale: true,
+        bytes: lists[1]?.bytes,
+      },
+    ]);
+    expect(Math.min(...lists.map(({ bytes }) => bytes))).toBeGreaterThan(0);
+  });
+
+  test('tells how the breaker of each upstream is', async () => {
+    const house = await openHouse({ one: { tools: tools('a') }, two: { tools: tools('a') } }, leg);
+    const { clock, stores, config, ports } = house;
+    const closed = { state: 'closed', openUntil: undefined };
+    expect(await operatorOf(house).breakers()).toEqual([
+      { upstream: 'one', ...closed, failures: 0 },
+      { upstream: 'two', ...closed, failures: 0 },
+    ]);
+    const [one, two] = allUpstreams(config).map((upstream) => upstreamKey(upstream, ports.ids));
+    const openUntil = clock.now() + 1000;
+    await stores.breakers.countFailure(one!, 2, openUntil, openUntil + 100_000, clock.now());
+    await stores.breakers.countFailure(two!, 1, openUntil, openUntil + 100_000, clock.now());
+    expect(await operatorOf(house).breakers()).toEqual([
+      { upstream: 'one', ...closed, failures: 1 },
+      { upstream: 'two', state: 'open', openUntil, failures: 1 },
+    ]);
+    clock.advance(1000);
+    expect((await operatorOf(house).breakers())[1]).toEqual({
+      upstream: 'two',
+      state: 'half-open',
+      openUntil: undefined,
+      failures: 1,
+    });
+  });
+
+  test('reads no more sessions than it is asked for', async () => {
+    const house = await openHouse({ up: { era: 'legacy', tools: tools('a') } }, leg);
+    for (let count = 0; count < 3; count += 1) await house.gateway.client.connect(LEGACY);
+    const { sessions, hasMore } = await operatorOf(house).sessions(2);
+    expect([sessions.length, hasMore]).toEqual([2, true]);
   });
 
   test('ends a session once, with its upstream sessions', async () => {

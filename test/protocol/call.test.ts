@@ -79,8 +79,8 @@ describe('the name that the upstream knows', () => {
 describe.each(['legacy', 'modern'] as const)('a %s request on its way to an upstream of its era', (era) => {
   const up = (text: string, targetName?: string): string =>
     era === 'legacy'
-      ? callToLegacy(callOf(text, era), 'upstream-id', targetName)
-      : callToModern(callOf(text, era), 'upstream-id', targetName, undefined);
+      ? callToLegacy(callOf(text, era), 'upstream-id', targetName, {})
+      : callToModern(callOf(text, era), 'upstream-id', targetName, undefined, {});
 
   test('goes under an id of the gateway', () => {
     expect(up('{"jsonrpc":"2.0","id":7,"method":"tools/list"}')).toBe(
@@ -136,8 +136,8 @@ describe.each(['legacy', 'modern'] as const)('a %s request on its way to an upst
   });
 
   test('asks for no progress when the client did not', () => {
-    const text = requestText('tools/call', { name: 'now', _meta: { traceparent: 't' } });
-    expect(JSON.parse(up(text, 'now')).params._meta).toEqual({ traceparent: 't' });
+    const text = requestText('tools/call', { name: 'now', _meta: { 'com.example/x': 't' } });
+    expect(JSON.parse(up(text, 'now')).params._meta).toEqual({ 'com.example/x': 't' });
   });
 
   test('declares no capability that the gateway cannot carry', () => {
@@ -182,19 +182,21 @@ describe.each(['legacy', 'modern'] as const)('a %s request on its way to an upst
 
 /** Every way of a call to an upstream, from each era to each. */
 const WAYS: readonly (readonly [from: Era, to: Era, up: (text: string) => string])[] = [
-  ['legacy', 'legacy', (text) => callToLegacy(callOf(text, 'legacy'), 'upstream-id', 'now')],
-  ['modern', 'modern', (text) => callToModern(callOf(text, 'modern'), 'upstream-id', 'now', undefined)],
+  ['legacy', 'legacy', (text) => callToLegacy(callOf(text, 'legacy'), 'upstream-id', 'now', {})],
+  ['modern', 'modern', (text) => callToModern(callOf(text, 'modern'), 'upstream-id', 'now', undefined, {})],
   [
     'legacy',
     'modern',
     (text) =>
-      callToModern(callOf(text, 'legacy'), 'upstream-id', 'now', {
-        clientInfo: { name: 'client', version: '1' },
-        clientCapabilities: {},
-        logLevel: undefined,
-      }),
+      callToModern(
+        callOf(text, 'legacy'),
+        'upstream-id',
+        'now',
+        { clientInfo: { name: 'client', version: '1' }, clientCapabilities: {}, logLevel: undefined },
+        {},
+      ),
   ],
-  ['modern', 'legacy', (text) => callToLegacy(callOf(text, 'modern'), 'upstream-id', 'now')],
+  ['modern', 'legacy', (text) => callToLegacy(callOf(text, 'modern'), 'upstream-id', 'now', {})],
 ];
 
 describe.each(WAYS)('an idempotency key from a %s client to a %s upstream', (_from, _to, up) => {
@@ -203,13 +205,13 @@ describe.each(WAYS)('an idempotency key from a %s client to a %s upstream', (_fr
       requestText('tools/call', {
         name: 'time__now',
         idempotencyKey: 'secret-key',
-        _meta: { [KEY_IN_META]: 'secret-key', traceparent: 't' },
+        _meta: { [KEY_IN_META]: 'secret-key', 'com.example/x': 't' },
         arguments: {},
       }),
     );
     expect(sent).not.toContain('secret-key');
     expect(JSON.parse(sent).params).not.toHaveProperty('idempotencyKey');
-    expect(JSON.parse(sent).params._meta).toMatchObject({ traceparent: 't' });
+    expect(JSON.parse(sent).params._meta).toMatchObject({ 'com.example/x': 't' });
     expect(JSON.parse(sent).params._meta).not.toHaveProperty([KEY_IN_META]);
   });
 
@@ -236,10 +238,10 @@ describe.each(WAYS)('the wish for the times of a call, from a %s client to a %s 
   test.each(['tools/call', 'prompts/get', 'resources/read', 'completion/complete'])(
     'stays at the gateway, and nothing else of the metadata of %s',
     (method) => {
-      const meta = { a: 1, [TIMING_IN_META]: true, progressToken: 'mine', traceparent: 't' };
+      const meta = { a: 1, [TIMING_IN_META]: true, progressToken: 'mine', 'com.example/x': 't' };
       const sent = up(requestText(method, { name: 'time__now', uri: 'x://a', _meta: meta }));
       expect(sent).not.toContain('io.sluice');
-      expect(JSON.parse(sent).params._meta).toMatchObject({ a: 1, progressToken: 'upstream-id', traceparent: 't' });
+      expect(JSON.parse(sent).params._meta).toMatchObject({ a: 1, progressToken: 'upstream-id', 'com.example/x': 't' });
     },
   );
 
@@ -253,7 +255,8 @@ describe.each(WAYS)('the wish for the times of a call, from a %s client to a %s 
 const SELF = { clientInfo: { name: 'client', version: '1' }, clientCapabilities: {}, logLevel: 'info' };
 
 describe('a legacy request on its way to a modern upstream', () => {
-  const up = (text: string, targetName?: string): string => callToModern(callOf(text), 'upstream-id', targetName, SELF);
+  const up = (text: string, targetName?: string): string =>
+    callToModern(callOf(text), 'upstream-id', targetName, SELF, {});
   const envelope = {
     [META.protocolVersion]: '2026-07-28',
     [META.clientInfo]: SELF.clientInfo,
@@ -272,10 +275,10 @@ describe('a legacy request on its way to a modern upstream', () => {
   });
 
   test('asks for progress under the id of the gateway, beside what the client wrote there', () => {
-    const text = requestText('tools/call', { name: 'now', _meta: { progressToken: 'mine', traceparent: 't' } });
+    const text = requestText('tools/call', { name: 'now', _meta: { progressToken: 'mine', 'com.example/x': 't' } });
     expect(JSON.parse(up(text, 'now')).params._meta).toEqual({
       progressToken: 'upstream-id',
-      traceparent: 't',
+      'com.example/x': 't',
       ...envelope,
     });
   });
@@ -312,7 +315,7 @@ type AnyJson = any;
 
 describe('a modern request on its way to a legacy upstream', () => {
   const up = (params: object, targetName?: string): AnyJson =>
-    JSON.parse(callToLegacy(callOf(requestText('tools/call', params), 'modern'), 'upstream-id', targetName));
+    JSON.parse(callToLegacy(callOf(requestText('tools/call', params), 'modern'), 'upstream-id', targetName, {}));
   const envelope = { [META.protocolVersion]: '2026-07-28', [META.clientInfo]: {}, [META.clientCapabilities]: {} };
 
   test('goes without the envelope, under an id of the gateway and the name that the upstream knows', () => {
@@ -325,8 +328,11 @@ describe('a modern request on its way to a legacy upstream', () => {
   });
 
   test('asks for progress under the id of the gateway, beside what else the client wrote there', () => {
-    const _meta = { ...envelope, progressToken: 7, traceparent: 't' };
-    expect(up({ name: 'now', _meta }, 'now').params._meta).toEqual({ progressToken: 'upstream-id', traceparent: 't' });
+    const _meta = { ...envelope, progressToken: 7, 'com.example/x': 't' };
+    expect(up({ name: 'now', _meta }, 'now').params._meta).toEqual({
+      progressToken: 'upstream-id',
+      'com.example/x': 't',
+    });
   });
 });
 

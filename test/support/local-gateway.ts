@@ -27,6 +27,7 @@ export interface TestGatewayOptions extends Partial<
     | 'timeoutMs'
     | 'onMessage'
     | 'startFunction'
+    | 'consolePage'
   >
 > {}
 
@@ -97,6 +98,6 @@ function openLog(): { readonly fd: number; lines(): string[]; close(): void } {
 }
 
 function readAction(line: string): LoggedAction[] {
-  const value = JSON.parse(line) as LoggedAction | { readonly defect: string };
-  return 'defect' in value ? [] : [value];
+  const value = JSON.parse(line) as LoggedAction | object;
+  return 'outcome' in value ? [value] : [];
 }

@@ -6,6 +6,7 @@ import { request as sendRequest, type Agent } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 import { vi } from 'vitest';
+import { VARIABLES } from '../../lib/adapters/lambda/names.ts';
 import { startEmulator } from '../../lib/local/emulator/emulator.ts';
 import type { TraceSpan } from '../../lib/local/console/feed.ts';
 import { startXrayDaemon } from '../../lib/local/xray/daemon.ts';
@@ -13,6 +14,9 @@ import { Traces } from '../../lib/local/xray/traces.ts';
 import { endWithThisProcess, stop } from '../support/child-process.ts';
 import { startTestGateway, type TestGateway, type TestGatewayOptions } from '../support/local-gateway.ts';
 import type { Testimony } from './witness.ts';
+
+/** The dimension `service` of what the function measures. */
+export const SERVICE = 'Sluice';
 
 /** When something began and ended, milliseconds since the epoch, with a fraction. */
 export interface Interval {
@@ -49,7 +53,15 @@ export async function openWorld(upstream: object = {}, options: TestGatewayOptio
   });
   const gateway = await startTestGateway(
     { upstreams: { up: { url: witness.url, ...upstream } }, servers: { default: { upstreams: ['up'] } } },
-    { startFunction: (given) => startEmulator({ ...given, xrayDaemon: daemon.address }), ...options },
+    {
+      startFunction: ({ variables, ...given }) =>
+        startEmulator({
+          ...given,
+          variables: { ...variables, [VARIABLES.service]: SERVICE },
+          xrayDaemon: daemon.address,
+        }),
+      ...options,
+    },
   );
   return {
     witness,

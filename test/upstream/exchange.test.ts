@@ -18,9 +18,10 @@ import {
   type ConnectionOptions,
 } from './kit.ts';
 
+const BODY = '{"jsonrpc":"2.0","id":"mine","method":"ping"}';
 const REQUEST: OutgoingRequest = {
   id: 'mine',
-  body: '{"jsonrpc":"2.0","id":"mine","method":"ping"}',
+  body: () => BODY,
   headers: { 'x-own': '1' },
 };
 const RESULT = resultOf('mine', { done: true });
@@ -56,7 +57,7 @@ describe('a request', () => {
         url: 'http://127.0.0.1:9081/mcp',
         method: 'POST',
         headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'x-own': '1' },
-        body: REQUEST.body,
+        body: BODY,
         connectTimeoutMs: 3000,
       },
     ]);

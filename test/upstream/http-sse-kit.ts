@@ -129,6 +129,7 @@ export function reach(url: string, options: ReachOptions = {}): Reach {
     maxMessageBytes,
     limits,
     tally,
+    ancestry: undefined,
     clientHeaders: {},
     post: postHttp,
     defer: (work: (tools: ConnectionTools) => Promise<unknown>) => void running.add(runLater(work)),

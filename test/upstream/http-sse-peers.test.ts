@@ -31,7 +31,7 @@ async function initialize(url: string, clientCapabilities: JsonObject = {}): Pro
 async function* request(peer: Peer, method: string, params: JsonObject, tools = peer.over) {
   const id = ids.random();
   const body = requestText(id, method, { ...params, _meta: { progressToken: id } });
-  for await (const event of exchange(peer.link, { id, body, headers: {} }, tools)) yield { event, id };
+  for await (const event of exchange(peer.link, { id, body: () => body, headers: {} }, tools)) yield { event, id };
 }
 
 async function callTool(peer: Peer, name: string, args: JsonObject = {}): Promise<unknown[]> {

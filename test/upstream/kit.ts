@@ -68,6 +68,7 @@ export function connect(answer: Answerer, options: ConnectionOptions = {}): Conn
     maxMessageBytes,
     limits,
     tally,
+    ancestry: undefined,
     clientHeaders: {},
     post,
     defer: (work) => void running.add(runLater(work)),

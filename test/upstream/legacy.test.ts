@@ -258,7 +258,7 @@ const upstreamSession = (id: string | null): UpstreamSession => ({
 const CALL = callOf(requestText('tools/call', { name: 'time__now', arguments: {} }));
 
 const call = (on: Connection, keeper: SessionKeeper) =>
-  callLegacy(on.link, (id) => callToLegacy(CALL, id, 'now'), keeper, cryptoIds, on.tools);
+  callLegacy(on.link, (id, context) => callToLegacy(CALL, id, 'now', context), keeper, cryptoIds, on.tools);
 
 /** Everything that a call brings forth, the news of a session that was opened for it aside. */
 const run = async (on: Connection, keeper: SessionKeeper) =>

@@ -40,16 +40,10 @@ function framesOf(error: Error): string[] {
 }
 
 /** As one line for people. */
-export function formatDefect(line: DefectLine, colour: boolean): string {
-  const { time, requestId } = line;
-  const label = colour ? '\u001B[31mdefect\u001B[0m' : 'defect';
-  return `${time.slice(11, 23)}  ${label.padEnd(colour ? 23 : 14)}  ${defectChain(line)}  (request ${requestId})`;
-}
-
-/** The exception, and the one behind it, each with where it came from. */
-export function defectChain(error: DefectLine): string {
+export function formatDefect({ time, requestId, ...error }: DefectLine, colour: boolean): string {
   const chain = [error, error.cause].flatMap((item) =>
     item === null ? [] : [[item.defect, item.code, item.frames[0]].filter((part) => part != null).join(' ')],
   );
-  return chain.join(', because of ');
+  const label = colour ? '\u001B[31mdefect\u001B[0m' : 'defect';
+  return `${time.slice(11, 23)}  ${label.padEnd(colour ? 23 : 14)}  ${chain.join(', because of ')}  (request ${requestId})`;
 }

@@ -32,24 +32,19 @@ function printable(text: string): string {
 }
 
 /** As one line for people. */
-export function formatNotice(line: NoticeLine, colour: boolean): string {
-  const { time, requestId, notice } = line;
+export function formatNotice({ time, requestId, notice, ...details }: NoticeLine, colour: boolean): string {
   const label = notice.padEnd(20);
   const columns = [
     time.slice(11, 23),
     colour ? `\u001B[33m${label}\u001B[0m` : label,
-    noticeDetails(line),
+    Object.entries(details).flatMap(formatDetail).join(', '),
     ...(requestId === null ? [] : [`(request ${requestId})`]),
   ];
   return columns.join('  ');
 }
 
-/** What the notice says besides its kind, its time and its request. */
-export function noticeDetails({ time: _time, requestId: _requestId, notice: _notice, ...details }: NoticeLine): string {
-  return Object.entries(details).flatMap(formatDetail).join(', ');
-}
-
-function formatDetail([name, detail]: [string, NoticeLine[string]]): string[] {
+/** Nothing, or one text. */
+export function formatDetail([name, detail]: [string, NoticeLine[string]]): string[] {
   if (detail === null || detail === undefined) return [];
   if (typeof detail === 'string') return [`${name} ${detail}`];
   return detail.length === 0 ? [] : [`${name} ${detail.join(' ')}`];

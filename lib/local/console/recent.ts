@@ -1,6 +1,6 @@
 /** What has happened last, as the console shows it: no more than a page can hold, and nothing that the log does not know. */
-import { defectChain } from '../../adapters/logging/defect.ts';
-import { isTrouble, noticeDetails } from '../../adapters/logging/notice.ts';
+import type { DefectLine } from '../../adapters/logging/defect.ts';
+import { formatDetail, isTrouble, type NoticeLine as LoggedNotice } from '../../adapters/logging/notice.ts';
 import type { LogLine } from '../log/line.ts';
 import type { ActionLine, NoticeLine } from './feed.ts';
 
@@ -43,11 +43,10 @@ function addTo<T>(list: T[], item: T, most: number): void {
 /** Of a notice or a defect. */
 export function toNotice(logLine: Exclude<LogLine, { readonly kind: 'action' }>): NoticeLine {
   const { time, requestId } = logLine.line;
-  const [isTroublesome, text] =
-    logLine.kind === 'defect'
-      ? [true, `defect: ${defectChain(logLine.line)}`]
-      : [isTrouble({ kind: logLine.line.notice }), wordsOf(logLine.line.notice, noticeDetails(logLine.line))];
-  return { time: Date.parse(time), requestId, isTrouble: isTroublesome, text: cut(text) };
+  const about = { time: Date.parse(time), requestId };
+  return logLine.kind === 'defect'
+    ? { ...about, isTrouble: true, text: cut(wordsOfDefect(logLine.line)) }
+    : { ...about, isTrouble: isTrouble({ kind: logLine.line.notice }), text: cut(wordsOfNotice(logLine.line)) };
 }
 
 /** Of a line of the platform's own log. */
@@ -55,9 +54,13 @@ export function platformNotice(time: number, line: string): NoticeLine {
   return { time, requestId: null, isTrouble: true, text: cut(line) };
 }
 
-function wordsOf(kind: string, details: string): string {
-  const words = kind.replaceAll('-', ' ');
-  return details === '' ? words : `${words}: ${details}`;
+function wordsOfNotice({ time: _time, requestId: _requestId, notice, ...details }: LoggedNotice): string {
+  return `${notice.replaceAll('-', ' ')}: ${Object.entries(details).flatMap(formatDetail).join(', ')}`;
+}
+
+function wordsOfDefect({ defect, code, frames: [innermost], cause }: DefectLine): string {
+  const words = ['defect:', defect, code, innermost].filter((word) => word != null).join(' ');
+  return cause === null ? words : `${words}, because of ${cause.defect}${cause.code === null ? '' : ` ${cause.code}`}`;
 }
 
 function cut(text: string): string {

@@ -36,7 +36,7 @@ export function captureLog({ fd, ...form }: LogCapture, tell: (line: string) => 
       ? capture(bytesOf(data, place))
       : (Reflect.apply(writeSync, fs, [target, data, ...place]) as number);
 
-  fs.writeSync = captured as typeof writeSync;
+  fs.writeSync = captured;
   syncBuiltinESMExports();
 }
 

@@ -72,7 +72,8 @@ function barOf(
 ): string {
   const scale = totalMs === 0 ? 0 : width / totalMs;
   const from = Math.min(width - 1, Math.floor(offsetMs * scale));
-  const length = Math.max(1, Math.min(width - from, Math.round(durationMs * scale)));
+  const to = Math.min(width, Math.round((offsetMs + durationMs) * scale));
+  const length = Math.max(1, to - from);
   const bar = isUnderWay ? MARKS[kind].repeat(length - 1) + ONWARDS : MARKS[kind].repeat(length);
   return ' '.repeat(from) + paint(bar, kind, hasColour) + ' '.repeat(width - from - length);
 }

@@ -6,14 +6,13 @@ export interface TraceLimits {
   readonly traces: number;
   /** Of each trace, the latest. */
   readonly spans: number;
+  /** Of all traces together, about; a single one gets a quarter of it. */
+  readonly chars?: number;
 }
 
-interface KeptTrace {
-  /** Counts the traces that were ever begun. */
-  readonly number: number;
-  /** By id; the latest last. */
-  readonly spans: Map<string, TraceSpan>;
-}
+const USUAL_CHARS = 32 * 1024 * 1024;
+/** Of ids, times and what else each span has. */
+const LEAST_SPAN_CHARS = 200;
 
 /** The last traces, as far as their documents have come; bounded, whatever comes. */
 export class Traces {
@@ -29,18 +28,19 @@ export class Traces {
   /** With everything that lies within the document. */
   add(document: SegmentDocument): void {
     const { traceId } = document;
-    const kept = this.#kept.get(traceId) ?? { number: ++this.#begun, spans: new Map<string, TraceSpan>() };
+    const kept = this.#kept.get(traceId) ?? new KeptTrace(++this.#begun);
     this.#kept.delete(traceId);
     this.#kept.set(traceId, kept);
-    for (const span of spansOf(document)) addSpan(kept.spans, span);
-    keepLast(kept.spans, this.#limits.spans);
-    keepLast(this.#kept, this.#limits.traces);
+    for (const span of spansOf(document)) kept.add(span);
+    const { traces, spans, chars = USUAL_CHARS } = this.#limits;
+    kept.forgetBeyond(spans, chars / 4);
+    this.#forgetBeyond(traces, chars);
   }
 
   /** Undefined for one that is not known, or not any more. */
   find(traceId: string): Trace | undefined {
     const kept = this.#kept.get(traceId);
-    return kept && { traceId, spans: inOrder([...kept.spans.values()]) };
+    return kept && { traceId, spans: inOrder(kept.spans) };
   }
 
   /** The one that began last, by its first document; undefined before the first one. */
@@ -49,21 +49,63 @@ export class Traces {
     if (first === undefined) return undefined;
     return this.find(others.reduce((latest, kept) => (kept.number > latest.number ? kept : latest), first).traceId);
   }
-}
 
-/** What has ended is not in progress again, in whatever order the network delivers. */
-function addSpan(spans: Map<string, TraceSpan>, span: TraceSpan): void {
-  const known = spans.get(span.id);
-  if (known !== undefined && known.endedAt !== null && span.endedAt === null) return;
-  spans.delete(span.id);
-  spans.set(span.id, span);
-}
-
-function keepLast(map: Map<string, unknown>, most: number): void {
-  for (const key of map.keys()) {
-    if (map.size <= most) return;
-    map.delete(key);
+  #forgetBeyond(traces: number, chars: number): void {
+    let sum = [...this.#kept.values()].reduce((all, kept) => all + kept.chars, 0);
+    for (const [traceId, kept] of this.#kept) {
+      if (this.#kept.size <= traces && sum <= chars) return;
+      this.#kept.delete(traceId);
+      sum -= kept.chars;
+    }
   }
+}
+
+class KeptTrace {
+  /** Counts the traces that were ever begun. */
+  readonly number: number;
+  /** By id; the latest last. */
+  readonly #spans = new Map<string, TraceSpan>();
+  #chars = 0;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  get spans(): readonly TraceSpan[] {
+    return [...this.#spans.values()];
+  }
+
+  get chars(): number {
+    return this.#chars;
+  }
+
+  /** What has ended is not in progress again, in whatever order the network delivers. */
+  add(span: TraceSpan): void {
+    const known = this.#spans.get(span.id);
+    if (known !== undefined && known.endedAt !== null && span.endedAt === null) return;
+    if (known !== undefined) this.#forget(known);
+    this.#spans.set(span.id, span);
+    this.#chars += charsOf(span);
+  }
+
+  forgetBeyond(spans: number, chars: number): void {
+    for (const span of this.#spans.values()) {
+      if (this.#spans.size <= spans && this.#chars <= chars) return;
+      this.#forget(span);
+    }
+  }
+
+  #forget(span: TraceSpan): void {
+    this.#spans.delete(span.id);
+    this.#chars -= charsOf(span);
+  }
+}
+
+function charsOf({ name, annotations }: TraceSpan): number {
+  return Object.entries(annotations).reduce(
+    (sum, [key, value]) => sum + key.length + String(value).length,
+    LEAST_SPAN_CHARS + name.length,
+  );
 }
 
 function spansOf(part: SegmentPart): readonly TraceSpan[] {

@@ -20,8 +20,12 @@ export function editIfObject(
 }
 
 /** Undefined when the edits left nothing of an object that was not empty. */
-export function editUnlessEmptied(text: string, edits: MemberEdits): string | undefined {
-  const edited = editIfObject(text, edits);
+export function editUnlessEmptied(
+  text: string,
+  edits: MemberEdits,
+  additions: Readonly<Record<string, string>> = {},
+): string | undefined {
+  const edited = editIfObject(text, edits, additions);
   return edited === '{}' && !EMPTY_OBJECT.test(text) ? undefined : edited;
 }
 

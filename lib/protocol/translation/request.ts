@@ -15,8 +15,10 @@ export interface RelayEdits {
   readonly message: MemberEdits;
   /** Of `params`: what the call is for. */
   readonly params: MemberEdits;
-  /** Of `params._meta`: the progress token. */
+  /** Of `params._meta`: the progress token, and what is said of the trace. */
   readonly meta: MemberEdits;
+  /** JSON texts that `params._meta` is given where it does not have them. */
+  readonly newMeta: Readonly<Record<string, string>>;
 }
 
 /** How a legacy client describes itself to a modern upstream. */
@@ -29,7 +31,7 @@ export interface ModernSelf {
   readonly logLevel: string | undefined;
 }
 
-const NO_EDITS: RelayEdits = { message: {}, params: {}, meta: {} };
+const NO_EDITS: RelayEdits = { message: {}, params: {}, meta: {}, newMeta: {} };
 
 /**
  * The keys that only modern requests have (2026-07-28, basic, "Per-request protocol fields"; server/utilities/logging,
@@ -57,7 +59,7 @@ export function requestToLegacy({ method, text }: RequestMessage, relay: RelayEd
     ...relay.params,
     ...withoutAnswers,
     ...(method === 'tools/call' ? withoutTask : {}),
-    _meta: (meta: string) => editUnlessEmptied(meta, { ...relay.meta, ...withoutEnvelope }),
+    _meta: (meta: string) => editUnlessEmptied(meta, { ...relay.meta, ...withoutEnvelope }, relay.newMeta),
   };
   return editObject(text, { ...relay.message, params: (params) => editUnlessEmptied(params, ofParams) });
 }
@@ -71,7 +73,8 @@ export function requestToModern({ text }: RequestMessage, self: ModernSelf, rela
   const own = ENVELOPE_KEYS.map((key): [string, MemberEdit] => [key, () => envelope[key]]);
   const ofMeta = { ...relay.meta, ...Object.fromEntries(own) };
   // A `_meta` that is no object says nothing in either era.
-  const toMeta = (meta: string): string => editObject(isObjectText(meta) ? meta : '{}', ofMeta, envelope);
+  const added = { ...envelope, ...relay.newMeta };
+  const toMeta = (meta: string): string => editObject(isObjectText(meta) ? meta : '{}', ofMeta, added);
   const newMeta = toMeta('{}');
   const ofParams = { ...relay.params, _meta: toMeta };
   return editObject(

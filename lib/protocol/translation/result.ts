@@ -9,7 +9,6 @@ import { META } from '../modern/envelope.ts';
 import { blockToOldest, messageToOldest } from './content.ts';
 import { editElements, editIfObject, editUnlessEmptied, remove, type MemberEdits } from './edits.ts';
 import { isImplementation } from './request.ts';
-import { wrapValue } from './tool.ts';
 
 /** A result as its sender wrote it, and the same parsed. */
 export interface WrittenResult {
@@ -132,4 +131,9 @@ function payloadToLegacy(method: string, value: JsonObject, version: LegacyVersi
     default:
       return {};
   }
+}
+
+/** A structured result that is no object, as the legacy era takes it: the form that the official SDKs give it there. */
+export function wrapValue(valueText: string): string {
+  return `{"result":${valueText}}`;
 }

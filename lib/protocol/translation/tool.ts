@@ -1,5 +1,5 @@
 /**
- * Tool definitions and structured results in the other era. Of the items that lists hold, only tools differ: prompts,
+ * Tool definitions in the other era. Of the items that lists hold, only tools differ: prompts,
  * resources and resource templates have one schema in both eras.
  */
 import { editObject, type MemberEdit } from '../json-text.ts';
@@ -55,7 +55,7 @@ function propertiesToLegacy(text: string, schema: Json | undefined): string {
 
 /**
  * A legacy output schema is one of an object (2025-11-25, schema, "Tool"). One of anything else is wrapped as
- * `wrapValue` wraps the results. A schema that allows objects among other values cannot be: its results are wrapped or
+ * `wrapValue` of `result.ts` wraps the results. A schema that allows objects among other values cannot be: its results are wrapped or
  * not, each by what it is, and without a schema the client accepts either.
  */
 function outputSchemaToLegacy(text: string, schema: Json | undefined): string | undefined {
@@ -79,9 +79,4 @@ function wrapSchema(text: string, dialect: Json | undefined): string {
   const schema = typeof dialect === 'string' ? `"$schema":${JSON.stringify(dialect)},` : '';
   const inner = editIfObject(text, { $schema: remove });
   return `{${schema}"type":"object","properties":{"result":${inner}},"required":["result"]}`;
-}
-
-/** A structured result that is no object, as the legacy era takes it: the form that the official SDKs give it there. */
-export function wrapValue(valueText: string): string {
-  return `{"result":${valueText}}`;
 }

@@ -81,7 +81,7 @@ describe('a request', () => {
     const second = await fixture.call('/request');
     expect(first.messages[0].invocation).toMatchObject({
       requestId: first.headers['x-amzn-requestid'],
-      traceId: '1-67891233-abcdef012345678912345678',
+      trace: { id: '1-67891233-abcdef012345678912345678', sampled: false, parent: expect.any(String) },
       environment: 'env-1',
       cold: true,
     });

@@ -9,13 +9,18 @@ import { HANDLER_EXPORT, VARIABLES } from '../../../lib/adapters/lambda/names.ts
 import { resolveConfig, UNSAID } from '../../../lib/config/load.ts';
 import { startDynamoDb, TABLE_NAME } from '../../../lib/local/dynamodb.ts';
 import { startEmulator } from '../../../lib/local/emulator/emulator.ts';
+import { foundBy, latencyReferences, statisticOf, type Reference } from '../../infra/dashboard-series.ts';
+import { synthesize } from '../../infra/kit.ts';
 import { cleanUpAfterTest, serve, temporaryFolder } from '../../local/kit.ts';
 import { startDynamodbProxy, type DynamodbProxy } from '../../support/dynamodb-proxy.ts';
 import { metricLinesIn, storedSeries, valuesOf, type StoredSeries } from '../../support/embedded-metrics.ts';
 import { startVerbatimUpstream } from '../../support/verbatim-upstream.ts';
-import { openLegacySession, type WireResponse } from '../../support/wire.ts';
+import { openLegacySession, type LegacySession, type WireResponse } from '../../support/wire.ts';
 
 const SLOW_MS = 200;
+
+/** Of the stack whose name the function has for its metrics. */
+const template = synthesize();
 
 interface Running {
   readonly database: DynamodbProxy;
@@ -24,8 +29,8 @@ interface Running {
   readonly url: string;
   readonly bundle: FunctionBundle;
   lines(): string[];
-  /** Once so many more lines of metrics have been written. */
-  metricsOf(call: () => Promise<unknown>): Promise<StoredSeries[]>;
+  /** Those of a call, or of as many as are said, once all of these have theirs: each has one time of the gateway. */
+  metricsOf(call: () => Promise<unknown>, calls?: number): Promise<StoredSeries[]>;
 }
 
 async function run(variables: Readonly<Record<string, string>> = { [VARIABLES.service]: 'Sluice' }): Promise<Running> {
@@ -69,12 +74,18 @@ async function run(variables: Readonly<Record<string, string>> = { [VARIABLES.se
     url: `${await serve(emulator)}/mcp`,
     bundle,
     lines,
-    metricsOf: async (call) => {
+    metricsOf: async (call, calls = 1) => {
       const before = lines().length;
       await call();
       // Its client has the answer before they are written.
-      await vi.waitFor(() => expect(metricLinesIn(lines().slice(before))).not.toEqual([]), { timeout: 20_000 });
-      return storedSeries(lines().slice(before));
+      return vi.waitFor(
+        () => {
+          const series = storedSeries(lines().slice(before));
+          expect(valuesOf(series, 'GatewayMs')).toHaveLength(calls);
+          return series;
+        },
+        { timeout: 20_000 },
+      );
     },
   };
 }
@@ -90,11 +101,26 @@ async function bundleInFrontOf(url: string): Promise<FunctionBundle> {
   return bundleFunction({ outdir: await temporaryFolder(), config: resolved.config });
 }
 
+/** The highest that the dashboard of the stack shows of this. */
+function shownAtMost(references: readonly Reference[], series: readonly StoredSeries[]): number {
+  const values = references.flatMap((reference) =>
+    foundBy(reference, series).map((found) => statisticOf(reference, found.values)),
+  );
+  expect(values).toHaveLength(references.length);
+  return Math.max(...values);
+}
+
+/** Its handshake, of two messages, and a call. */
+const CALLS_TO_CONNECT = 3;
+
 /** A legacy client, whose session is in the table and at the upstream by now. */
 async function connect(running: Running): Promise<() => Promise<WireResponse>> {
-  const { request } = await openLegacySession(running.url);
-  const call = (): Promise<WireResponse> => request('tools/call', { name: 'up__tool', arguments: {} });
-  await running.metricsOf(call);
+  let session: LegacySession | undefined;
+  const call = (): Promise<WireResponse> => session!.request('tools/call', { name: 'up__tool', arguments: {} });
+  await running.metricsOf(async () => {
+    session = await openLegacySession(running.url);
+    await call();
+  }, CALLS_TO_CONNECT);
   return call;
 }
 
@@ -105,7 +131,7 @@ const only = (series: readonly StoredSeries[], name: string, upstream?: string):
 };
 
 describe('the metrics of the built function', () => {
-  test('tell a slow session store from a slow upstream', async () => {
+  test('tell a slow session store from a slow upstream, and so does the dashboard', async () => {
     const running = await run();
     const call = await connect(running);
     running.database.slowDown(SLOW_MS);
@@ -115,17 +141,22 @@ describe('the metrics of the built function', () => {
     const slowUpstream = await running.metricsOf(call);
     for (const upstream of ['up', undefined]) {
       expect(only(slowStore, 'GatewayMs', upstream)).toBeGreaterThanOrEqual(SLOW_MS - 1);
-      expect(only(slowStore, 'UpstreamMs', upstream)).toBeLessThan(SLOW_MS / 2);
-      expect(only(slowUpstream, 'GatewayMs', upstream)).toBeLessThan(SLOW_MS / 2);
+      expect(only(slowStore, 'UpstreamMs', upstream)).toBeLessThan(SLOW_MS - 1);
+      expect(only(slowUpstream, 'GatewayMs', upstream)).toBeLessThan(SLOW_MS - 1);
       expect(only(slowUpstream, 'UpstreamMs', upstream)).toBeGreaterThanOrEqual(SLOW_MS - 1);
     }
+    const { gateway, upstream } = latencyReferences(template);
+    expect(shownAtMost(gateway, slowStore)).toBeGreaterThanOrEqual(SLOW_MS - 1);
+    expect(shownAtMost(upstream, slowStore)).toBeLessThan(SLOW_MS - 1);
+    expect(shownAtMost(gateway, slowUpstream)).toBeLessThan(SLOW_MS - 1);
+    expect(shownAtMost(upstream, slowUpstream)).toBeGreaterThanOrEqual(SLOW_MS - 1);
   });
 
   test('count a cold start, and the requests to DynamoDB', async () => {
     const running = await run();
-    const first = await running.metricsOf(() => openLegacySession(running.url));
-    expect(valuesOf(first, 'ColdStarts')[0]).toBe(1);
+    const first = await running.metricsOf(() => openLegacySession(running.url), 2);
     expect(valuesOf(first, 'DynamodbRequests').length).toBeGreaterThan(0);
+    await vi.waitFor(() => expect(valuesOf(storedSeries(running.lines()), 'ColdStarts')[0]).toBe(1));
   });
 
   test('come after the line of the action, and each is a line of its own', async () => {
@@ -136,7 +167,9 @@ describe('the metrics of the built function', () => {
     const kinds = running
       .lines()
       .slice(before)
-      .map((line) => ('_aws' in (JSON.parse(line) as object) ? 'metrics' : 'action'));
+      .map((line) => JSON.parse(line) as object)
+      .filter((line) => !('ColdStarts' in line))
+      .map((line) => ('_aws' in line ? 'metrics' : 'action'));
     expect(kinds).toEqual(['action', 'metrics']);
   });
 

@@ -38,7 +38,10 @@ function document(number: number, { trace = 1, parent = 999, from = 0, until, re
   return result.document;
 }
 
-function tracesOf(documents: readonly SegmentDocument[], limits = { traces: 10, spans: 10 }): Traces {
+function tracesOf(
+  documents: readonly SegmentDocument[],
+  limits: ConstructorParameters<typeof Traces>[0] = { traces: 10, spans: 10 },
+): Traces {
   const traces = new Traces(limits);
   for (const each of documents) traces.add(each);
   return traces;
@@ -112,6 +115,20 @@ describe('the traces that are kept', () => {
     );
     expect(traces.find(traceId(2))).toBeUndefined();
     expect(traces.find(traceId(1))?.spans.map((span) => span.id)).toEqual([id(2), id(3)]);
+  });
+
+  test('are no larger than they may be, however large each document is', () => {
+    const rest = {
+      annotations: Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`a${at}`, 'x'.repeat(1000)])),
+    };
+    const traces = tracesOf([], { traces: 1000, spans: 1000, chars: 1_000_000 });
+    // Of about 40,000 characters each.
+    for (let number = 0; number < 100; number += 1) traces.add(document(number, { rest }));
+    expect(traces.find(traceId(1))?.spans).toHaveLength(6);
+    for (let trace = 2; trace < 100; trace += 1) traces.add(document(1, { trace, rest }));
+    const known = Array.from({ length: 100 }, (_, trace) => traces.find(traceId(trace))).filter(Boolean);
+    expect(known).toHaveLength(24);
+    expect(traces.latest?.traceId).toBe(traceId(99));
   });
 
   test('have as the latest the one that began last, whatever else is heard of an older one', () => {

@@ -32,6 +32,7 @@ const RELAY: RelayEdits = {
   message: { id: () => '"upstream-id"' },
   params: { name: () => '"now"' },
   meta: { progressToken: () => '"upstream-id"' },
+  newMeta: {},
 };
 
 const METHODS = ['tools/call', 'prompts/get', 'resources/read', 'tools/list', 'completion/complete'];

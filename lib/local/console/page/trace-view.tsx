@@ -1,0 +1,54 @@
+import type { Trace } from '../feed.ts';
+import { waterfallOf } from '../waterfall.ts';
+import { Annotations } from './annotations.tsx';
+import { counted, milliseconds } from './format.ts';
+import type { ConsoleState } from './state.ts';
+import { useNow } from './use-now.ts';
+import { useTrace } from './use-trace.ts';
+import { WaterfallChart } from './waterfall-chart.tsx';
+
+interface TraceViewProps {
+  readonly traceId: string;
+  readonly state: ConsoleState;
+}
+
+export function TraceView({ traceId, state }: TraceViewProps) {
+  const known = useTrace(traceId, state);
+  switch (known.kind) {
+    case 'asking':
+      return <p class="empty">Asking for the trace.</p>;
+    case 'absent':
+      return <p class="empty">Nothing of this trace is kept: it was not recorded, is yet to come, or is gone.</p>;
+    case 'failed':
+      return <p class="empty trouble">The trace could not be had: {known.reason}</p>;
+    case 'there':
+      return known.trace.spans.length === 0 ? (
+        <p class="empty">Nothing of this trace is known yet.</p>
+      ) : (
+        <KnownSpans trace={known.trace} />
+      );
+  }
+}
+
+function KnownSpans({ trace }: { readonly trace: Trace }) {
+  const underWay = trace.spans.filter(({ endedAt }) => endedAt === null).length;
+  const now = useNow();
+  const waterfall = waterfallOf(trace, underWay > 0 ? now : undefined);
+  const { gatewayMs, upstreamMs, totalMs } = waterfall.totals;
+  return (
+    <>
+      <p class="legend">
+        <span>
+          <span class="swatch gateway" aria-hidden="true" /> gateway {milliseconds(gatewayMs)} ms
+        </span>
+        <span>
+          <span class="swatch upstream" aria-hidden="true" /> upstream {milliseconds(upstreamMs)} ms
+        </span>
+        <span>total {milliseconds(totalMs)} ms</span>
+        {underWay > 0 && <strong>Still under way: {counted(underWay, 'span')} without an end.</strong>}
+      </p>
+      <WaterfallChart waterfall={waterfall} />
+      <Annotations spans={waterfall.rows.map(({ span }) => span)} />
+    </>
+  );
+}
