@@ -20,5 +20,7 @@ let loading: Promise<SendSpans> | undefined;
 /** Asks for the module once: the platform would look for it anew each time. */
 const send: SendSpans = async (trace, spans) => {
   loading ??= import('./documents.ts').then(({ sendDocuments }) => sendDocuments);
-  await (await loading)(trace, spans);
+  await (
+    await loading
+  )(trace, spans);
 };
