@@ -56,7 +56,7 @@ test('the list price of another gateway is there, and said to be one', () => {
 test('a held stream costs an environment for an hour, and an idle month what the schedule does', () => {
   const [hour, month] = spans!.rows;
   expect(hour).toEqual(['a listener', 'hour', '0.0000024', '0.024', '0', '0.0000030', '0', '0', '0.024', '']);
-  expect(month).toEqual(['the schedule: idle', 'month', '0.0088', '0.029', '0.0055', '0', '0', '0', '0.043', '0.13']);
+  expect(month).toEqual(['the schedule: idle', 'month', '0.0088', '0.029', '0.0055', '0', '0', '0', '0.043', '0.12']);
 });
 
 test('a function with a whole core or more has nothing to make up for', () => {
@@ -70,7 +70,7 @@ test('what is a single sample and what is left out are stated', () => {
 });
 
 test('a call is billed for the time that its share of traces takes, and for loading what makes them', () => {
-  // 13.33 / 2 x (0.05 x 0.002 + 0.01 x 0.994 x 0.03) = 0.0027 is too little to be seen beside 0.73, so: all of them.
+  // Of a twentieth and a hundredth nothing would be seen: all are traced, and each has an environment of its own.
   const all = { ...assumptions, coldShare: 1, tracedShare: 1 };
   const [, untraced] = billSection(figures, all).sheets;
   const [, traced] = billSection({ ...figures, traced: { callMs: 20, firstMs: 30 } }, all).sheets;
