@@ -70,8 +70,11 @@ export interface TracingOptions {
   readonly turns: number;
   /** How long one kind of call is loaded in one turn, in milliseconds. */
   readonly turnMs: number;
-  /** How long each is loaded before it counts, in milliseconds. */
-  readonly warmUpMs: number;
+  /**
+   * How long a process is loaded by clients of one era before it counts, in milliseconds. An emulated function has as
+   * many environments to get warm as there are callers.
+   */
+  readonly warmUpMs: Readonly<Record<Where, number>>;
   readonly coldStarts: number;
 }
 
@@ -181,7 +184,10 @@ async function runRound(
 ): Promise<void> {
   // Where others are to have been sampled before, they are.
   const cold = runners.filter(({ where }) => isFirst || where === 'core').toSorted(sampledFirst);
-  for (const { client } of cold) await takeTurn(client, { tool: 'small', callers: WARM_UP_CALLERS }, warmUpMs);
+  for (const { where, era, program, client } of cold) {
+    const sharing = cold.filter((other) => other.program === program && other.era === era).length;
+    await takeTurn(client, { tool: 'small', callers: WARM_UP_CALLERS }, warmUpMs[where] / sharing);
+  }
   for (const load of LOADS) {
     for (const where of PLACES) {
       const own = runners.filter((runner) => runner.where === where);
