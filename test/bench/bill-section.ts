@@ -1,5 +1,6 @@
 /** What the gateway costs, in words and tables. */
 import type { Assumptions, BillFigures, CallUsage, ListeningUsage, ScheduleUsage } from './bill.ts';
+import type { TracedUsage } from './tracing.ts';
 import { billOf, FORMULA, times, totalOf, type Bill, type Usage } from './price.ts';
 import type { Section, Sheet } from './sheet.ts';
 import { milliseconds } from './table.ts';
@@ -17,7 +18,7 @@ const CORE_MB = 1769;
 const AGENTCORE_DOLLARS = 5;
 
 export function billSection(figures: BillFigures, assumptions: Assumptions): Section {
-  const { calls, mostMemoryBytes } = figures;
+  const { calls, mostMemoryBytes, traced } = figures;
   const { memoryMb, coldShare, tracedShare } = assumptions;
   const slower = slownessOf(assumptions);
   const words = [
@@ -26,7 +27,11 @@ export function billSection(figures: BillFigures, assumptions: Assumptions): Sec
       `place; dynalite does not send the record along with a refusal, so the same key again reads it with one unit more ` +
       `than at DynamoDB), lines of the log as written (actions and metrics), bytes sent to clients and upstreams as TCP carries them. Assumed: ${memoryMb} MB ` +
       `(a process of the core held ${(mostMemoryBytes / MB).toFixed(0)} MB at most), ${percent(coldShare)} cold starts, ` +
-      `${percent(tracedShare)} of the calls traced (there is no tracer yet), and the wait for the upstream.`,
+      `${percent(tracedShare)} of the calls traced, and the wait for the upstream.`,
+    `A traced call takes ${milliseconds(traced.callMs)} ms longer, and the first one of an environment ` +
+      `${milliseconds(traced.firstMs)} ms besides; ${percent(shareThatLoads(assumptions))} of environments have one, ` +
+      'where each serves as many calls as there are to a cold start. X-Ray takes its price for what is recorded; what it ' +
+      'takes for traces that are looked at is not in the figures.',
     `Time is that of a whole core of this machine and a DynamoDB beside it, and "dollars" are with that time. Lambda gives ` +
       `${memoryMb} MB a share of ${(1 / slower).toFixed(2)} of a core, for which the last column is: all of the gateway's own ` +
       `time, its waits for the store included, and all of a cold start ${slower.toFixed(1)} times as long. What a ` +
@@ -74,12 +79,12 @@ function shareColumn(assumptions: Assumptions): string {
   return `dollars at ${(1 / slownessOf(assumptions)).toFixed(2)} of a core`;
 }
 
-function callSheet({ calls }: BillFigures, assumptions: Assumptions): Sheet {
+function callSheet({ calls, traced }: BillFigures, assumptions: Assumptions): Sheet {
   const rows = calls.flatMap((call) => {
     const waits = call.waits ? assumptions.upstreamMs : [0];
     return waits.map((waitMs) => {
       const billAt = (slowness: number): Bill =>
-        billOf(times(usageOfCall(call, waitMs, assumptions, slowness), MILLION), assumptions.memoryMb);
+        billOf(times(usageOfCall(call, traced, waitMs, assumptions, slowness), MILLION), assumptions.memoryMb);
       const total = dollars(totalOf(billAt(slownessOf(assumptions))));
       return [call.what, call.waits ? `${waitMs} ms` : 'none', ...partsOf(billAt(1)), total];
     });
@@ -100,10 +105,23 @@ function callSheet({ calls }: BillFigures, assumptions: Assumptions): Sheet {
   };
 }
 
-function usageOfCall(call: CallUsage, waitMs: number, assumptions: Assumptions, slowness: number): Usage {
+/** The share of environments in which a call is traced before they end. */
+function shareThatLoads({ coldShare, tracedShare }: Assumptions): number {
+  return coldShare === 0 ? 0 : 1 - (1 - tracedShare) ** (1 / coldShare);
+}
+
+function usageOfCall(
+  call: CallUsage,
+  traced: TracedUsage,
+  waitMs: number,
+  assumptions: Assumptions,
+  slowness: number,
+): Usage {
   const { coldShare, tracedShare } = assumptions;
   const { writeUnits, readUnits, logBytes, sentBytes } = call;
-  const seconds = (slowness * (call.gatewayMs + coldShare * call.coldMs) + (call.waits ? waitMs : 0)) / 1000;
+  const tracingMs = tracedShare * traced.callMs + coldShare * shareThatLoads(assumptions) * traced.firstMs;
+  const ownMs = call.gatewayMs + coldShare * call.coldMs + tracingMs;
+  const seconds = (slowness * ownMs + (call.waits ? waitMs : 0)) / 1000;
   return { requests: 1, seconds, writeUnits, readUnits, traces: tracedShare, logBytes, sentBytes };
 }
 
@@ -119,7 +137,7 @@ function timeSheet({ listening, schedule }: BillFigures, assumptions: Assumption
     const waits = run.waits > 0 ? upstreamMs : [0];
     return waits.map((waitMs) => {
       const billAt = (slowness: number): Bill =>
-        billOf(times(usageOfRun(run, waitMs, tracedShare, slowness), RUNS_A_MONTH), memoryMb);
+        billOf(times(usageOfRun(run, waitMs, slowness), RUNS_A_MONTH), memoryMb);
       const total = dollars(totalOf(billAt(slownessOf(assumptions))));
       const waiting = run.waits > 0 ? `, upstream wait ${waitMs} ms` : '';
       return [`the schedule: ${run.what}${waiting}`, 'month', ...partsOf(billAt(1)), total];
@@ -129,7 +147,7 @@ function timeSheet({ listening, schedule }: BillFigures, assumptions: Assumption
     title: 'By the hour and by the month',
     meaning:
       'Dollars for an hour of one client that listens for changes, and for a month of the schedule, once a minute; with ' +
-      'nobody calling, the schedule is all that an idle month costs. What listens waits, on any share of a core.',
+      'nobody calling, the schedule, which is not traced, is all that an idle month costs. What listens waits, on any share of a core.',
     header: ['what', 'for each', ...PARTS, 'dollars', shareColumn(assumptions)],
     rows: [...hours, ...months],
     leftColumns: 2,
@@ -140,10 +158,11 @@ function usageOfListening({ what: _what, ...usage }: ListeningUsage, tracedShare
   return { ...usage, traces: usage.requests * tracedShare };
 }
 
-function usageOfRun(run: ScheduleUsage, waitMs: number, tracedShare: number, slowness: number): Usage {
+/** The schedule is not traced. */
+function usageOfRun(run: ScheduleUsage, waitMs: number, slowness: number): Usage {
   const { writeUnits, readUnits, logBytes, sentBytes } = run;
   const seconds = (slowness * run.gatewayMs + run.waits * waitMs) / 1000;
-  return { requests: 1, seconds, writeUnits, readUnits, traces: tracedShare, logBytes, sentBytes };
+  return { requests: 1, seconds, writeUnits, readUnits, traces: 0, logBytes, sentBytes };
 }
 
 function partsOf(bill: Bill): string[] {

@@ -13,6 +13,7 @@ import { McpClient, type Place } from './mcp-client.ts';
 import type { Capacity } from './programs/capacity.ts';
 import { startProgram, type Counts, type Program } from './programs/program.ts';
 import type { Stage } from './stage.ts';
+import { tracedUsage, type TracedUsage, type TracingFigures } from './tracing.ts';
 import { timeOf } from './turns.ts';
 import { PREFIX } from './workload.ts';
 
@@ -65,6 +66,7 @@ export interface BillFigures {
   readonly calls: readonly CallUsage[];
   readonly listening: readonly ListeningUsage[];
   readonly schedule: readonly ScheduleUsage[];
+  readonly traced: TracedUsage;
   /** The most memory that a process of the core held in all of this, in bytes. */
   readonly mostMemoryBytes: number;
 }
@@ -98,9 +100,15 @@ interface BillStage {
   readonly housekeeper: Program;
 }
 
+/** What was measured before, and is part of the bill. */
+export interface BillBasis {
+  readonly coldStart: ColdStartFigures;
+  readonly tracing: TracingFigures;
+}
+
 export async function measureBill(
   stage: Stage,
-  coldStart: ColdStartFigures,
+  { coldStart, tracing }: BillBasis,
   options: BillOptions,
 ): Promise<BillFigures> {
   const programs: Program[] = [];
@@ -128,13 +136,17 @@ export async function measureBill(
       fleet: await start(core, { ...data, fleet: true }),
       housekeeper: await start(new URL('programs/housekeeper.ts', import.meta.url), { ...data, fleet: true }),
     };
-    return await measureAll(opened, coldStart, options);
+    return { ...(await measureAll(opened, coldStart, options)), traced: tracedUsage(tracing) };
   } finally {
     for (const program of programs.toReversed()) await program.close();
   }
 }
 
-async function measureAll(stage: BillStage, coldStart: ColdStartFigures, options: BillOptions): Promise<BillFigures> {
+async function measureAll(
+  stage: BillStage,
+  coldStart: ColdStartFigures,
+  options: BillOptions,
+): Promise<Omit<BillFigures, 'traced'>> {
   const idle = await measureSchedule(stage, `${FLEET} upstreams, nobody calls`);
   const calls = await measureCalls(stage, coldStart, options);
   const listening = [await measureHeld(stage, options), await measurePolled(stage)];

@@ -32,11 +32,7 @@ export function bundleAims(figures: BundleFigures): Aim[] {
 type Output = FunctionBundle['metafile']['outputs'][string];
 
 export async function measureBundle({ file, metafile }: FunctionBundle): Promise<BundleFigures> {
-  const outputs = new Map(
-    Object.entries(metafile.outputs).flatMap(([path, output]): [string, Output][] =>
-      path.endsWith('.mjs') ? [[basename(path), output]] : [],
-    ),
-  );
+  const outputs = outputsOf(metafile);
   const eager = closure(basename(file), outputs);
   const sizes = await Promise.all(
     [...outputs].map(async ([name, output]): Promise<FileSize> => {
@@ -52,6 +48,22 @@ export async function measureBundle({ file, metafile }: FunctionBundle): Promise
     }),
   );
   return sizes.toSorted((left, right) => Number(right.eager) - Number(left.eager) || right.built - left.built);
+}
+
+function outputsOf(metafile: FunctionBundle['metafile']): ReadonlyMap<string, Output> {
+  return new Map(
+    Object.entries(metafile.outputs).flatMap(([path, output]): [string, Output][] =>
+      path.endsWith('.mjs') ? [[basename(path), output]] : [],
+    ),
+  );
+}
+
+/** The names of the file that was built of this one, lazy or not, and of all that it imports without delay. */
+export function filesReadFor(source: string, { metafile }: FunctionBundle): ReadonlySet<string> {
+  const outputs = outputsOf(metafile);
+  const found = [...outputs].find(([, { entryPoint }]) => entryPoint?.endsWith(source));
+  if (found === undefined) throw new Error(`The bundle has no file of its own for ${source}`);
+  return closure(found[0], outputs);
 }
 
 /** A file and all that it imports without delay. */

@@ -2,21 +2,17 @@
  * From the start of a process to the first answer of the built function, with a stand-in for Lambda's runtime and no
  * emulator. Each sample is a fresh process; the kinds of process take turns.
  */
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { bundleFunction, type FunctionBundle } from '../../lib/adapters/lambda/bundle.ts';
-import { VARIABLES } from '../../lib/adapters/lambda/names.ts';
 import type { Aim } from './aim.ts';
+import { buildRuntime, runProcess, variablesOf, writeCall, type ColdCall, type Run } from './cold-process.ts';
 import { measureBundle, sdkChunk, type BundleFigures } from './bundle-size.ts';
-import { McpClient } from './mcp-client.ts';
 import { gatewayConfig } from './programs/gateway-data.ts';
-import type { RandomMark, RuntimeMark } from './programs/lambda-runtime.ts';
+import type { RuntimeMark } from './programs/lambda-runtime.ts';
 import type { Section } from './sheet.ts';
-import type { Stage, UpstreamForm } from './stage.ts';
+import type { Stage } from './stage.ts';
 import { median } from './statistics.ts';
 import { milliseconds } from './table.ts';
 import type { Era } from '../../lib/protocol/era.ts';
@@ -48,15 +44,7 @@ interface FirstAnswer {
   readonly mostMemoryBytes: number;
 }
 
-interface FirstCall {
-  readonly what: string;
-  readonly era: Era;
-  readonly form: UpstreamForm;
-  /** Whether it carries an idempotency key, another one each time. */
-  readonly keyed?: true;
-}
-
-const FIRST_CALLS: readonly FirstCall[] = [
+const FIRST_CALLS: readonly (ColdCall & { readonly what: string })[] = [
   { what: 'modern call, era configured, no breaker (no DynamoDB)', era: 'modern', form: 'alone' },
   { what: 'modern call, era configured', era: 'modern', form: 'modern' },
   { what: 'modern call, era from DynamoDB', era: 'modern', form: 'both' },
@@ -65,17 +53,9 @@ const FIRST_CALLS: readonly FirstCall[] = [
   { what: 'legacy call with a key, session from DynamoDB', era: 'legacy', form: 'legacy', keyed: true },
 ];
 
-const RANDOM: RandomMark = '{random}';
-
 /** Above bare Node, in milliseconds. */
 const READY_MS = 15;
 const FIRST_ANSWER_MS = 90;
-
-/** A process, run to its end. */
-interface Run {
-  readonly ms: number;
-  readonly marks: readonly (RuntimeMark & { readonly heardAfter: number })[];
-}
 
 /** What to run for one sample of each kind. */
 interface Kinds {
@@ -104,24 +84,14 @@ export async function measureColdStart(
 }
 
 async function prepare(stage: Stage, folder: string, bundle: FunctionBundle): Promise<Kinds> {
-  const runtime = join(folder, 'runtime.mjs');
+  const runtime = await buildRuntime(folder);
   const empty = join(folder, 'empty', 'empty.mjs');
   const sdk = sdkChunk(bundle);
   if (sdk === undefined) throw new Error('The bundle has no chunk of its own for the AWS SDK');
   await mkdir(join(folder, 'empty'));
   await writeFile(empty, 'export const handler = awslambda.streamifyResponse(async () => undefined);\n');
-  await build({
-    entryPoints: [fileURLToPath(new URL('programs/lambda-runtime.ts', import.meta.url))],
-    outfile: runtime,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    minify: true,
-    logLevel: 'silent',
-  });
   const events = await Promise.all(
-    FIRST_CALLS.map((call, index) => writeEvent(stage, call, join(folder, `${index}.json`))),
+    FIRST_CALLS.map((call, index) => writeCall(stage, call, join(folder, `${index}.json`))),
   );
   return {
     bareNode: ['-e', '0'],
@@ -129,39 +99,6 @@ async function prepare(stage: Stage, folder: string, bundle: FunctionBundle): Pr
     entry: [runtime, bundle.file],
     sdk: [runtime, bundle.file, '--import', sdk],
     first: events.map((event) => [runtime, bundle.file, event, event]),
-  };
-}
-
-/** A call as a function URL hands it over, of a client that is connected already; through another environment. */
-async function writeEvent(stage: Stage, { era, form, keyed }: FirstCall, file: string): Promise<string> {
-  const place = stage.place('core, DynamoDB', form);
-  const client = await McpClient.connect(place, era);
-  // An environment has been there before and has remembered what it learned.
-  await client.call('small');
-  const { headers, body } = client.message('small', keyed && RANDOM);
-  client.close();
-  const { pathname } = new URL(place.url);
-  const http = { method: 'POST', path: pathname, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: '' };
-  const requestContext = { http, requestId: 'bench', timeEpoch: Date.now(), stage: '$default', routeKey: '$default' };
-  const event = { version: '2.0', rawPath: pathname, rawQueryString: '', headers, requestContext, body };
-  await writeFile(file, JSON.stringify({ ...event, isBase64Encoded: false }));
-  return file;
-}
-
-/** What Lambda sets, with made-up credentials, and nothing of this process's own. */
-function variablesOf(stage: Stage, home: string): Record<string, string> {
-  return {
-    PATH: process.env['PATH'] ?? '',
-    HOME: home,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'bench',
-    AWS_SECRET_ACCESS_KEY: 'bench',
-    AWS_SESSION_TOKEN: 'bench',
-    AWS_LAMBDA_FUNCTION_NAME: 'bench',
-    AWS_LAMBDA_LOG_STREAM_NAME: 'bench',
-    [VARIABLES.table]: stage.tableName,
-    [VARIABLES.dynamodbEndpoint]: stage.dynamodb.origin,
-    [VARIABLES.logFd]: '2',
   };
 }
 
@@ -177,36 +114,11 @@ async function runInTurn(kinds: Kinds, variables: Record<string, string>, sample
     ...kinds.first.map((args, index) => [args, runs.first[index]!] as const),
   ];
   // The first turn brings the files into the system's memory and does not count.
-  for (const [args] of turns) await run(args, variables);
+  for (const [args] of turns) await runProcess(args, variables);
   for (let sample = 0; sample < samples; sample += 1) {
-    for (const [args, results] of turns) results.push(await run(args, variables));
+    for (const [args, results] of turns) results.push(await runProcess(args, variables));
   }
   return runs;
-}
-
-function run(args: readonly string[], variables: Record<string, string>): Promise<Run> {
-  return new Promise((resolve, reject) => {
-    const began = performance.now();
-    let ended = began;
-    const marks: Run['marks'][number][] = [];
-    const child = execFile(process.execPath, args, { env: variables }, (error, _out, complaints) => {
-      if (error !== null) return reject(new Error(`A cold start failed: ${complaints}`, { cause: error }));
-      const wrong = marks.find((mark) => mark.kind === 'answered' && !isAnswer(mark));
-      if (wrong !== undefined) return reject(new Error(`A cold start got ${JSON.stringify(wrong)}`));
-      resolve({ ms: ended - began, marks });
-    });
-    child.once('exit', () => {
-      ended = performance.now();
-    });
-    child.stdout?.on('data', (lines: string) => {
-      const heardAfter = performance.now() - began;
-      for (const line of lines.trim().split('\n')) marks.push({ ...(JSON.parse(line) as RuntimeMark), heardAfter });
-    });
-  });
-}
-
-function isAnswer(mark: RuntimeMark): boolean {
-  return mark.kind === 'answered' && mark.status === 200 && mark.text.includes('"text":"pong"');
 }
 
 function summarize(runs: Runs, samples: number): ColdStartFigures {

@@ -11,7 +11,7 @@ import type { Rounds } from './turns.ts';
 import type { Tool } from './workload.ts';
 
 /** One kind of load. */
-interface Load {
+export interface Load {
   readonly tool: Tool;
   readonly callers: number;
 }
@@ -125,7 +125,7 @@ async function warmUp({ client }: Runner, { warmUpMs }: LatencyOptions): Promise
 }
 
 /** Callers that each call again as soon as they have their answer. */
-async function takeTurn(client: McpClient, { tool, callers }: Load, ms: number): Promise<Turn> {
+export async function takeTurn(client: McpClient, { tool, callers }: Load, ms: number): Promise<Turn> {
   const samples: number[] = [];
   const began = performance.now();
   const callRepeatedly = async (): Promise<void> => {

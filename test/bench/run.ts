@@ -1,7 +1,7 @@
 /**
  * Measures what the gateway adds, in one run, and prints it beside the aims: latency on each route, calls at once,
  * requests per call, calls between the eras, calls with a key, upstream sessions, breakers and slots, many upstreams, many
- * sessions, cold start, size, what it costs in dollars, and how peers do. A full run writes all of it to
+ * sessions, cold start, size, tracing, what it costs in dollars, and how peers do. A full run writes all of it to
  * docs/performance.md. Exit status 0 whether or not the aims are met, unless something failed to run, or a call sends more
  * requests because there are many upstreams.
  *
@@ -38,6 +38,8 @@ import { NO_PEERS, peerSection } from './peers/section.ts';
 import { measureRequests, requestAims, requestSection } from './requests.ts';
 import { formatSection, wrap, type Section } from './sheet.ts';
 import { openStage, SHARING, type Stage } from './stage.ts';
+import { measureTracing } from './tracing.ts';
+import { tracingAims, tracingSection } from './tracing-section.ts';
 import { measureUpstreamSessions, upstreamSessionSection } from './upstream-sessions.ts';
 
 const DOCUMENT = new URL('../../docs/performance.md', import.meta.url);
@@ -121,7 +123,9 @@ async function measure(stage: Stage, extent: Extent) {
   requireEqualCosts(fleet);
   const { coldStart, bundle } = await measureColdStart(stage, extent.coldStarts);
   sections.push(print(coldStartSection(coldStart)), print(bundleSection(bundle)));
-  const bill = await measureBill(stage, coldStart, extent.bill);
+  const tracing = await measureTracing(stage, extent.tracing);
+  sections.push(print(tracingSection(tracing)));
+  const bill = await measureBill(stage, { coldStart, tracing }, extent.bill);
   sections.push(print(billSection(bill, assumptions)));
   const peers = options.peers
     ? await measurePeers([...ownPeers(stage), ...otherPeers(stage)], extent.peers)
@@ -133,10 +137,11 @@ async function measure(stage: Stage, extent: Extent) {
     ...requestAims(requests),
     ...fleetAims(fleet),
     ...coldStartAims(coldStart),
+    ...tracingAims(tracing),
     ...bundleAims(bundle),
   ];
   const figures = { requests, latency, parallel, flatness, crossEra, keyed, sessions, guards, fleet };
-  return { figures: { ...figures, coldStart, bundle, bill, peers }, sections, aims };
+  return { figures: { ...figures, coldStart, bundle, tracing, bill, peers }, sections, aims };
 }
 
 const machine = describeMachine();

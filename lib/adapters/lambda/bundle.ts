@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type BuildOptions, type Metafile } from 'esbuild';
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 import { builtinsWithoutImport } from './builtins.ts';
 import { CONFIG_FILE } from './names.ts';
 import { oneFileAtStart } from './one-file.ts';
@@ -24,6 +24,8 @@ export interface EntryInput {
    * bytes wherever `outdir` is.
    */
   readonly sourceMaps?: boolean;
+  /** Asked before those that every bundle is built with. */
+  readonly plugins?: readonly Plugin[];
 }
 
 export interface BundleInput extends Omit<EntryInput, 'entry'> {
@@ -38,22 +40,23 @@ const FUNCTION_ENTRY = fileURLToPath(new URL('../../../functions/mcp.ts', import
 
 /** Builds the function into `outdir`. Rejects with esbuild's `BuildFailure`. */
 export async function bundleFunction(input: BundleInput): Promise<FunctionBundle> {
-  const { entry = FUNCTION_ENTRY, outdir, config, sourceMaps = true } = input;
-  const bundle = await bundleEntry({ entry, outdir, sourceMaps });
+  const { entry = FUNCTION_ENTRY, outdir, config, ...rest } = input;
+  const bundle = await bundleEntry({ ...rest, entry, outdir });
   writeFileSync(join(outdir, CONFIG_FILE), JSON.stringify(config));
   return bundle;
 }
 
 /** Builds any module into `outdir` as the function is built, without a configuration. Rejects likewise. */
-export async function bundleEntry({ entry, outdir, sourceMaps = true }: EntryInput): Promise<FunctionBundle> {
-  const { outputFiles, metafile } = await build(bundleOptions(entry, outdir, sourceMaps));
+export async function bundleEntry(input: EntryInput): Promise<FunctionBundle> {
+  const { entry, outdir } = input;
+  const { outputFiles, metafile } = await build(bundleOptions(input));
   // Synchronously: a process that ends in between has nothing under way that would bring a folder back that it removes.
   mkdirSync(outdir, { recursive: true });
   for (const { path, contents } of outputFiles) writeFileSync(path, contents);
   return { file: join(outdir, `${nameOf(entry)}.mjs`), metafile };
 }
 
-function bundleOptions(entry: string, outdir: string, sourceMaps: boolean) {
+function bundleOptions({ entry, outdir, sourceMaps = true, plugins = [] }: EntryInput) {
   return {
     entryPoints: [{ in: entry, out: nameOf(entry) }],
     outdir,
@@ -73,7 +76,7 @@ function bundleOptions(entry: string, outdir: string, sourceMaps: boolean) {
     legalComments: 'none',
     metafile: true,
     alias: { 'cls-hooked/context': ONE_CONTEXT },
-    plugins: [oneFileAtStart(resolve(entry)), builtinsWithoutImport],
+    plugins: [...plugins, oneFileAtStart(resolve(entry)), builtinsWithoutImport],
     // Written by this process: esbuild's own could go on writing after this one has ended and tidied up.
     write: false,
     logLevel: 'silent',

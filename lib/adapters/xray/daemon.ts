@@ -6,28 +6,62 @@ const DEFAULT_ADDRESS = '127.0.0.1:2000';
 
 const dgram = process.getBuiltinModule('node:dgram');
 
-export interface Daemon {
+interface Daemon {
+  /** As the platform named it when this was opened. */
+  readonly address: string;
   /** Settles when the operating system has taken the document; rejects with its error. */
   send(document: string): Promise<void>;
   close(): void;
 }
 
-/** The one that the platform names in `AWS_XRAY_DAEMON_ADDRESS`. */
-export function openDaemon(address = process.env['AWS_XRAY_DAEMON_ADDRESS'] || DEFAULT_ADDRESS): Daemon {
+/** Of the last documents, for the next ones. A datagram needs no connection that could have ended meanwhile. */
+let opened: Daemon | undefined;
+
+/**
+ * To the one that the platform names in `AWS_XRAY_DAEMON_ADDRESS`. Settles when the operating system has taken all
+ * documents; rejects with its error when it has not taken one of them, and begins anew with the next ones.
+ */
+export async function sendToDaemon(documents: readonly string[]): Promise<void> {
+  const address = process.env['AWS_XRAY_DAEMON_ADDRESS'] || DEFAULT_ADDRESS;
+  if (opened?.address !== address) forget(opened);
+  const daemon = (opened ??= openDaemon(address));
+  const results = await Promise.allSettled(documents.map((document) => daemon.send(document)));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed === undefined) return;
+  forget(daemon);
+  throw failed.reason;
+}
+
+function forget(daemon: Daemon | undefined): void {
+  if (daemon === undefined || daemon !== opened) return;
+  opened = undefined;
+  daemon.close();
+}
+
+function openDaemon(address: string): Daemon {
   const { host, port } = readAddress(address);
   const socket = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4');
-  const failed = Promise.withResolvers<never>();
-  failed.promise.catch(() => undefined);
-  socket.on('error', failed.reject);
+  // No process lives on for it.
+  socket.unref();
+  const underWay = new Set<(error: Error) => void>();
+  socket.on('error', (error) => {
+    for (const reject of underWay) reject(error);
+  });
   return {
+    address,
     send: (document) =>
-      Promise.race([
-        failed.promise,
-        new Promise<void>((resolve, reject) => {
-          socket.send(HEADER + document, port, host, (error) => (error === null ? resolve() : reject(error)));
-        }),
-      ]),
-    close: () => socket.close(),
+      new Promise((resolve, reject) => {
+        underWay.add(reject);
+        socket.send(HEADER + document, port, host, (error) => {
+          underWay.delete(reject);
+          if (error === null) resolve();
+          else reject(error);
+        });
+      }),
+    close: () => {
+      for (const reject of underWay) reject(new Error('Another document could not be sent'));
+      socket.close();
+    },
   };
 }
 

@@ -6,7 +6,7 @@
 import { Tracer } from '@aws-lambda-powertools/tracer';
 import type { InvocationTrace } from '../../ports.ts';
 import type { RecordedSpan } from './recording.ts';
-import { openDaemon } from './daemon.ts';
+import { sendToDaemon } from './daemon.ts';
 
 /** Requests are recorded by the gateway itself, which knows when their bodies end. */
 const tracer = new Tracer({ serviceName: 'sluice', captureHTTPsRequests: false });
@@ -53,12 +53,7 @@ export async function sendDocuments(trace: InvocationTrace, spans: readonly Reco
   }
   const indexed = indexedOf(spans);
   const documents = branchesOf(spans).flatMap((branch) => documentsOf(branch, segment, indexed));
-  const daemon = openDaemon();
-  try {
-    for (const document of documents) await daemon.send(document);
-  } finally {
-    daemon.close();
-  }
+  await sendToDaemon(documents);
 }
 
 /** By span, the annotations that the trace is indexed by. What is found by a value once need not be found by it twice. */

@@ -44,6 +44,8 @@ export class Recording implements Trace {
   /** What has not been sent with its end. */
   #unsent: OpenSpan[] = [];
   #begun = 0;
+  /** What the ids of its spans begin with: 12 hexadecimal digits. One request for chance is dear enough for all of them. */
+  readonly #chance = randomBytes(6).toString('hex');
 
   /** `onError` is told why spans could not be sent. */
   constructor(trace: InvocationTrace, name: string, send: SendSpans, onError: (error: unknown) => void) {
@@ -65,7 +67,8 @@ export class Recording implements Trace {
       this.root.annotate({ spans_left_out: this.#begun - MAX_SPANS });
       return NO_SPAN;
     }
-    const span = new OpenSpan(this, name, parent, isRemote);
+    const id = this.#chance + this.#begun.toString(16).padStart(4, '0');
+    const span = new OpenSpan(this, id, name, parent, isRemote);
     this.#unsent.push(span);
     return span;
   }
@@ -86,7 +89,7 @@ export class Recording implements Trace {
 }
 
 class OpenSpan implements Span {
-  readonly id = randomBytes(8).toString('hex');
+  readonly id: string;
   readonly #recording: Recording;
   readonly #name: string;
   readonly #parent: string | undefined;
@@ -96,7 +99,8 @@ class OpenSpan implements Span {
   #endedAt: number | undefined;
   #verdict: Verdict | undefined;
 
-  constructor(recording: Recording, name: string, parent: string | undefined, isRemote: boolean) {
+  constructor(recording: Recording, id: string, name: string, parent: string | undefined, isRemote: boolean) {
+    this.id = id;
     this.#recording = recording;
     this.#name = name;
     this.#parent = parent;

@@ -1,5 +1,5 @@
 import { UNTRACED, type Tracer } from '../../ports.ts';
-import { Recording } from './recording.ts';
+import { Recording, type SendSpans } from './recording.ts';
 
 /** Records nothing. */
 export const noopTracer: Tracer = { begin: () => UNTRACED };
@@ -15,5 +15,12 @@ export function createXRayTracer(onError: (requestId: string, error: unknown) =>
   };
 }
 
-const send: ConstructorParameters<typeof Recording>[2] = async (trace, spans) =>
-  (await import('./documents.ts')).sendDocuments(trace, spans);
+let loading: Promise<SendSpans> | undefined;
+
+/** Asks for the module once: the platform would look for it anew each time. */
+const send: SendSpans = async (trace, spans) => {
+  loading ??= import('./documents.ts').then(({ sendDocuments }) => sendDocuments);
+  await (
+    await loading
+  )(trace, spans);
+};

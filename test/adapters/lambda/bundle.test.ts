@@ -31,6 +31,8 @@ function filesWith(packages: RegExp, { file, metafile }: FunctionBundle): string
     .map(([path]) => join(dirname(file), basename(path)));
 }
 
+const WATCHING = /node_modules\/(?:@aws-lambda-powertools\/(?:tracer|metrics)|aws-xray-sdk-core)\//;
+
 const POWERTOOLS = /node_modules\/@aws-lambda-powertools\//;
 
 /** The built function in front of an upstream whose one tool answers. */
@@ -90,6 +92,25 @@ describe('the bundle', () => {
     ).toEqual([]);
     const bytes = files.reduce((sum, file) => sum + metafile.outputs[file]!.bytes, 0);
     expect(bytes).toBeLessThan(150_000);
+  });
+
+  test('reads nothing at a cold start of what makes traces and metrics', async () => {
+    const { metafile } = await bundleFunction({ outdir: await temporaryFolder(), config: {} });
+    const read = readAtOnce(metafile).flatMap((file) => Object.keys(metafile.outputs[file]!.inputs));
+    expect(read.filter((input) => WATCHING.test(input))).toEqual([]);
+    // It is there for those who want it.
+    expect(Object.keys(metafile.inputs).some((input) => WATCHING.test(input))).toBe(true);
+  });
+
+  test('holds nothing that hooks into every promise of the process', async () => {
+    const { metafile } = await bundleFunction({ outdir: await temporaryFolder(), config: {} });
+    const inputs = Object.keys(metafile.inputs);
+    expect(
+      inputs.filter((input) => /node_modules\/(?:cls-hooked|async-hook-jl|emitter-listener)\//.test(input)),
+    ).toEqual([]);
+    // What would bring it along is there, with something else in its place.
+    expect(inputs.some((input) => /node_modules\/aws-xray-sdk-core\//.test(input))).toBe(true);
+    expect(inputs).toContain('lib/adapters/xray/one-context.ts');
   });
 
   test('is read from one file at a cold start, beside the entry and what every file needs of the bundler', async () => {

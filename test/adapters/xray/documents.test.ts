@@ -159,6 +159,20 @@ test('names are made of what X-Ray takes', async () => {
   expect(document!.subsegments.map(({ name }) => name)).toEqual(['upstream ____ü_', 'y'.repeat(200)]);
 });
 
+test('what the operating system does not take is told, and what comes after it is sent', async () => {
+  const errors: unknown[] = [];
+  const recording = new Recording(TRACE, 'gateway', send, (error) => errors.push(error));
+  const call = recording.root.begin('tools/call');
+  call.annotate({ what: 'x'.repeat(70_000) });
+  call.end();
+  const [underWay] = await flushed(recording, 1);
+  expect(errors).toEqual([expect.objectContaining({ code: 'EMSGSIZE' })]);
+  expect(underWay).toMatchObject({ id: recording.root.id, endTime: null });
+  recording.root.end();
+  const [ended] = await flushed(recording, 1);
+  expect(ended).toMatchObject({ id: recording.root.id, endTime: expect.any(Number) });
+});
+
 test('a trace that cannot be sent is told, and fails nothing', async () => {
   vi.stubEnv('AWS_XRAY_DAEMON_ADDRESS', 'nowhere');
   const errors: unknown[] = [];
