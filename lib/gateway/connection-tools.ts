@@ -5,7 +5,6 @@ import type { EraTools } from '../upstream/eras.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { closeUpstreamSession } from '../upstream/session.ts';
 import { post, type ConnectionTools, type UpstreamLink } from '../upstream/streamable-http.ts';
-import { leaveToSweep } from './retired-sessions.ts';
 import type { Work } from './work.ts';
 
 /** How long work that outlives its answer may take upstream. */
@@ -28,7 +27,10 @@ export function connectionTools(work: Work, deadline: Deadline, tally: UpstreamT
     clientHeaders: work.clientHeaders,
     post,
     defer: (afterword) => work.defer(() => asAfterword(work, afterword)),
-    leave: (upstream, session) => work.defer(() => leaveToSweep(work, upstream, session, TRY_AGAIN_MS)),
+    leave: (upstream, session) =>
+      work.defer(async () =>
+        (await import('./retired-sessions.ts')).leaveToSweep(work, upstream, session, TRY_AGAIN_MS),
+      ),
   };
 }
 

@@ -1,7 +1,6 @@
 /** What is left behind of a call so that another environment can go on with it when this one has to end. */
 import type { HandedOver } from '../protocol/call.ts';
 import { progressTokenText } from '../protocol/call.ts';
-import { expectsPriming } from '../protocol/era.ts';
 import { isObject, parseJson } from '../protocol/message.ts';
 import { wantsTiming } from '../protocol/timing.ts';
 import { handOverPosition, type StreamPosition } from '../upstream/fault.ts';
@@ -23,17 +22,6 @@ export interface Continuation {
   readonly timing?: boolean | undefined;
   /** When the call reached the gateway, milliseconds since the epoch: its limits go on from there. */
   readonly arrivedAt: number;
-}
-
-/**
- * Only the calls of tools are worth it: everything else can be asked once more. Clients of older revisions do not come
- * back after a stream that ended by itself (2025-06-18, basic/transports, "Sending Messages to the Server"). A
- * call that holds one of its upstream's slots gives it up as it is left, and would run on beside whoever gets the slot.
- */
-export function allowHandOver({ scope, call, upstream, tally }: Errand): void {
-  if (scope.era !== 'legacy' || scope.mayHandOver === undefined) return;
-  if (!expectsPriming(scope.session.protocolVersion) || upstream.config.maxConcurrent !== undefined) return;
-  if (call.target?.what === 'tool') tally.mayHandOver = scope.mayHandOver;
 }
 
 /** Undefined when the call has come to its end. */

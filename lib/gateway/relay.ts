@@ -2,7 +2,8 @@
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { watchForCancellation } from '../policies/cancellation.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import { callToLegacy, callToModern, progressTokenText } from '../protocol/call.ts';
+import { callToLegacy, callToModern, progressTokenText, type HandedOver } from '../protocol/call.ts';
+import { expectsPriming } from '../protocol/era.ts';
 import type { ClientSession } from '../ports.ts';
 import { interimToClient } from '../protocol/interim.ts';
 import { mentionsKey } from '../protocol/idempotency-key.ts';
@@ -15,7 +16,6 @@ import { withRetries } from './attempts.ts';
 import { connectionTools, eraTools } from './connection-tools.ts';
 import { NOTHING_SAID, toolConfigOf } from './effects.ts';
 import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailure } from './ending.ts';
-import { allowHandOver, handOverOf } from './continuation.ts';
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
 import { withMirroredParams } from './mirrored-params.ts';
@@ -38,7 +38,7 @@ export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
     for await (const event of guardedEvents(errand, deadline)) {
       if (event.kind === 'opened') continue;
       if (event.kind !== 'interim') {
-        yield handOverOf(event, errand) ?? endingOf(event, errand);
+        yield (await handOverOf(event, errand)) ?? endingOf(event, errand);
         return;
       }
       const { message } = event;
@@ -179,6 +179,23 @@ function toUpstreamRequest(
 function modernSelf({ clientInfo, clientCapabilities, logLevel }: ClientSession): ModernSelf {
   const { extensions } = clientCapabilities;
   return { clientInfo, clientCapabilities: extensions === undefined ? {} : { extensions }, logLevel };
+}
+
+/**
+ * Only the calls of tools are worth it: everything else can be asked once more. Clients of older revisions do not come
+ * back after a stream that ended by itself (2025-06-18, basic/transports, "Sending Messages to the Server"). A
+ * call that holds one of its upstream's slots gives it up as it is left, and would run on beside whoever gets the slot.
+ */
+export function allowHandOver({ scope, call, upstream, tally }: Errand): void {
+  if (scope.era !== 'legacy' || scope.mayHandOver === undefined) return;
+  if (!expectsPriming(scope.session.protocolVersion) || upstream.config.maxConcurrent !== undefined) return;
+  if (call.target?.what === 'tool') tally.mayHandOver = scope.mayHandOver;
+}
+
+/** What is left behind of a call that goes on elsewhere; undefined for one that has come to its end. */
+async function handOverOf(event: RelayEvent, errand: Errand): Promise<HandedOver | undefined> {
+  if (event.kind !== 'end' || errand.tally.mayHandOver === undefined) return undefined;
+  return (await import('./continuation.ts')).handOverOf(event, errand);
 }
 
 function endingOf(event: Exclude<RelayEvent, { kind: 'interim' | 'opened' }>, errand: Errand): Ending {

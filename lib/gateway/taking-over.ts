@@ -10,11 +10,11 @@ import type { Answer } from '../upstream/exchange.ts';
 import { handOverPosition, type UpstreamTally } from '../upstream/fault.ts';
 import { resumeLegacy } from '../upstream/resumption.ts';
 import { connectionTools } from './connection-tools.ts';
-import { allowHandOver, handedOver, type Continuation } from './continuation.ts';
+import { handedOver, type Continuation } from './continuation.ts';
 import { endingOfFailure, endingOfResponse, failureOf, unexpectedFailure, type RelayReply } from './ending.ts';
 import type { Errand, LegacyScope } from './errand.ts';
 import { noteAnnouncement } from './news.ts';
-import { cancellationKey } from './relay.ts';
+import { allowHandOver, cancellationKey } from './relay.ts';
 import type { Visit } from './visit.ts';
 
 /** Exactly one reply comes last that is final or hands the call over again; nothing is thrown. */

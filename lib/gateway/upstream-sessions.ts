@@ -17,7 +17,6 @@ import { attachedSession, UNKEPT, type SessionKeeper } from '../upstream/legacy.
 import { closeLater } from './connection-tools.ts';
 import type { LegacyScope, Scope } from './errand.ts';
 import { forwardedDigest } from './forwarded.ts';
-import { retire } from './retired-sessions.ts';
 import type { Work } from './work.ts';
 
 /** A shared upstream session that nobody uses ends after a day. */
@@ -84,7 +83,8 @@ function judgements(
   return {
     doubt: (session) => judge(session, true),
     trust: (session) => judge(session, false),
-    retire: (session) => work.defer(() => retire(work, upstream, session)),
+    retire: (session) =>
+      work.defer(async () => (await import('./retired-sessions.ts')).retire(work, upstream, session)),
   };
 }
 

@@ -78,7 +78,7 @@ describe.each(LEGS)('$name', (leg) => {
       expect((await slow).result.late).toBe(true);
       expect(upstream.received.filter(({ httpMethod }) => httpMethod === 'DELETE')).toEqual([]);
       await gateway.settled();
-      const kept = await gateway.stores.upstreamSessions.expiringBetween(0, clock.now() + 30_000, 10);
+      const kept = await gateway.stores.upstreamSessions.expiringBetween(0, clock.now() + 30_001, 10);
       const retired = await Promise.all(kept.map((key) => gateway.stores.upstreamSessions.read(key)));
       expect(retired.map((session) => session?.session.id)).toEqual([held.sessionId]);
     });
