@@ -8,6 +8,7 @@ const core = [
   'lib/gateway',
   'lib/errors.ts',
   'lib/ports.ts',
+  'lib/ports',
   'lib/protocol',
   'lib/config',
   ...stages,

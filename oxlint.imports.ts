@@ -44,9 +44,12 @@ export const schemaCommand = 'lib/config/json-schema.ts';
 
 export const stages = ['lib/auth', 'lib/sessions', 'lib/catalog', 'lib/policies', 'lib/upstream', 'lib/delivery'];
 
+/** What the core is given: `lib/ports.ts` names the whole, `lib/ports/` holds its parts. */
+const ports = ['lib/ports.ts', 'lib/ports'];
+
 /** The journey of a request: `lib/gateway.ts`, and the parts of it that have names of their own. */
 const journey = {
-  imports: [...stages, 'lib/protocol', 'lib/ports.ts', 'lib/errors.ts'],
+  imports: [...stages, 'lib/protocol', ...ports, 'lib/errors.ts'],
   importsTypesOf: ['lib/config'],
   packages: [],
 } as const;
@@ -58,11 +61,11 @@ const composed = [
   'lib/config',
   'lib/adapters',
   'lib/protocol',
-  'lib/ports.ts',
+  ...ports,
   'lib/errors.ts',
 ];
 
-const adapter = { imports: ['lib/protocol', 'lib/ports.ts', 'lib/errors.ts'], packages: 'any' } as const;
+const adapter = { imports: ['lib/protocol', ...ports, 'lib/errors.ts'], packages: 'any' } as const;
 
 const bundledAdapter = { ...adapter, imports: ['lib/adapters', ...adapter.imports], except: [nodeHttp] };
 
@@ -70,12 +73,13 @@ const bundledAdapter = { ...adapter, imports: ['lib/adapters', ...adapter.import
 const importTable: readonly Row[] = [
   { place: 'lib/protocol', imports: [], packages: ['eventsource-parser'] },
   { place: 'lib/errors.ts', imports: ['lib/protocol'], packages: [] },
-  { place: 'lib/ports.ts', imports: ['lib/protocol'], packages: [] },
+  { place: 'lib/ports', imports: ['lib/protocol'], packages: [] },
+  { place: 'lib/ports.ts', imports: ['lib/ports', 'lib/protocol'], packages: [] },
   { place: 'lib/config', imports: [], packages: ['zod'] },
   { place: schemaCommand, imports: ['lib/config'], packages: 'any' },
   ...stages.map((place): Row => ({
     place,
-    imports: ['lib/protocol', 'lib/ports.ts', 'lib/errors.ts'],
+    imports: ['lib/protocol', ...ports, 'lib/errors.ts'],
     importsTypesOf: ['lib/config'],
     packages: [],
   })),

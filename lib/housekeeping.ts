@@ -7,7 +7,8 @@ import type { GatewayConfig } from './config/schema.ts';
 import { refreshUpstream, type Refreshed } from './gateway/refreshing.ts';
 import { sweep, type Swept } from './gateway/sweeping.ts';
 import { allUpstreams, newShared, Work } from './gateway/work.ts';
-import type { Invocation, Ports } from './ports.ts';
+import type { Ports } from './ports.ts';
+import type { Invocation } from './ports/invocation.ts';
 
 export interface Housekeeping {
   readonly refreshed: readonly Refreshed[];

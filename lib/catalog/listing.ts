@@ -3,7 +3,8 @@
  * used is decided by what the store says, never by what this environment remembers: a change that any environment has
  * learned of makes older lists stale everywhere. Module memory only spares reading the same text twice.
  */
-import type { CatalogHead, CatalogKey, CatalogMember, CatalogState, CatalogStore, Ids } from '../ports.ts';
+import type { Ids } from '../ports.ts';
+import type { CatalogHead, CatalogKey, CatalogMember, CatalogState, CatalogStore } from '../ports/catalog.ts';
 import { LATEST_MODERN, type Era } from '../protocol/era.ts';
 import { elementTexts } from '../protocol/json-text.ts';
 import type { JsonObject } from '../protocol/message.ts';

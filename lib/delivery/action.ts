@@ -1,5 +1,9 @@
 /** The line of the action log that one message of a client leaves behind. */
-import type { Action, Invocation, Outcome, Ports, Span, StoreTally } from '../ports.ts';
+import type { Ports } from '../ports.ts';
+import type { Action, Outcome } from '../ports/action-log.ts';
+import type { Invocation } from '../ports/invocation.ts';
+import type { StoreTally } from '../ports/stores.ts';
+import type { Span } from '../ports/tracer.ts';
 import type { Era } from '../protocol/era.ts';
 import { timingOf, type Timing } from './timing.ts';
 

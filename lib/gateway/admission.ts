@@ -8,7 +8,7 @@ import {
   type Turn,
 } from '../policies/breaker.ts';
 import type { Slot } from '../policies/slots.ts';
-import { inSpan } from '../ports.ts';
+import { inSpan } from '../ports/tracer.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { callUpstream } from './upstream-call.ts';
 import type { CallEvent, CallFailure, Line, UpstreamRequest } from './upstream-call.ts';

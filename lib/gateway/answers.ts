@@ -2,7 +2,7 @@
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { fail, succeed, type Result } from '../errors.ts';
 import { startDeadline } from '../policies/deadline.ts';
-import type { ClientSession } from '../ports.ts';
+import type { ClientSession } from '../ports/client-sessions.ts';
 import type { RequestMessage } from '../protocol/message.ts';
 import { resultText } from '../protocol/message.ts';
 import { isLogLevel } from '../protocol/methods.ts';

@@ -2,7 +2,8 @@
 import type { Caller } from '../auth/caller.ts';
 import type { Audience } from '../catalog/listing.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
-import type { CatalogMember, Span } from '../ports.ts';
+import type { CatalogMember } from '../ports/catalog.ts';
+import type { Span } from '../ports/tracer.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';
 import type { Deadline } from '../policies/deadline.ts';
 import { listedCapabilities } from '../protocol/capabilities.ts';

@@ -1,6 +1,8 @@
 /** What upstream connections are given to work with, on behalf of one HTTP request. */
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import { inSpan, type UpstreamEras, type UpstreamSession } from '../ports.ts';
+import { inSpan } from '../ports/tracer.ts';
+import type { UpstreamEras } from '../ports/upstream-eras.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 import type { EraTools } from '../upstream/eras.ts';
 import { newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { closeUpstreamSession } from '../upstream/session.ts';

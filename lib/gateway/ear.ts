@@ -1,7 +1,7 @@
 /** Listening at one upstream, once: what it takes, and how it went. */
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Deadline } from '../policies/deadline.ts';
-import type { HeardPosition } from '../ports.ts';
+import type { HeardPosition } from '../ports/listening.ts';
 import { acknowledgedUris, filterParams, type ListenFilter } from '../protocol/announcements.ts';
 import type { Era } from '../protocol/era.ts';
 import { JSON_RPC, requestText } from '../protocol/message.ts';

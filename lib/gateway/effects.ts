@@ -1,7 +1,7 @@
 /** What running a call does, as far as it is known: the operator's word, and the tool's own in the lists that are kept. */
 import type { ToolConfig } from '../config/schema.ts';
 import { effectsBySayOf, effectsOfTool, HARMLESS, type Effects } from '../policies/repeat.ts';
-import { inSpan } from '../ports.ts';
+import { inSpan } from '../ports/tracer.ts';
 import type { Errand } from './errand.ts';
 
 /** Never asks the upstream, and never rejects: what is not known is not safe. */

@@ -1,6 +1,7 @@
 /** How a call ends: its final reply, and what the action log calls it. */
 import { toWire, type Failure, type UpstreamFault, type UpstreamSite } from '../errors.ts';
-import { StoreError, type Outcome } from '../ports.ts';
+import type { Outcome } from '../ports/action-log.ts';
+import { StoreError } from '../ports/stores.ts';
 import { responseToClient, type Call, type HandedOver, type Reply } from '../protocol/call.ts';
 import { isLegacyVersion, LATEST_LEGACY, type Era } from '../protocol/era.ts';
 import { asksTheClient, listWords, missingCapabilityWords, readResultType } from '../protocol/translation/questions.ts';

@@ -1,7 +1,7 @@
 /** A call to be made, and on whose behalf. */
 import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
-import type { ClientSession } from '../ports.ts';
+import type { ClientSession } from '../ports/client-sessions.ts';
 import type { Call } from '../protocol/call.ts';
 import type { Envelope } from '../protocol/modern/envelope.ts';
 import type { UpstreamTally } from '../upstream/fault.ts';

@@ -2,7 +2,8 @@
  * The ids of the events that legacy clients get. An id names its stream and its place in it, and reveals nothing; what
  * is kept of a stream is found with the client session that it belongs to, and with no other.
  */
-import type { ClientSession, Ids } from '../ports.ts';
+import type { Ids } from '../ports.ts';
+import type { ClientSession } from '../ports/client-sessions.ts';
 
 export interface EventPosition {
   readonly stream: string;

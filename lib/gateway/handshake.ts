@@ -6,7 +6,8 @@
 import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
 import { fail, succeed, type Failure, type Result } from '../errors.ts';
-import type { ClientSession, UpstreamSession } from '../ports.ts';
+import type { ClientSession } from '../ports/client-sessions.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 import {
   announcedServerCapabilities,
   ASSUMED_SERVER_CAPABILITIES,

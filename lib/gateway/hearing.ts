@@ -5,7 +5,7 @@
  */
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { startDeadline } from '../policies/deadline.ts';
-import type { HeardPositions } from '../ports.ts';
+import type { HeardPositions } from '../ports/listening.ts';
 import type { NotificationMessage, RequestMessage } from '../protocol/message.ts';
 import { listsChangedBy } from '../protocol/methods.ts';
 import { newTally } from '../upstream/fault.ts';

@@ -2,7 +2,7 @@
 import { cacheText, isVersionOf, itemsOf, textsOf, versionOf } from '../catalog/listing.ts';
 import { compareLists } from '../catalog/merge.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
-import type { CatalogHead, CatalogKey, CatalogMember, CatalogState, NewCatalogHead } from '../ports.ts';
+import type { CatalogHead, CatalogKey, CatalogMember, CatalogState, NewCatalogHead } from '../ports/catalog.ts';
 import { isModernVersion } from '../protocol/era.ts';
 import type { Work } from './work.ts';
 

@@ -9,16 +9,10 @@ import { upstreamNamed, type ServerUpstream } from '../catalog/plan.ts';
 import { SSE_HEADERS, type Delivery } from '../delivery/response.ts';
 import { fail, succeed, type Result } from '../errors.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
-import {
-  StoreError,
-  type ClientSession,
-  type HeardPosition,
-  type HeardPositions,
-  type ListCounts,
-  type Listening,
-  type Span,
-  type Subscription,
-} from '../ports.ts';
+import type { ClientSession } from '../ports/client-sessions.ts';
+import type { HeardPosition, HeardPositions, ListCounts, Listening, Subscription } from '../ports/listening.ts';
+import { StoreError } from '../ports/stores.ts';
+import type { Span } from '../ports/tracer.ts';
 import { listChangedText, updatedText, type ListenFilter } from '../protocol/announcements.ts';
 import { tellsOf } from '../protocol/capabilities.ts';
 import { questionToClient } from '../protocol/legacy/server-requests.ts';

@@ -1,6 +1,6 @@
 /** What there is to be told of changes of lists: counted in the table, whichever environment has learned of them. */
 import type { ServerUpstream, VirtualServer } from '../catalog/plan.ts';
-import type { ListCounts } from '../ports.ts';
+import type { ListCounts } from '../ports/listening.ts';
 import { isSubscribable } from '../protocol/announcements.ts';
 import { ANNOUNCED_LISTS, listsChangedBy, RESOURCE_UPDATED, type AnnouncedList } from '../protocol/methods.ts';
 import type { NotificationMessage, RequestMessage } from '../protocol/message.ts';

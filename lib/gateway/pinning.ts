@@ -6,7 +6,7 @@ import { itemsOf } from '../catalog/listing.ts';
 import { judge, pinned, readDefinition, readPins, writePins } from '../catalog/pins.ts';
 import type { Judgement, Pins, ToolDefinition } from '../catalog/pins.ts';
 import type { Failure } from '../errors.ts';
-import { StoreError } from '../ports.ts';
+import { StoreError } from '../ports/stores.ts';
 import { askerOf } from './asker.ts';
 import { LISTING_MS, listsOf, type Listed } from './catalogs.ts';
 import type { Errand } from './errand.ts';

@@ -1,7 +1,7 @@
 /** Keeps lists fresh that callers share, on nobody's behalf: whoever asks next finds what the upstream has now. */
 import { catalogKey, isDoubtful, modernAudiences, suits } from '../catalog/listing.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
-import type { CatalogHead, CatalogKey } from '../ports.ts';
+import type { CatalogHead, CatalogKey } from '../ports/catalog.ts';
 import { isModernVersion, type Era } from '../protocol/era.ts';
 import { newTally } from '../upstream/fault.ts';
 import type { SessionKeeper } from '../upstream/legacy.ts';

@@ -4,7 +4,7 @@ import { watchForCancellation } from '../policies/cancellation.ts';
 import { startDeadline, type Deadline } from '../policies/deadline.ts';
 import { callToLegacy, callToModern, progressTokenText, type HandedOver } from '../protocol/call.ts';
 import { expectsPriming } from '../protocol/era.ts';
-import type { ClientSession } from '../ports.ts';
+import type { ClientSession } from '../ports/client-sessions.ts';
 import { interimToClient } from '../protocol/interim.ts';
 import { mentionsKey } from '../protocol/idempotency-key.ts';
 import { parseJson } from '../protocol/message.ts';

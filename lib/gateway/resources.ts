@@ -2,7 +2,7 @@
 import { itemsOf, NO_LIST } from '../catalog/listing.ts';
 import { candidatesFor, type ResourceLists } from '../catalog/owners.ts';
 import { unknownName, type ServerUpstream } from '../catalog/plan.ts';
-import { inSpan } from '../ports.ts';
+import { inSpan } from '../ports/tracer.ts';
 import type { Call } from '../protocol/call.ts';
 import { JSON_RPC } from '../protocol/message.ts';
 import { LEGACY_CODES } from '../protocol/translation/error.ts';

@@ -5,7 +5,7 @@
  */
 import { deliverRest, eventStream, HEARTBEAT_MS, RETURN_MS, type Delivery } from '../delivery/response.ts';
 import { fail, succeed, type Failure, type Result } from '../errors.ts';
-import type { KeptStream } from '../ports.ts';
+import type { KeptStream } from '../ports/streams.ts';
 import { expectsPriming } from '../protocol/era.ts';
 import { HEARTBEAT, sseEvent, ssePosition, sseReturn } from '../protocol/sse.ts';
 import { newTally } from '../upstream/fault.ts';

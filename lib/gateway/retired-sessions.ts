@@ -1,6 +1,6 @@
 /** Upstream sessions that nobody will use again, and that are not ended yet: housekeeping ends them. */
 import type { ServerUpstream } from '../catalog/plan.ts';
-import type { UpstreamSession } from '../ports.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 import type { UpstreamLink } from '../upstream/streamable-http.ts';
 import type { Work } from './work.ts';
 

@@ -5,7 +5,7 @@
 import { upstreamNamed, type ServerUpstream, type VirtualServer } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
 import { startDeadline } from '../policies/deadline.ts';
-import type { ClientSession } from '../ports.ts';
+import type { ClientSession } from '../ports/client-sessions.ts';
 import { editObject } from '../protocol/json-text.ts';
 import { answerToUpstream, fromClientQuestionId } from '../protocol/legacy/server-requests.ts';
 import type { NotificationMessage, ResponseMessage } from '../protocol/message.ts';

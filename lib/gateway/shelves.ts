@@ -5,7 +5,7 @@
 import { catalogKey, isFresh, modernAudiences, type Audience } from '../catalog/listing.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { DeadlineExpired, startDeadline } from '../policies/deadline.ts';
-import type { CatalogKey, CatalogState } from '../ports.ts';
+import type { CatalogKey, CatalogState } from '../ports/catalog.ts';
 import { isFreshMemory, lacksLegacy, modernVersions, upstreamKey } from '../upstream/eras.ts';
 import { newTally } from '../upstream/fault.ts';
 import type { Asker, Reader, Wanted } from './asker.ts';

@@ -1,5 +1,5 @@
 /** How far one client has read a stream that is kept, and what is to be made of what is read next. */
-import type { KeptStream, StreamBatch, StreamHead } from '../ports.ts';
+import type { KeptStream, StreamBatch, StreamHead } from '../ports/streams.ts';
 
 export interface KeptEvent {
   readonly number: number;

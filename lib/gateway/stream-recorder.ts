@@ -4,7 +4,7 @@
  * possibility to resume the stream, and nothing else.
  */
 import type { EventKeeper } from '../delivery/response.ts';
-import type { StreamBatch } from '../ports.ts';
+import type { StreamBatch } from '../ports/streams.ts';
 import type { HandedOver, Reply } from '../protocol/call.ts';
 import { expectsPriming } from '../protocol/era.ts';
 import { memberText } from '../protocol/json-text.ts';

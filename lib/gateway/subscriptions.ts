@@ -5,7 +5,7 @@
  */
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { readAccept } from '../delivery/response.ts';
-import { StoreError } from '../ports.ts';
+import { StoreError } from '../ports/stores.ts';
 import {
   acknowledgedText,
   listChangedText,

@@ -2,7 +2,8 @@
 import type { ServerUpstream } from '../catalog/plan.ts';
 import { itemsOf } from '../catalog/listing.ts';
 import { toWire, type Failure } from '../errors.ts';
-import type { CatalogMember, KnownVersions } from '../ports.ts';
+import type { CatalogMember } from '../ports/catalog.ts';
+import type { KnownVersions } from '../ports/upstream-eras.ts';
 import { LATEST_MODERN, type Era } from '../protocol/era.ts';
 import { isObject, parseJson } from '../protocol/message.ts';
 import type { ListMember } from '../protocol/methods.ts';

@@ -4,7 +4,8 @@
  * several sweeps one closes it.
  */
 import type { ServerUpstream } from '../catalog/plan.ts';
-import type { ClientSession, UpstreamSession } from '../ports.ts';
+import type { ClientSession } from '../ports/client-sessions.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 import { closeUpstreamSession } from '../upstream/session.ts';
 import { asAfterword } from './connection-tools.ts';
 import type { Work } from './work.ts';

@@ -5,7 +5,7 @@
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Failure } from '../errors.ts';
 import type { Deadline } from '../policies/deadline.ts';
-import type { UpstreamTransportName } from '../ports.ts';
+import type { UpstreamTransportName } from '../ports/upstream-eras.ts';
 import type { Era } from '../protocol/era.ts';
 import { forget, hasUnlearned, lacksLegacy, learn, legacyTransport } from '../upstream/eras.ts';
 import { modernVersions, modernVersionsAtHand, type EraOutcome, type EraTools } from '../upstream/eras.ts';

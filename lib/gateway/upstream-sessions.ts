@@ -7,7 +7,8 @@
 import type { Caller } from '../auth/caller.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { Deadline } from '../policies/deadline.ts';
-import { inSpan, type SharedUpstreamSession, type Span, type UpstreamSession } from '../ports.ts';
+import { inSpan, type Span } from '../ports/tracer.ts';
+import type { SharedUpstreamSession, UpstreamSession } from '../ports/upstream-sessions.ts';
 import { LATEST_LEGACY } from '../protocol/era.ts';
 import type { JsonObject } from '../protocol/message.ts';
 import type { Envelope } from '../protocol/modern/envelope.ts';

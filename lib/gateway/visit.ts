@@ -1,7 +1,8 @@
 /** One HTTP request on its way through the gateway. */
 import { ActionRecorder, type ActionSubject } from '../delivery/action.ts';
 import type { Timing } from '../delivery/timing.ts';
-import type { Invocation, Span } from '../ports.ts';
+import type { Invocation } from '../ports/invocation.ts';
+import type { Span } from '../ports/tracer.ts';
 import type { HttpRequest } from '../protocol/http.ts';
 import { newCost } from '../upstream/fault.ts';
 import { Work, type Shared } from './work.ts';

@@ -10,7 +10,8 @@ import { noopTracer } from '../adapters/xray/tracer.ts';
 import type { GivenSecrets } from '../adapters/secrets/given.ts';
 import { openSecrets } from '../adapters/secrets/open.ts';
 import { withSecrets } from '../adapters/secrets/transport.ts';
-import type { ActionLog, Ports } from '../ports.ts';
+import type { Ports } from '../ports.ts';
+import type { ActionLog } from '../ports/action-log.ts';
 
 export type OpenStores = Ports['openStores'];
 

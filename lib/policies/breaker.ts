@@ -5,7 +5,8 @@
  */
 import type { BreakerConfig } from '../config/schema.ts';
 import type { UpstreamFault } from '../errors.ts';
-import type { BreakerState, BreakerStore, Clock, Ids } from '../ports.ts';
+import type { Clock, Ids } from '../ports.ts';
+import type { BreakerState, BreakerStore } from '../ports/breakers.ts';
 
 /** For how long an environment believes that a breaker is closed without looking, in milliseconds. */
 const BELIEVED_MS = 1000;

@@ -6,7 +6,8 @@
  * arrived before the call did is therefore not for it. What counts is when each reached the platform: a call that waits
  * for a cold environment is easily overtaken by its cancellation.
  */
-import type { Clock, MailboxStore } from '../ports.ts';
+import type { Clock } from '../ports.ts';
+import type { MailboxStore } from '../ports/mailbox.ts';
 
 const POLL_MS = 1000;
 

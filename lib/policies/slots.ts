@@ -2,7 +2,8 @@
  * How many calls an upstream gets at once, from all environments together. A slot is leased until its call's deadline, so
  * that one whose environment was killed becomes free by itself.
  */
-import type { Clock, Ids, SlotStore } from '../ports.ts';
+import type { Clock, Ids } from '../ports.ts';
+import type { SlotStore } from '../ports/slots.ts';
 import { pause } from './pause.ts';
 
 /** How long a call waits for a slot before it is refused, and how often it looks, in milliseconds. */

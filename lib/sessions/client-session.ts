@@ -1,6 +1,7 @@
 /** The client session: what it is made of, who may use it, and how long it lives. */
 import { fail, succeed, type Result } from '../errors.ts';
-import type { ClientSession, UpstreamSession } from '../ports.ts';
+import type { ClientSession } from '../ports/client-sessions.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 import type { JsonObject } from '../protocol/message.ts';
 
 /** A session that nobody uses ends after a day; each use moves its end. */

@@ -1,5 +1,6 @@
 /** Upstream sessions in which a call has failed: when that casts doubt on one, and how it proves itself. */
-import type { Ids, UpstreamSession } from '../ports.ts';
+import type { Ids } from '../ports.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 import { requestText } from '../protocol/message.ts';
 import { exchange } from './exchange.ts';
 import { newTally, type CallEnd } from './fault.ts';

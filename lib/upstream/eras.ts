@@ -4,7 +4,8 @@
  * store with a date, and held in module memory as a cache that may be lost at any moment; it is the same for every
  * caller. It is learned anew when the memory is old, or when a call shows that it is wrong.
  */
-import type { Ids, KnownVersions, UpstreamEraStore, UpstreamEras, UpstreamTransportName } from '../ports.ts';
+import type { Ids } from '../ports.ts';
+import type { KnownVersions, UpstreamEraStore, UpstreamEras, UpstreamTransportName } from '../ports/upstream-eras.ts';
 import { MODERN_VERSIONS, type Era } from '../protocol/era.ts';
 import { META } from '../protocol/modern/envelope.ts';
 import { JSON_RPC, type JsonObject } from '../protocol/message.ts';

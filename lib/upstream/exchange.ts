@@ -1,5 +1,5 @@
 /** One request to an upstream and everything that comes back for it, in either era. */
-import { NO_SPAN, type Span } from '../ports.ts';
+import { NO_SPAN, type Span } from '../ports/tracer.ts';
 import { sameId, type NotificationMessage } from '../protocol/message.ts';
 import type { RequestMessage, ResponseMessage } from '../protocol/message.ts';
 import type { TraceContext } from '../protocol/trace-context.ts';

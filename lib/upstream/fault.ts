@@ -1,7 +1,10 @@
 /** What an upstream's behaviour means: which fault it is. */
 import type { UpstreamFault, UpstreamPhase } from '../errors.ts';
 import type { Ancestry } from '../protocol/trace-context.ts';
-import { NO_SPAN, type Clock, type Span, type TransportFailure, type UpstreamSession } from '../ports.ts';
+import type { Clock } from '../ports.ts';
+import { NO_SPAN, type Span } from '../ports/tracer.ts';
+import type { TransportFailure } from '../ports/transport.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 
 /** Why a call ends without an answer: a fault of the upstream, or the client's own wish. */
 export type CallEnd = UpstreamFault | Cancelled;

@@ -7,7 +7,8 @@
  * belongs to one invocation. After it the environment is frozen, and could neither read the stream nor notice its end;
  * and no other environment could hear the answer to what it sends.
  */
-import type { Span, UpstreamHttpResponse } from '../ports.ts';
+import type { Span } from '../ports/tracer.ts';
+import type { UpstreamHttpResponse } from '../ports/transport.ts';
 import { memberText } from '../protocol/json-text.ts';
 import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
 import { faultOfStatus, faultOfTransport, newTally, type CallEnd, waitFor } from './fault.ts';

@@ -1,5 +1,7 @@
 /** Calls to a legacy upstream, each in an upstream session: the client session's own, a shared one, or a fresh one. */
-import type { ClientSession, Ids, UpstreamSession } from '../ports.ts';
+import type { Ids } from '../ports.ts';
+import type { ClientSession } from '../ports/client-sessions.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 import { isLegacyVersion, OLDEST_UPSTREAM_VERSION } from '../protocol/era.ts';
 import { initializedText, initializeText, readServerHello, type ServerHello } from '../protocol/legacy/handshake.ts';
 import { requestText } from '../protocol/message.ts';

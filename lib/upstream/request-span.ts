@@ -3,7 +3,8 @@
  * tells the upstream, so that what is done there is part of the trace as well.
  */
 import type { UpstreamConfig } from '../config/schema.ts';
-import type { Span, TransportWatch, UpstreamHttpRequest } from '../ports.ts';
+import type { Span } from '../ports/tracer.ts';
+import type { TransportWatch, UpstreamHttpRequest } from '../ports/transport.ts';
 import { memberText } from '../protocol/json-text.ts';
 import { parseJson } from '../protocol/message.ts';
 import { NO_CONTEXT, outgoingContext, withoutBaggage } from '../protocol/trace-context.ts';

@@ -1,5 +1,5 @@
 /** The stream beside the calls of an upstream session (2025-11-25, basic/transports, "Listening for Messages from the Server"). */
-import type { UpstreamSession } from '../ports.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 import type { NotificationMessage, RequestMessage } from '../protocol/message.ts';
 import { isServerRequest } from '../protocol/methods.ts';
 import { declining, sessionHeaders, speaksOfSession } from './session.ts';

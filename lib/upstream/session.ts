@@ -1,6 +1,6 @@
 /** What is said within an upstream session beside its calls, and what a refusal says of the session. */
 import type { UpstreamFault } from '../errors.ts';
-import type { UpstreamSession } from '../ports.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 import { errorText, JSON_RPC, notificationText, resultText } from '../protocol/message.ts';
 import type { JsonRpcError, RequestMessage } from '../protocol/message.ts';
 import { isServerRequest } from '../protocol/methods.ts';

@@ -3,8 +3,10 @@
  * them (headers, sessions, the meaning of a refusal) is in `modern.ts` and `legacy.ts`.
  */
 import type { UpstreamConfig } from '../config/schema.ts';
-import type { Clock, UpstreamHttpRequest, UpstreamHttpResponse } from '../ports.ts';
-import type { UpstreamSession, UpstreamTransport } from '../ports.ts';
+import type { Clock } from '../ports.ts';
+import type { UpstreamHttpRequest, UpstreamHttpResponse } from '../ports/transport.ts';
+import type { UpstreamTransport } from '../ports/transport.ts';
+import type { UpstreamSession } from '../ports/upstream-sessions.ts';
 import type { View } from '../protocol/call.ts';
 import { parseJson, readMessage } from '../protocol/message.ts';
 import type { HttpHeaders } from '../protocol/http.ts';

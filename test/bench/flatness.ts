@@ -6,7 +6,7 @@ import { createDynamoClient } from '../../lib/adapters/dynamodb/client.ts';
 import { createDynamoStores } from '../../lib/adapters/dynamodb/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import type { Era } from '../../lib/protocol/era.ts';
-import type { ClientSessionStore } from '../../lib/ports.ts';
+import type { ClientSessionStore } from '../../lib/ports/client-sessions.ts';
 import type { Aim } from './aim.ts';
 import { costOf, divide, formatCost, ofEachCall, type Cost, type Counted } from './cost.ts';
 import { CALLED, FLEET, prefixOf, TOOLS_EACH } from './fleet.ts';

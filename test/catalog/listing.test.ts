@@ -14,7 +14,7 @@ import {
   versionOf,
   type Audience,
 } from '../../lib/catalog/listing.ts';
-import type { CatalogHead, CatalogMember } from '../../lib/ports.ts';
+import type { CatalogHead, CatalogMember } from '../../lib/ports/catalog.ts';
 
 const LEGACY: Audience = {
   era: 'legacy',

@@ -1,7 +1,7 @@
 /** What every implementation must do with the lists of upstreams. */
 import { describe, expect, test } from 'vitest';
 
-import type { CatalogHead, CatalogKey, CatalogState, CatalogStore, NewCatalogHead } from '../../lib/ports.ts';
+import type { CatalogHead, CatalogKey, CatalogState, CatalogStore, NewCatalogHead } from '../../lib/ports/catalog.ts';
 import { HOSTILE, RACERS, startEnvironments } from './environments.ts';
 import { legs } from './legs.ts';
 import { catalogKey, freshKey, newHead, randomJson } from './samples.ts';

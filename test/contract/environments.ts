@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
 
-import type { Stores, StoreTally } from '../../lib/ports.ts';
+import type { Stores, StoreTally } from '../../lib/ports/stores.ts';
 import type { Leg, StartedLeg } from './legs.ts';
 
 export const RACERS = 20;

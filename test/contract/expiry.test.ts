@@ -1,7 +1,7 @@
 /** What every implementation must do about sessions that expire: find them, and remove each of them once. */
 import { describe, expect, test } from 'vitest';
 
-import type { ClientSession } from '../../lib/ports.ts';
+import type { ClientSession } from '../../lib/ports/client-sessions.ts';
 import { RACERS, startEnvironments } from './environments.ts';
 import { legs } from './legs.ts';
 import { clientSession, freshKey, sharedSession, upstreamSession } from './samples.ts';

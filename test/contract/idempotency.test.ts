@@ -1,7 +1,7 @@
 /** What every implementation must do with calls that carry an idempotency key. */
 import { describe, expect, test } from 'vitest';
 
-import type { IdempotencyClaim } from '../../lib/ports.ts';
+import type { IdempotencyClaim } from '../../lib/ports/idempotency.ts';
 import { HOSTILE, RACERS, startEnvironments } from './environments.ts';
 import { legs } from './legs.ts';
 import { callClaim, freshKey, randomJson } from './samples.ts';

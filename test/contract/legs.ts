@@ -5,7 +5,7 @@ import { createTable } from '../../lib/adapters/dynamodb/create-table.ts';
 import { clientAddress } from '../../lib/adapters/dynamodb/sdk.ts';
 import { createDynamoStores } from '../../lib/adapters/dynamodb/stores.ts';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
-import type { Stores, StoreTally } from '../../lib/ports.ts';
+import type { Stores, StoreTally } from '../../lib/ports/stores.ts';
 import { startDynalite } from '../support/dynalite.ts';
 import { startDynamodbProxy } from '../support/dynamodb-proxy.ts';
 import { freshKey } from './samples.ts';

@@ -5,7 +5,7 @@
 import * as fc from 'fast-check';
 import { expect, vi } from 'vitest';
 
-import type { Stores } from '../../lib/ports.ts';
+import type { Stores } from '../../lib/ports/stores.ts';
 import { seeded } from '../support/property.ts';
 import { turn } from '../support/turn.ts';
 import { type Environments, startEnvironments } from './environments.ts';

@@ -1,15 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 
-import type {
-  CatalogKey,
-  ClientSession,
-  IdempotencyClaim,
-  NewCatalogHead,
-  PinRecord,
-  SharedUpstreamSession,
-  Subscription,
-  UpstreamSession,
-} from '../../lib/ports.ts';
+import type { CatalogKey, NewCatalogHead } from '../../lib/ports/catalog.ts';
+import type { ClientSession } from '../../lib/ports/client-sessions.ts';
+import type { IdempotencyClaim } from '../../lib/ports/idempotency.ts';
+import type { Subscription } from '../../lib/ports/listening.ts';
+import type { PinRecord } from '../../lib/ports/pins.ts';
+import type { SharedUpstreamSession, UpstreamSession } from '../../lib/ports/upstream-sessions.ts';
 
 /** A key that no other test uses. */
 export function freshKey(): string {

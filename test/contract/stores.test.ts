@@ -5,7 +5,8 @@
  */
 import { describe, expect, test } from 'vitest';
 
-import type { ClientSession, UpstreamSession } from '../../lib/ports.ts';
+import type { ClientSession } from '../../lib/ports/client-sessions.ts';
+import type { UpstreamSession } from '../../lib/ports/upstream-sessions.ts';
 import { HOSTILE, RACERS, startEnvironments } from './environments.ts';
 import { legs } from './legs.ts';
 import { clientSession, freshKey, upstreamSession } from './samples.ts';

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
-import type { StreamBatch, StreamHead } from '../../lib/ports.ts';
+import type { StreamBatch, StreamHead } from '../../lib/ports/streams.ts';
 import { HOSTILE, startEnvironments } from './environments.ts';
 import { legs } from './legs.ts';
 import { freshKey, randomJson } from './samples.ts';

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import type { JsonObject } from '../../lib/protocol/message.ts';
-import type { CatalogHead, CatalogKey, CatalogStore, Stores, StoreTally } from '../../lib/ports.ts';
+import type { CatalogHead, CatalogKey, CatalogStore } from '../../lib/ports/catalog.ts';
+import type { Stores, StoreTally } from '../../lib/ports/stores.ts';
 import { databaseLegs } from './legs.ts';
 import { clientSession, freshKey, randomJson } from './samples.ts';
 

@@ -1,7 +1,7 @@
 /** What every implementation must do with upstream sessions that belong to no client session. */
 import { describe, expect, test } from 'vitest';
 
-import type { KeepOutcome, SharedUpstreamSession } from '../../lib/ports.ts';
+import type { KeepOutcome, SharedUpstreamSession } from '../../lib/ports/upstream-sessions.ts';
 import { HOSTILE, RACERS, startEnvironments } from './environments.ts';
 import { legs } from './legs.ts';
 import { freshKey, sharedSession, upstreamSession } from './samples.ts';

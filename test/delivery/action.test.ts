@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ActionRecorder, type ActionSubject, type UpstreamShare } from '../../lib/delivery/action.ts';
-import { NO_SPAN, type Action, type Ports } from '../../lib/ports.ts';
+import type { Ports } from '../../lib/ports.ts';
+import type { Action } from '../../lib/ports/action-log.ts';
+import { NO_SPAN } from '../../lib/ports/tracer.ts';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';

@@ -6,7 +6,7 @@ import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { createGateway } from '../../lib/gateway.ts';
-import type { UpstreamHttpRequest, UpstreamHttpResponse, UpstreamTransport } from '../../lib/ports.ts';
+import type { UpstreamHttpRequest, UpstreamHttpResponse, UpstreamTransport } from '../../lib/ports/transport.ts';
 import type { HttpResponse } from '../../lib/protocol/http.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 

@@ -3,7 +3,9 @@
  * with everything it has under way, until the test lets it go on; or it is killed there and never does.
  */
 import type { Gateway } from '../../lib/gateway.ts';
-import type { Ports, Stores, UpstreamHttpRequest, UpstreamTransport } from '../../lib/ports.ts';
+import type { Ports } from '../../lib/ports.ts';
+import type { Stores } from '../../lib/ports/stores.ts';
+import type { UpstreamHttpRequest, UpstreamTransport } from '../../lib/ports/transport.ts';
 import { blocked } from '../support/signals.ts';
 
 /** The header of a request whose fault points count; every other request passes them unhindered. */

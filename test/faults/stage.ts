@@ -8,7 +8,7 @@ import { createDynamoClient } from '../../lib/adapters/dynamodb/client.ts';
 import { clientAddress } from '../../lib/adapters/dynamodb/sdk.ts';
 import { createDynamoStores } from '../../lib/adapters/dynamodb/stores.ts';
 import { startDynamoDb, TABLE_NAME } from '../../lib/local/dynamodb.ts';
-import type { Stores } from '../../lib/ports.ts';
+import type { Stores } from '../../lib/ports/stores.ts';
 import { parseJson } from '../../lib/protocol/message.ts';
 import { startTestGateway, type TestGateway } from '../support/local-gateway.ts';
 import { openGate } from '../support/signal-box.ts';

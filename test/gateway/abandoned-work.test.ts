@@ -6,7 +6,7 @@ import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { createGateway } from '../../lib/gateway.ts';
-import type { UpstreamEras } from '../../lib/ports.ts';
+import type { UpstreamEras } from '../../lib/ports/upstream-eras.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { turn } from '../support/turn.ts';
 import { modernRequest } from '../support/wire.ts';

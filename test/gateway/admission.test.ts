@@ -4,7 +4,7 @@ import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { callAdmitted } from '../../lib/gateway/admission.ts';
 import type { UpstreamRequest } from '../../lib/gateway/upstream-call.ts';
 import { DeadlineExpired } from '../../lib/policies/deadline.ts';
-import type { Stores } from '../../lib/ports.ts';
+import type { Stores } from '../../lib/ports/stores.ts';
 import { upstreamKey } from '../../lib/upstream/eras.ts';
 import { collectAll } from '../upstream/kit.ts';
 import { openErrand } from './errand-kit.ts';

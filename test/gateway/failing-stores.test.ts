@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createDynamoClient } from '../../lib/adapters/dynamodb/client.ts';
 import { createDynamoStores } from '../../lib/adapters/dynamodb/stores.ts';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
-import { StoreError, type Stores } from '../../lib/ports.ts';
+import { StoreError, type Stores } from '../../lib/ports/stores.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { initializeMessage, LEGS, type Harness } from '../support/gateway-harness.ts';
 import type { WireResponse } from '../support/wire.ts';

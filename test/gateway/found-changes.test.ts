@@ -6,7 +6,7 @@ import { openHouse } from '../housekeeping/kit.ts';
 import { LEGACY, listOf, MODERN, namesIn, openListing } from './listing-fixtures.ts';
 import { openTelling, poll, toolsChanged } from './listening-fixtures.ts';
 import { createManualClock } from '../support/manual-clock.ts';
-import type { Stores } from '../../lib/ports.ts';
+import type { Stores } from '../../lib/ports/stores.ts';
 
 const TTL_MS = 30_000;
 

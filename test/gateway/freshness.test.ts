@@ -3,7 +3,7 @@
  * list is no longer fresh, and at once when the upstream says so, or shows it.
  */
 import { describe, expect, test } from 'vitest';
-import type { Stores } from '../../lib/ports.ts';
+import type { Stores } from '../../lib/ports/stores.ts';
 import { LEGS } from '../support/gateway-harness.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import {

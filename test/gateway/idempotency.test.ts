@@ -1,7 +1,8 @@
 /** Calls with an idempotency key: executed once, in whatever environments they arrive. */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { StoreError, type IdempotencyStore, type Stores } from '../../lib/ports.ts';
+import type { IdempotencyStore } from '../../lib/ports/idempotency.ts';
+import { StoreError, type Stores } from '../../lib/ports/stores.ts';
 import { LEGS, type Harness, type Leg, type Peer } from '../support/gateway-harness.ts';
 import { createManualClock, passingTime } from '../support/manual-clock.ts';
 import { openScripted } from './fixtures.ts';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { executeKeyed } from '../../lib/gateway/keyed-call.ts';
 import { DeadlineExpired } from '../../lib/policies/deadline.ts';
-import { StoreError, type Stores } from '../../lib/ports.ts';
+import { StoreError, type Stores } from '../../lib/ports/stores.ts';
 import { notificationOf } from '../protocol/samples.ts';
 import { collectAll } from '../upstream/kit.ts';
 import { openErrand } from './errand-kit.ts';

@@ -1,7 +1,7 @@
 /** What a legacy client is told beside its calls: by a GET that says what there is, or by one that is held open. */
 import { describe, expect, test } from 'vitest';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
-import type { Subscription } from '../../lib/ports.ts';
+import type { Subscription } from '../../lib/ports/listening.ts';
 import { FUNCTION_LEG, LEGS, NODE_LEG, type Harness, type Peer } from '../support/gateway-harness.ts';
 import { prompts, resources, tools, type ListingUpstream } from '../support/listing-upstream.ts';
 import { asTimePasses, passing } from '../support/passing-time.ts';

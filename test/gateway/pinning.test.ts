@@ -1,6 +1,7 @@
 /** Pinned upstreams: a tool is trusted as it was first seen, and held back when it says something else. */
 import { describe, expect, test } from 'vitest';
-import type { PinStore, Stores } from '../../lib/ports.ts';
+import type { PinStore } from '../../lib/ports/pins.ts';
+import type { Stores } from '../../lib/ports/stores.ts';
 import { LEGS, type Harness } from '../support/gateway-harness.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { prompts, tool, tools, type ListingUpstream } from '../support/listing-upstream.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { streamKey } from '../../lib/gateway/event-ids.ts';
-import { StoreError, type Stores } from '../../lib/ports.ts';
+import { StoreError, type Stores } from '../../lib/ports/stores.ts';
 import { LEGACY_REVISIONS, LEGS, NODE_LEG, type Harness, type Leg } from '../support/gateway-harness.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';
 import { turn } from '../support/turn.ts';

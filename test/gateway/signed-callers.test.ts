@@ -7,7 +7,7 @@ import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../lib/adapters/xray/tracer.ts';
 import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { createGateway } from '../../lib/gateway.ts';
-import type { Action } from '../../lib/ports.ts';
+import type { Action } from '../../lib/ports/action-log.ts';
 import { secretlessTransport } from '../support/http-transport.ts';
 import { startScriptedUpstream } from './scripted-upstream.ts';
 

@@ -1,7 +1,8 @@
 /** How a stream is kept behind its client's back: what is written when, and what never waits for it. */
 import { describe, expect, test } from 'vitest';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
-import { type StreamBatch, StoreError, type Stores } from '../../lib/ports.ts';
+import { StoreError, type Stores } from '../../lib/ports/stores.ts';
+import type { StreamBatch } from '../../lib/ports/streams.ts';
 import { FUNCTION_LEG } from '../support/gateway-harness.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { turn } from '../support/turn.ts';

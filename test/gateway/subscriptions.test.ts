@@ -1,6 +1,6 @@
 /** `subscriptions/listen`: what a modern client is told of changes while it listens. */
 import { describe, expect, test } from 'vitest';
-import { StoreError } from '../../lib/ports.ts';
+import { StoreError } from '../../lib/ports/stores.ts';
 import type { Peer } from '../support/gateway-harness.ts';
 import { FUNCTION_LEG, LEGS, NODE_LEG } from '../support/gateway-harness.ts';
 import { resources, tools } from '../support/listing-upstream.ts';

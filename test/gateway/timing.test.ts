@@ -1,7 +1,8 @@
 /** Where the time of a call went, told to whoever asks: the same that the action log says. */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { Action, Stores } from '../../lib/ports.ts';
+import type { Action } from '../../lib/ports/action-log.ts';
+import type { Stores } from '../../lib/ports/stores.ts';
 import { initializeMessage, LEGS, type Harness } from '../support/gateway-harness.ts';
 import { createManualClock, passingTime, type ManualClock } from '../support/manual-clock.ts';
 import { turn } from '../support/turn.ts';

@@ -1,7 +1,8 @@
 /** Which trace upstreams are told that they are part of, in headers and in `_meta`, in each era and over each transport. */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { RecordedSpan } from '../../lib/adapters/xray/recording.ts';
-import type { InvocationTrace, UpstreamHttpRequest, UpstreamTransport } from '../../lib/ports.ts';
+import type { InvocationTrace } from '../../lib/ports/invocation.ts';
+import type { UpstreamHttpRequest, UpstreamTransport } from '../../lib/ports/transport.ts';
 import { FUNCTION_LEG, type Harness, type HarnessOptions, type Peer } from '../support/gateway-harness.ts';
 import { startHttpSseUpstream } from '../support/http-sse-upstream.ts';
 import { secretlessTransport } from '../support/http-transport.ts';

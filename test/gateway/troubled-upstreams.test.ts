@@ -1,6 +1,6 @@
 /** The trouble of one upstream is its own: what it does, or fails to do, neither stops the others nor costs much. */
 import { describe, expect, test } from 'vitest';
-import { StoreError, type Stores } from '../../lib/ports.ts';
+import { StoreError, type Stores } from '../../lib/ports/stores.ts';
 import { LEGS } from '../support/gateway-harness.ts';
 import { resources, templates, tool, tools, type Asked, type ListingUpstream } from '../support/listing-upstream.ts';
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts';

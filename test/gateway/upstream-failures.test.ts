@@ -4,7 +4,7 @@
  */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { secretlessTransport } from '../support/http-transport.ts';
-import type { UpstreamTransport } from '../../lib/ports.ts';
+import type { UpstreamTransport } from '../../lib/ports/transport.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { startFaultyUpstream, type Fault } from '../support/faulty-upstream.ts';
 import { LEGS, type Harness, type Peer } from '../support/gateway-harness.ts';

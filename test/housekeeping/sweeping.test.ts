@@ -1,6 +1,6 @@
 /** Expired sessions end together with their sessions at upstreams: once, and not when somebody uses them meanwhile. */
 import { describe, expect, test } from 'vitest';
-import type { Stores } from '../../lib/ports.ts';
+import type { Stores } from '../../lib/ports/stores.ts';
 import { callTool, LEGACY, MODERN } from '../gateway/listing-fixtures.ts';
 import { LEGS } from '../support/gateway-harness.ts';
 import { tools, type ListingUpstream } from '../support/listing-upstream.ts';

@@ -1,7 +1,7 @@
 /** What goes wrong with one upstream, or with what clients ask of it, does not keep house from being kept for the others. */
 import { describe, expect, test } from 'vitest';
 import { Operator } from '../../lib/operator.ts';
-import { StoreError } from '../../lib/ports.ts';
+import { StoreError } from '../../lib/ports/stores.ts';
 import { LEGACY, listOf, MODERN, namesIn, namesOf } from '../gateway/listing-fixtures.ts';
 import { LEGS } from '../support/gateway-harness.ts';
 import { prompts, tool, tools } from '../support/listing-upstream.ts';

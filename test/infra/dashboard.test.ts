@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { measure } from '../../lib/adapters/powertools/measured-log.ts';
-import type { Action, Notice } from '../../lib/ports.ts';
+import type { Action, Notice } from '../../lib/ports/action-log.ts';
 import { actionOf } from '../support/action.ts';
 import { storedSeries, type StoredSeries } from '../support/embedded-metrics.ts';
 import { foundBy, latencyReferences, ownReferences, statisticOf, widgetsOf } from './dashboard-series.ts';

@@ -19,7 +19,7 @@ import { createDynamoStores } from '../../lib/adapters/dynamodb/stores.ts';
 import { VARIABLES } from '../../lib/adapters/lambda/names.ts';
 import type { GatewayConfig } from '../../lib/config/schema.ts';
 import { startEmulator } from '../../lib/local/emulator/emulator.ts';
-import type { Stores } from '../../lib/ports.ts';
+import type { Stores } from '../../lib/ports/stores.ts';
 import { startDynalite } from '../support/dynalite.ts';
 import { grantsOf } from './grants.ts';
 import { resourceOf, type Properties } from './kit.ts';

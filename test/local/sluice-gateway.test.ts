@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { RunningGateway } from '../../lib/local/operator/running-gateway.ts';
 import { openTable } from '../../lib/local/ports.ts';
-import type { ClientSession } from '../../lib/ports.ts';
+import type { ClientSession } from '../../lib/ports/client-sessions.ts';
 import {
   startListingUpstream,
   tool,

@@ -1,5 +1,5 @@
 import type { PlainHttpRequest, PlainHttpTransport } from '../../lib/adapters/node/http-exchange.ts';
-import type { TransportFailure, UpstreamHttpResponse } from '../../lib/ports.ts';
+import type { TransportFailure, UpstreamHttpResponse } from '../../lib/ports/transport.ts';
 
 /** A request that matters only by its address and by what is given. */
 export function requestTo(url: string, given: Partial<PlainHttpRequest> = {}): PlainHttpRequest {

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Invocation } from '../../lib/ports.ts';
+import type { Invocation } from '../../lib/ports/invocation.ts';
 import type { HttpRequest, HttpResponse } from '../../lib/protocol/http.ts';
 import { createNodeServer, type NodeServerOptions } from '../../lib/adapters/node/server.ts';
 import { post, postStream, send } from '../support/wire.ts';

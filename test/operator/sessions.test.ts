@@ -1,7 +1,8 @@
 /** The operator's look at client sessions, when there are more of them than are read at once. */
 import { describe, expect, test } from 'vitest';
 import { MAX_SESSIONS, Operator } from '../../lib/operator.ts';
-import type { ClientSession, ClientSessionStore, Ports } from '../../lib/ports.ts';
+import type { Ports } from '../../lib/ports.ts';
+import type { ClientSession, ClientSessionStore } from '../../lib/ports/client-sessions.ts';
 import { newInvocation, openHouse, type House } from '../housekeeping/kit.ts';
 import { LEGS } from '../support/gateway-harness.ts';
 

@@ -6,7 +6,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Action } from '../../lib/ports.ts';
+import type { Action } from '../../lib/ports/action-log.ts';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { systemClock } from '../../lib/adapters/node/clock.ts';
 import { secretlessTransport } from '../support/http-transport.ts';

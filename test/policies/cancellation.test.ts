@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { watchForCancellation } from '../../lib/policies/cancellation.ts';
-import { StoreError, type MailboxStore } from '../../lib/ports.ts';
+import type { MailboxStore } from '../../lib/ports/mailbox.ts';
+import { StoreError } from '../../lib/ports/stores.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 import { turn } from '../support/turn.ts';
 

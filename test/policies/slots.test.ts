@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
 import { claimSlot, type Slot } from '../../lib/policies/slots.ts';
-import type { SlotStore } from '../../lib/ports.ts';
+import type { SlotStore } from '../../lib/ports/slots.ts';
 import { startEnvironments } from '../contract/environments.ts';
 import { legs } from '../contract/legs.ts';
 import { freshKey } from '../contract/samples.ts';

@@ -4,7 +4,7 @@ import type { GatewayConfig } from '../../lib/config/schema.ts';
 import { createHousekeeper } from '../../lib/housekeeping.ts';
 import { TABLE_NAME } from '../../lib/local/dynamodb.ts';
 import { createLocalPorts, openTable } from '../../lib/local/ports.ts';
-import type { ActionLog } from '../../lib/ports.ts';
+import type { ActionLog } from '../../lib/ports/action-log.ts';
 
 /** Sessions live for a day. */
 const AHEAD_MS = 48 * 60 * 60 * 1000;

@@ -1,4 +1,4 @@
-import type { Action } from '../../lib/ports.ts';
+import type { Action } from '../../lib/ports/action-log.ts';
 
 /** A call that an upstream has answered. */
 export function actionOf(changes: Partial<Action> = {}): Action {

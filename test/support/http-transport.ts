@@ -1,6 +1,6 @@
 import { createHttpTransport } from '../../lib/adapters/node/http-transport.ts';
 import { withSecrets } from '../../lib/adapters/secrets/transport.ts';
-import type { UpstreamTransport } from '../../lib/ports.ts';
+import type { UpstreamTransport } from '../../lib/ports/transport.ts';
 
 /** HTTP to upstreams that are sent no secrets. */
 export function secretlessTransport(): UpstreamTransport {

@@ -13,7 +13,7 @@ import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
 import { formatProblems } from '../../lib/config/problems.ts';
 import type { Emulator } from '../../lib/local/emulator/emulator.ts';
 import { startLocalGateway, type LocalGatewayOptions } from '../../lib/local/gateway.ts';
-import type { Action } from '../../lib/ports.ts';
+import type { Action } from '../../lib/ports/action-log.ts';
 
 export interface TestGatewayOptions extends Partial<
   Pick<

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { UpstreamHttpResponse } from '../../lib/ports.ts';
+import type { UpstreamHttpResponse } from '../../lib/ports/transport.ts';
 import { createMemoryTransport, MemoryBody, type Answer } from './memory-transport.ts';
 
 function start(answer: Answer | Promise<Answer>) {

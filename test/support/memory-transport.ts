@@ -5,7 +5,7 @@
  */
 import type { PlainHttpRequest } from '../../lib/adapters/node/http-exchange.ts';
 import { isPlain } from '../../lib/adapters/secrets/transport.ts';
-import type { TransportFailure, UpstreamHttpResponse, UpstreamTransport } from '../../lib/ports.ts';
+import type { TransportFailure, UpstreamHttpResponse, UpstreamTransport } from '../../lib/ports/transport.ts';
 
 export type Answer =
   | {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
-import type { UpstreamEraStore } from '../../lib/ports.ts';
+import type { UpstreamEraStore } from '../../lib/ports/upstream-eras.ts';
 import type { Era } from '../../lib/protocol/era.ts';
 import {
   forget,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { UpstreamTransport } from '../../lib/ports.ts';
+import type { UpstreamTransport } from '../../lib/ports/transport.ts';
 import { openSseChannel } from '../../lib/upstream/http-sse.ts';
 import {
   ask,

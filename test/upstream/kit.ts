@@ -5,7 +5,7 @@
 import { onTestFinished } from 'vitest';
 import { startDeadline, type Deadline, type DeadlineLimits } from '../../lib/policies/deadline.ts';
 import type { PlainHttpRequest } from '../../lib/adapters/node/http-exchange.ts';
-import type { UpstreamSession } from '../../lib/ports.ts';
+import type { UpstreamSession } from '../../lib/ports/upstream-sessions.ts';
 import { newTally, type UpstreamTally } from '../../lib/upstream/fault.ts';
 import { post, type ConnectionTools, type UpstreamLink } from '../../lib/upstream/streamable-http.ts';
 import { configOf } from '../config/sample.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
 import { cryptoIds } from '../../lib/adapters/node/ids.ts';
-import type { ClientSession, UpstreamSession } from '../../lib/ports.ts';
+import type { ClientSession } from '../../lib/ports/client-sessions.ts';
+import type { UpstreamSession } from '../../lib/ports/upstream-sessions.ts';
 import { callToLegacy } from '../../lib/protocol/call.ts';
 import { newClientSession } from '../../lib/sessions/client-session.ts';
 import { mayHaveRun } from '../../lib/policies/repeat.ts';

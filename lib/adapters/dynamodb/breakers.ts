@@ -1,4 +1,4 @@
-import type { BreakerState, BreakerStore } from '../../ports.ts';
+import type { BreakerState, BreakerStore } from '../../ports/breakers.ts';
 import { type Item, numberValue, readNumber, readText, textValue } from './item.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
 import { untilSettled } from './settled.ts';

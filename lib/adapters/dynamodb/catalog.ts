@@ -1,4 +1,4 @@
-import type { CatalogHead, CatalogKey, CatalogStore, NewCatalogHead } from '../../ports.ts';
+import type { CatalogHead, CatalogKey, CatalogStore, NewCatalogHead } from '../../ports/catalog.ts';
 import { LIST_METHODS, type ListMember } from '../../protocol/methods.ts';
 import { atMost } from './at-most.ts';
 import {

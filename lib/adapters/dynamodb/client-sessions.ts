@@ -1,4 +1,5 @@
-import type { ClientSession, ClientSessionStore, UpstreamSession } from '../../ports.ts';
+import type { ClientSession, ClientSessionStore } from '../../ports/client-sessions.ts';
+import type { UpstreamSession } from '../../ports/upstream-sessions.ts';
 import {
   GarbledRecord,
   type Item,

@@ -1,4 +1,4 @@
-import type { StoreTally } from '../../ports.ts';
+import type { StoreTally } from '../../ports/stores.ts';
 
 /** What every answer and every exception of the SDK carries. */
 interface Answered {

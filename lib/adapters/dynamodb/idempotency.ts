@@ -1,4 +1,9 @@
-import type { IdempotencyClaim, IdempotencyRecord, IdempotencyState, IdempotencyStore } from '../../ports.ts';
+import type {
+  IdempotencyClaim,
+  IdempotencyRecord,
+  IdempotencyState,
+  IdempotencyStore,
+} from '../../ports/idempotency.ts';
 import { decompress } from '../gzip.ts';
 import { type KeptText, toKeptText } from '../kept-text.ts';
 import { GarbledRecord, type Item, numberValue, readBytes, readJson, readNumber, readText, textValue } from './item.ts';

@@ -6,7 +6,7 @@ import type {
   ListeningStore,
   ResourceUpdate,
   Subscription,
-} from '../../ports.ts';
+} from '../../ports/listening.ts';
 import { ANNOUNCED_LISTS } from '../../protocol/methods.ts';
 import { atMost } from './at-most.ts';
 import {

@@ -1,4 +1,4 @@
-import type { Cancellation, MailboxStore } from '../../ports.ts';
+import type { Cancellation, MailboxStore } from '../../ports/mailbox.ts';
 import { GarbledRecord, type Item, jsonValue, numberValue, readJson, readNumber } from './item.ts';
 import { type Records, storeOperation } from './records.ts';
 import { cancellationKey, expiryAttributes } from './table.ts';

@@ -1,4 +1,4 @@
-import type { PinRecord, PinStore } from '../../ports.ts';
+import type { PinRecord, PinStore } from '../../ports/pins.ts';
 import { GarbledRecord, type Item, numberValue, readBytes, readNumber, readText, textValue } from './item.ts';
 import { partKeys, putParts, removeParts, textOf } from './parts.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';

@@ -1,4 +1,4 @@
-import { type StoreTally, StoreError } from '../../ports.ts';
+import { type StoreTally, StoreError } from '../../ports/stores.ts';
 import { getAll } from './batch.ts';
 import type { DynamoClient } from './client.ts';
 import { counted } from './counted.ts';

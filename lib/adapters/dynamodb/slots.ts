@@ -1,4 +1,4 @@
-import type { SlotOutcome, SlotStore } from '../../ports.ts';
+import type { SlotOutcome, SlotStore } from '../../ports/slots.ts';
 import { GarbledRecord, type Item, numberValue, readMap, readNumber } from './item.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
 import { CONDITIONS } from './conditions.ts';

@@ -1,4 +1,4 @@
-import type { Stores, StoreTally } from '../../ports.ts';
+import type { Stores, StoreTally } from '../../ports/stores.ts';
 import type { DynamoClient } from './client.ts';
 import { createBreakerStore } from './breakers.ts';
 import { createClientSessionStore } from './client-sessions.ts';

@@ -1,4 +1,4 @@
-import type { KeptStream, StreamBatch, StreamHead, StreamStore } from '../../ports.ts';
+import type { KeptStream, StreamBatch, StreamHead, StreamStore } from '../../ports/streams.ts';
 import type { Json } from '../../protocol/message.ts';
 import {
   flagValue,

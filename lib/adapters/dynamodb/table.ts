@@ -4,7 +4,7 @@
  */
 import type { AttributeValue, CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
 
-import type { CatalogKey, CatalogMember } from '../../ports.ts';
+import type { CatalogKey, CatalogMember } from '../../ports/catalog.ts';
 
 export const PARTITION_KEY = 'pk';
 export const SORT_KEY = 'sk';

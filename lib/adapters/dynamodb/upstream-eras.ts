@@ -1,4 +1,9 @@
-import type { KnownVersions, UpstreamEras, UpstreamEraStore, UpstreamTransportName } from '../../ports.ts';
+import type {
+  KnownVersions,
+  UpstreamEras,
+  UpstreamEraStore,
+  UpstreamTransportName,
+} from '../../ports/upstream-eras.ts';
 import type { Json } from '../../protocol/message.ts';
 import {
   GarbledRecord,

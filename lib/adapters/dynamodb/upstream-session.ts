@@ -1,7 +1,7 @@
 /** An upstream session as a map within another record. */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 
-import type { UpstreamSession } from '../../ports.ts';
+import type { UpstreamSession } from '../../ports/upstream-sessions.ts';
 import type { Expression } from './expression.ts';
 import { flagValue, GarbledRecord, numberValue, readFlag, readNumber, readText, textValue } from './item.ts';
 

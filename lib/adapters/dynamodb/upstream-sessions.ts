@@ -1,4 +1,4 @@
-import type { KeepOutcome, SharedUpstreamSession, UpstreamSessionStore } from '../../ports.ts';
+import type { KeepOutcome, SharedUpstreamSession, UpstreamSessionStore } from '../../ports/upstream-sessions.ts';
 import { expiringKeys, removeExpired } from './expiring.ts';
 import { GarbledRecord, type Item, numberValue, readNumber, readText, textValue } from './item.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';

@@ -1,6 +1,7 @@
 import type { Context } from 'aws-lambda';
 import { toWire, type Failure } from '../../errors.ts';
-import type { ActionLog, Invocation } from '../../ports.ts';
+import type { ActionLog } from '../../ports/action-log.ts';
+import type { Invocation } from '../../ports/invocation.ts';
 import type { HttpRequest, HttpResponse } from '../../protocol/http.ts';
 import { errorText } from '../../protocol/message.ts';
 import { toHttpRequest, toStreamingResult, type FunctionUrlEvent, type StreamingResult } from './event.ts';

@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda';
-import type { Invocation, InvocationTrace } from '../../ports.ts';
+import type { Invocation, InvocationTrace } from '../../ports/invocation.ts';
 import type { FunctionUrlEvent } from './event.ts';
 
 /** What an environment knows about itself. */

@@ -1,4 +1,5 @@
-import type { ActionLog, Ports } from '../../ports.ts';
+import type { Ports } from '../../ports.ts';
+import type { ActionLog } from '../../ports/action-log.ts';
 import { createDynamoClient } from '../dynamodb/client.ts';
 import { createDynamoStores } from '../dynamodb/stores.ts';
 import { actionLogFormat, createActionLog } from '../logging/action-log.ts';

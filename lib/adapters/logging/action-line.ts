@@ -1,4 +1,4 @@
-import type { Action, Outcome } from '../../ports.ts';
+import type { Action, Outcome } from '../../ports/action-log.ts';
 
 const COLOURS: Readonly<Record<Outcome, number>> = {
   ok: 32,

@@ -1,4 +1,4 @@
-import type { Action, ActionLog } from '../../ports.ts';
+import type { Action, ActionLog } from '../../ports/action-log.ts';
 import { formatAction } from './action-line.ts';
 import { describeDefect, formatDefect } from './defect.ts';
 import type { LineWriter } from './line-writer.ts';

@@ -1,4 +1,4 @@
-import type { Notice } from '../../ports.ts';
+import type { Notice } from '../../ports/action-log.ts';
 
 /** A notice as it is written: `notice` is what tells it from an action and from a defect. */
 export interface NoticeLine {

@@ -1,4 +1,4 @@
-import type { BreakerState, BreakerStore } from '../../ports.ts';
+import type { BreakerState, BreakerStore } from '../../ports/breakers.ts';
 import type { Request } from './request.ts';
 
 export interface KeptBreaker extends BreakerState {

@@ -1,4 +1,4 @@
-import type { CatalogHead, CatalogKey, CatalogStore, NewCatalogHead } from '../../ports.ts';
+import type { CatalogHead, CatalogKey, CatalogStore, NewCatalogHead } from '../../ports/catalog.ts';
 import { LIST_METHODS, type ListMember } from '../../protocol/methods.ts';
 import { copyJson } from './copies.ts';
 import { partsOf, type Request, requestsFor } from './request.ts';

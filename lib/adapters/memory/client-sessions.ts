@@ -1,4 +1,4 @@
-import type { ClientSession, ClientSessionStore } from '../../ports.ts';
+import type { ClientSession, ClientSessionStore } from '../../ports/client-sessions.ts';
 import { copyJson, copyUpstreamSessions, withDoubt } from './copies.ts';
 import { expiringIn, takeExpired } from './expiring.ts';
 import type { Request } from './request.ts';

@@ -1,4 +1,5 @@
-import type { ClientSession, UpstreamSession } from '../../ports.ts';
+import type { ClientSession } from '../../ports/client-sessions.ts';
+import type { UpstreamSession } from '../../ports/upstream-sessions.ts';
 import type { JsonObject } from '../../protocol/message.ts';
 
 /** Through text, as the database keeps it. */

@@ -1,4 +1,9 @@
-import type { IdempotencyClaim, IdempotencyRecord, IdempotencyState, IdempotencyStore } from '../../ports.ts';
+import type {
+  IdempotencyClaim,
+  IdempotencyRecord,
+  IdempotencyState,
+  IdempotencyStore,
+} from '../../ports/idempotency.ts';
 import { toKeptText } from '../kept-text.ts';
 import type { Request } from './request.ts';
 

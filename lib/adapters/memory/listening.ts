@@ -1,4 +1,4 @@
-import type { HeardPositions, ListCounts, ListeningStore, Subscription } from '../../ports.ts';
+import type { HeardPositions, ListCounts, ListeningStore, Subscription } from '../../ports/listening.ts';
 import type { Request } from './request.ts';
 
 export interface KeptListening {

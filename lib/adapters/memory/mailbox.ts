@@ -1,4 +1,4 @@
-import type { Cancellation, MailboxStore } from '../../ports.ts';
+import type { Cancellation, MailboxStore } from '../../ports/mailbox.ts';
 import type { Request } from './request.ts';
 
 export function mailboxIn(cancellations: Map<string, Cancellation>, request: Request): MailboxStore {

@@ -1,4 +1,4 @@
-import type { PinRecord, PinStore } from '../../ports.ts';
+import type { PinRecord, PinStore } from '../../ports/pins.ts';
 import type { Request } from './request.ts';
 
 export function pinsIn(pins: Map<string, PinRecord>, request: Request): PinStore {

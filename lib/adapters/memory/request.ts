@@ -1,4 +1,4 @@
-import type { StoreTally } from '../../ports.ts';
+import type { StoreTally } from '../../ports/stores.ts';
 
 /**
  * Runs one operation at once and as a whole, as one request does in the database, and counts what it would have cost

@@ -1,4 +1,4 @@
-import type { SlotStore } from '../../ports.ts';
+import type { SlotStore } from '../../ports/slots.ts';
 import type { Request } from './request.ts';
 
 /** By their tokens, when the leases on one upstream end. */

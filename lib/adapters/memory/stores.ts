@@ -1,12 +1,9 @@
-import type {
-  Cancellation,
-  ClientSession,
-  PinRecord,
-  SharedUpstreamSession,
-  Stores,
-  StoreTally,
-  UpstreamEras,
-} from '../../ports.ts';
+import type { ClientSession } from '../../ports/client-sessions.ts';
+import type { Cancellation } from '../../ports/mailbox.ts';
+import type { PinRecord } from '../../ports/pins.ts';
+import type { Stores, StoreTally } from '../../ports/stores.ts';
+import type { UpstreamEras } from '../../ports/upstream-eras.ts';
+import type { SharedUpstreamSession } from '../../ports/upstream-sessions.ts';
 import { breakersIn, type KeptBreaker } from './breakers.ts';
 import { catalogIn, type CatalogState } from './catalog.ts';
 import { clientSessionsIn } from './client-sessions.ts';

@@ -1,4 +1,4 @@
-import type { StreamBatch, StreamHead, StreamStore } from '../../ports.ts';
+import type { StreamBatch, StreamHead, StreamStore } from '../../ports/streams.ts';
 import { partsOf, type Request } from './request.ts';
 
 interface KeptHead {

@@ -1,4 +1,4 @@
-import type { UpstreamEras, UpstreamEraStore } from '../../ports.ts';
+import type { UpstreamEras, UpstreamEraStore } from '../../ports/upstream-eras.ts';
 import type { Request } from './request.ts';
 
 export function upstreamErasIn(eras: Map<string, UpstreamEras>, request: Request): UpstreamEraStore {

@@ -1,4 +1,4 @@
-import type { SharedUpstreamSession, UpstreamSessionStore } from '../../ports.ts';
+import type { SharedUpstreamSession, UpstreamSessionStore } from '../../ports/upstream-sessions.ts';
 import { withDoubt } from './copies.ts';
 import { expiringIn, takeExpired } from './expiring.ts';
 import type { Request } from './request.ts';

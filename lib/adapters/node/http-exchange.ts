@@ -1,5 +1,5 @@
 import type { Agent, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
-import type { TransportFailure, UpstreamHttpRequest, UpstreamHttpResponse } from '../../ports.ts';
+import type { TransportFailure, UpstreamHttpRequest, UpstreamHttpResponse } from '../../ports/transport.ts';
 import type { SocketPool } from './socket-pool.ts';
 import { ResponseBody } from './response-body.ts';
 

@@ -1,5 +1,5 @@
 import type { HttpHeaders, HttpRequest, HttpResponse } from '../../protocol/http.ts';
-import type { Invocation } from '../../ports.ts';
+import type { Invocation } from '../../ports/invocation.ts';
 import { randomUUID } from 'node:crypto';
 import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import { toWire, type WireError } from '../../errors.ts';

@@ -1,6 +1,6 @@
 /** What an invocation has done, as figures. Names of tools, callers and sessions are in none of them. */
 import type { Failure } from '../../errors.ts';
-import type { Action, Notice } from '../../ports.ts';
+import type { Action, Notice } from '../../ports/action-log.ts';
 import type { MetricName } from '../lambda/names.ts';
 import { layerOf, type Layer } from './layer.ts';
 import type { Logged } from './measured-log.ts';

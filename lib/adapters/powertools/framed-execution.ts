@@ -12,7 +12,7 @@ import {
 } from '@aws-lambda-powertools/idempotency';
 import { BasePersistenceLayer, IdempotencyRecord as FrameRecord } from '@aws-lambda-powertools/idempotency/persistence';
 import type { Context } from 'aws-lambda';
-import type { IdempotencyRecord, KeyedExecution, KeyedOutcome, KeyedResult } from '../../ports.ts';
+import type { IdempotencyRecord, KeyedExecution, KeyedOutcome, KeyedResult } from '../../ports/idempotency.ts';
 
 /** What the frame is told by an exception: the execution ended without an outcome that could be kept. */
 class NothingToKeep extends Error {

@@ -1,6 +1,6 @@
 /** Whose trouble it is when a call does not succeed: where somebody has to look first. */
 import type { Failure } from '../../errors.ts';
-import type { Action } from '../../ports.ts';
+import type { Action } from '../../ports/action-log.ts';
 
 /** `client`: the request could not be served as it was sent. `tool`: the tool ran, and failed in its own words. */
 export type Layer = 'gateway' | 'upstream' | 'tool' | 'client';

@@ -1,4 +1,4 @@
-import type { Action, ActionLog, Notice } from '../../ports.ts';
+import type { Action, ActionLog, Notice } from '../../ports/action-log.ts';
 import type { LineWriter } from '../logging/line-writer.ts';
 
 /** Either of what is measured; only a notice has a kind. */

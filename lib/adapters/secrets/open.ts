@@ -1,4 +1,4 @@
-import type { ActionLog } from '../../ports.ts';
+import type { ActionLog } from '../../ports/action-log.ts';
 import { systemClock } from '../node/clock.ts';
 import { createAwsSecrets } from './aws.ts';
 import type { GivenSecrets } from './given.ts';

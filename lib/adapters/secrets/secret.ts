@@ -1,4 +1,4 @@
-import type { SecretReference } from '../../ports.ts';
+import type { SecretReference } from '../../ports/transport.ts';
 
 /** What a store keeps under a name; the same for every reference to it. */
 export type StoredSecret = Pick<SecretReference, 'secret' | 'store'>;

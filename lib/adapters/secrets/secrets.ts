@@ -1,5 +1,6 @@
 /** The values of secrets: read from their stores when they are first needed, and kept for five minutes. */
-import type { Clock, SecretReference, UpstreamHttpRequest } from '../../ports.ts';
+import type { Clock } from '../../ports.ts';
+import type { SecretReference, UpstreamHttpRequest } from '../../ports/transport.ts';
 import { secretId, type GivenSecrets } from './given.ts';
 import { headerValue, SecretError, type ReadSecret, type StoredSecret } from './secret.ts';
 

@@ -1,4 +1,4 @@
-import type { TransportFailure, UpstreamHttpRequest, UpstreamTransport } from '../../ports.ts';
+import type { TransportFailure, UpstreamHttpRequest, UpstreamTransport } from '../../ports/transport.ts';
 import type { PlainHttpRequest, PlainHttpTransport } from '../node/http-exchange.ts';
 import type { Secrets } from './secrets.ts';
 

@@ -4,7 +4,7 @@
  * it: nobody can wait for that, and an invocation must not end with its trace on the way.
  */
 import { Tracer } from '@aws-lambda-powertools/tracer';
-import type { InvocationTrace } from '../../ports.ts';
+import type { InvocationTrace } from '../../ports/invocation.ts';
 import type { RecordedSpan } from './recording.ts';
 import { sendToDaemon } from './daemon.ts';
 

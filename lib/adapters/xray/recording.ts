@@ -1,5 +1,6 @@
 /** What has been recorded of one invocation: spans as plain data, until they are sent. */
-import { NO_SPAN, type InvocationTrace, type Span, type Trace } from '../../ports.ts';
+import type { InvocationTrace } from '../../ports/invocation.ts';
+import { NO_SPAN, type Span, type Trace } from '../../ports/tracer.ts';
 
 export type Annotation = string | number | boolean;
 

@@ -1,4 +1,4 @@
-import { UNTRACED, type Tracer } from '../../ports.ts';
+import { UNTRACED, type Tracer } from '../../ports/tracer.ts';
 import { Recording, type SendSpans } from './recording.ts';
 
 /** Records nothing. */

@@ -2,7 +2,7 @@
  * What the console shows, as it is sent to the page: plain JSON. `GET /console/feed` is a stream of server-sent events, each
  * named after a member of `FeedEvents`; it begins with one `snapshot`. Times are milliseconds since the epoch.
  */
-import type { Action } from '../../ports.ts';
+import type { Action } from '../../ports/action-log.ts';
 
 /** One line of the action log, with the time as it stands there (ISO 8601). */
 export type ActionLine = Omit<Action, 'time'> & { readonly time: string };

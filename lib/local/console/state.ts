@@ -1,6 +1,6 @@
 /** What the console shows of the table, and what that makes of the actions that are shown. */
 import type { KeptList, Operator, UpstreamBreaker } from '../../operator.ts';
-import type { ClientSession } from '../../ports.ts';
+import type { ClientSession } from '../../ports/client-sessions.ts';
 import type { ActionLine, CatalogView, SessionView, StateView, UpstreamView } from './feed.ts';
 
 /** What was looked up. */

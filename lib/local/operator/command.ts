@@ -1,5 +1,5 @@
 /** The operator's command, from its arguments to its exit status. */
-import { StoreError } from '../../ports.ts';
+import { StoreError } from '../../ports/stores.ts';
 import { ConfigurationError } from '../configuration.ts';
 import { check } from './check.ts';
 import { parseCommand, USAGE, type Command } from './options.ts';

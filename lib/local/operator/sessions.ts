@@ -1,6 +1,6 @@
 /** `sluice sessions`: the client sessions of legacy clients. */
 import { MAX_SESSIONS } from '../../operator.ts';
-import type { ClientSession } from '../../ports.ts';
+import type { ClientSession } from '../../ports/client-sessions.ts';
 import { operate } from './operate.ts';
 import type { Command } from './options.ts';
 import type { Output } from './output.ts';

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createDynamoClient, type DynamoClient, type DynamoLimits } from '../../../lib/adapters/dynamodb/client.ts';
 import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
 import { createDynamoStores } from '../../../lib/adapters/dynamodb/stores.ts';
-import { type Stores, StoreError } from '../../../lib/ports.ts';
+import { type Stores, StoreError } from '../../../lib/ports/stores.ts';
 import {
   callClaim,
   catalogKey,

@@ -25,7 +25,7 @@ import {
   slotsKey,
   upstreamErasKey,
 } from '../../../lib/adapters/dynamodb/table.ts';
-import type { Stores } from '../../../lib/ports.ts';
+import type { Stores } from '../../../lib/ports/stores.ts';
 import { callClaim, catalogKey, freshKey, sharedSession, upstreamSession } from '../../contract/samples.ts';
 import { type RunningDynalite, startDynalite } from '../../support/dynalite.ts';
 

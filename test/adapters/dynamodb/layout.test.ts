@@ -8,7 +8,7 @@ import { createDynamoClient } from '../../../lib/adapters/dynamodb/client.ts';
 import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
 import { clientAddress } from '../../../lib/adapters/dynamodb/sdk.ts';
 import { createDynamoStores } from '../../../lib/adapters/dynamodb/stores.ts';
-import type { Stores } from '../../../lib/ports.ts';
+import type { Stores } from '../../../lib/ports/stores.ts';
 import {
   callClaim,
   catalogKey,

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDynamoClient, type DynamoClient } from '../../../lib/adapters/dynamodb/client.ts';
 import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
 import { createDynamoStores } from '../../../lib/adapters/dynamodb/stores.ts';
-import type { PinStore } from '../../../lib/ports.ts';
+import type { PinStore } from '../../../lib/ports/pins.ts';
 import { freshKey, pinRecord, randomJson } from '../../contract/samples.ts';
 import { type RunningDynalite, startDynalite } from '../../support/dynalite.ts';
 

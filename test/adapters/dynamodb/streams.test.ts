@@ -9,7 +9,7 @@ import { createTable } from '../../../lib/adapters/dynamodb/create-table.ts';
 import { clientAddress } from '../../../lib/adapters/dynamodb/sdk.ts';
 import { createDynamoStores } from '../../../lib/adapters/dynamodb/stores.ts';
 import { type RecordKey, streamBatchKey, streamHeadKey } from '../../../lib/adapters/dynamodb/table.ts';
-import type { StreamStore } from '../../../lib/ports.ts';
+import type { StreamStore } from '../../../lib/ports/streams.ts';
 import { freshKey, randomJson } from '../../contract/samples.ts';
 import { type RunningDynalite, startDynalite } from '../../support/dynalite.ts';
 import { type DynamodbProxy, startDynamodbProxy } from '../../support/dynamodb-proxy.ts';

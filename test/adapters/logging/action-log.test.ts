@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createActionLog, type ActionLogFormat } from '../../../lib/adapters/logging/action-log.ts';
 import type { DefectLine } from '../../../lib/adapters/logging/defect.ts';
 import { createLineWriter } from '../../../lib/adapters/logging/line-writer.ts';
-import type { Action, Notice } from '../../../lib/ports.ts';
+import type { Action, Notice } from '../../../lib/ports/action-log.ts';
 
 const ACTION: Action = {
   time: Date.UTC(2026, 10, 20, 12, 3, 4, 567),

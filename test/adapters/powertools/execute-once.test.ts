@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { executeOnce } from '../../../lib/adapters/powertools/execute-once.ts';
-import { StoreError, type IdempotencyStore, type KeyedExecution, type KeyedOutcome } from '../../../lib/ports.ts';
+import type { IdempotencyStore, KeyedExecution, KeyedOutcome } from '../../../lib/ports/idempotency.ts';
+import { StoreError } from '../../../lib/ports/stores.ts';
 import { RACERS, startEnvironments } from '../../contract/environments.ts';
 import { legs } from '../../contract/legs.ts';
 import { freshKey, randomJson } from '../../contract/samples.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { observationsOf, type Observation } from '../../../lib/adapters/powertools/figures.ts';
 import { layerOf } from '../../../lib/adapters/powertools/layer.ts';
-import type { Action, Notice, Outcome } from '../../../lib/ports.ts';
+import type { Action, Notice, Outcome } from '../../../lib/ports/action-log.ts';
 import { actionOf } from '../../support/action.ts';
 
 /** By name, of a single action. */

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { measure } from '../../../lib/adapters/powertools/measured-log.ts';
-import type { ActionLog, Notice } from '../../../lib/ports.ts';
+import type { ActionLog, Notice } from '../../../lib/ports/action-log.ts';
 import { actionOf } from '../../support/action.ts';
 import { storedSeries, valuesOf } from '../../support/embedded-metrics.ts';
 

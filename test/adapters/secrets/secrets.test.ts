@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { secretId } from '../../../lib/adapters/secrets/given.ts';
 import { SecretError, type ReadSecret } from '../../../lib/adapters/secrets/secret.ts';
 import { Secrets } from '../../../lib/adapters/secrets/secrets.ts';
-import type { SecretReference } from '../../../lib/ports.ts';
+import type { SecretReference } from '../../../lib/ports/transport.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 
 const TOKEN: SecretReference = { secret: 'time-token', store: 'secretsmanager' };

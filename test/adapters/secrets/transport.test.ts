@@ -4,7 +4,7 @@ import type { PlainHttpRequest, PlainHttpTransport } from '../../../lib/adapters
 import { SecretError } from '../../../lib/adapters/secrets/secret.ts';
 import { Secrets } from '../../../lib/adapters/secrets/secrets.ts';
 import { withSecrets } from '../../../lib/adapters/secrets/transport.ts';
-import type { SecretReference, UpstreamHttpResponse } from '../../../lib/ports.ts';
+import type { SecretReference, UpstreamHttpResponse } from '../../../lib/ports/transport.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 
 const TOKEN: SecretReference = { secret: 'time-token', store: 'ssm', prefix: 'Bearer ' };

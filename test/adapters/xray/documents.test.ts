@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { Recording, type SendSpans } from '../../../lib/adapters/xray/recording.ts';
 import { readDocument, type SegmentDocument, type SegmentPart } from '../../../lib/local/xray/document.ts';
-import type { InvocationTrace, Span } from '../../../lib/ports.ts';
+import type { InvocationTrace } from '../../../lib/ports/invocation.ts';
+import type { Span } from '../../../lib/ports/tracer.ts';
 
 const TRACE: InvocationTrace = {
   id: '1-67891233-abcdef012345678912345678',

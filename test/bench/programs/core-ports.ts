@@ -6,7 +6,8 @@ import { secretlessTransport } from '../../support/http-transport.ts';
 import { cryptoIds } from '../../../lib/adapters/node/ids.ts';
 import { executeOnce } from '../../../lib/adapters/powertools/execute-once.ts';
 import { noopTracer } from '../../../lib/adapters/xray/tracer.ts';
-import type { ActionLog, Ports } from '../../../lib/ports.ts';
+import type { Ports } from '../../../lib/ports.ts';
+import type { ActionLog } from '../../../lib/ports/action-log.ts';
 import type { GatewayData } from './gateway-data.ts';
 
 /** The ports of the deployed function, but for the stores of `dynamodb`, which are in memory when it is left out. */

@@ -1,5 +1,5 @@
 /** What `lib/adapters/xray/tracer.ts` exports, without a tracer of X-Ray. */
-import { UNTRACED, type Tracer } from '../../../lib/ports.ts';
+import { UNTRACED, type Tracer } from '../../../lib/ports/tracer.ts';
 
 export const noopTracer: Tracer = { begin: () => UNTRACED };
 

@@ -1,6 +1,7 @@
 /** Stores of keyed calls that are broken on purpose, each in one way, so that it shows whether anybody notices. */
 import type { Gateway } from '../../../lib/gateway.ts';
-import type { IdempotencyRecord, IdempotencyStore, Ports } from '../../../lib/ports.ts';
+import type { Ports } from '../../../lib/ports.ts';
+import type { IdempotencyRecord, IdempotencyStore } from '../../../lib/ports/idempotency.ts';
 
 export const BREAKAGES = ['fence', 'release', 'expiry'] as const;
 

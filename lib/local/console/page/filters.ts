@@ -1,5 +1,5 @@
 /** Which actions are shown, and how that stands in the address. */
-import type { Outcome } from '../../../ports.ts';
+import type { Outcome } from '../../../ports/action-log.ts';
 import type { ActionLine } from '../feed.ts';
 
 /** Null for what is not asked for. */
