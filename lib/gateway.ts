@@ -41,7 +41,7 @@ import { requestRule } from './protocol/methods.ts';
 import { wantsTiming } from './protocol/timing.ts';
 import { clientTraceId } from './protocol/trace-context.ts';
 import { admitToSession, isSessionId, nextExpiry } from './sessions/client-session.ts';
-import { newCost, newTally, type UpstreamTally } from './upstream/fault.ts';
+import { newCost, newTally, waitedBy, type UpstreamTally } from './upstream/fault.ts';
 
 /** The core: safe for many requests at once, whatever platform runs it. It never rejects. */
 export type Gateway = (request: HttpRequest, invocation: Invocation) => Promise<HttpResponse>;
@@ -157,7 +157,7 @@ async function receive(visit: Visit, server: VirtualServer, caller: Caller, acce
       const { status } = ACCEPTED;
       visit
         .record(subject, visit.trace.root.begin('notification'))
-        .finish({ outcome: 'ok', errorKind: null, status }, shareOf(server, newTally()));
+        .finish({ outcome: 'ok', errorKind: null, status }, shareOf(visit, server, newTally()));
       return ACCEPTED;
     }
     case 'modern': {
@@ -225,7 +225,7 @@ async function welcome(
   const { session, sessionId, text } = opened.value;
   const recorder = recordCall(visit, { era: 'legacy', server, caller, session }, request, tally.span);
   const welcomed: Ending = { kind: 'final', text, status: 200, outcome: 'ok', errorKind: null };
-  const told = concludeWith(visit, recorder, welcomed, shareOf(server, tally), wantsTiming(request));
+  const told = concludeWith(visit, recorder, welcomed, shareOf(visit, server, tally), wantsTiming(request));
   const delivery = deliverOne(told.text, told.status, accept);
   return { ...delivery, headers: { ...delivery.headers, 'mcp-session-id': sessionId } };
 }
@@ -292,7 +292,7 @@ async function terminate(visit: Visit, server: VirtualServer, caller: Caller): P
   const about = { era: 'legacy', server, caller, session: ended.value } as const;
   const subject = { ...subjectOf(visit, about), method: 'DELETE', tool: null };
   const recorder = visit.record(subject, visit.trace.root.begin('DELETE'));
-  recorder.finish({ outcome: 'ok', errorKind: null, status: EMPTY.status }, shareOf(server, newTally()));
+  recorder.finish({ outcome: 'ok', errorKind: null, status: EMPTY.status }, shareOf(visit, server, newTally()));
   return EMPTY;
 }
 
@@ -320,7 +320,7 @@ async function* answer(visit: Visit, scope: Scope, request: RequestMessage): Asy
     last ??= failed;
   } finally {
     // Not yielded before: whoever has stopped reading would never let it come to the line in the log.
-    last = conclude(visit, recorder, last, shareOf(scope.server, tally), wantsTiming(request));
+    last = conclude(visit, recorder, last, shareOf(visit, scope.server, tally), wantsTiming(request));
   }
   if (last !== undefined) yield last;
 }
@@ -424,7 +424,7 @@ async function tell(
   const status = failure === undefined ? ACCEPTED.status : toWire(failure).status;
   const outcome = failure === undefined ? 'ok' : outcomeOf(failure);
   const end = { outcome, errorKind: failure?.kind ?? null, status };
-  const timing = recorder.finish(end, shareOf(scope.server, tally));
+  const timing = recorder.finish(end, shareOf(visit, scope.server, tally));
   if (isAwaited) noteTiming(visit, timing);
   return failure;
 }
@@ -496,7 +496,7 @@ function refuse(
   const recorder = recordCall(visit, about, about.request, tally.span);
   recorder.sent(text);
   const end = { outcome: outcomeOf(failure), errorKind: failure.kind, status };
-  noteTiming(visit, recorder.finish(end, shareOf(about.server, tally)));
+  noteTiming(visit, recorder.finish(end, shareOf(visit, about.server, tally)));
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: text };
 }
 
@@ -518,7 +518,9 @@ function subjectOf(visit: Visit, about: About) {
 }
 
 /** Which upstream it was is known when there is one, or when the call was for one. */
-function shareOf(server: VirtualServer | undefined, { attempts, cost, upstream }: UpstreamTally) {
+function shareOf({ ports }: Visit, server: VirtualServer | undefined, { attempts, cost, upstream }: UpstreamTally) {
   const only = server?.upstreams.length === 1 ? server.upstreams[0]?.name : undefined;
-  return { upstream: cost.requests > 0 ? (upstream ?? only ?? null) : null, attempts, ...cost };
+  const { requests } = cost;
+  const waitedMs = waitedBy(cost, ports.clock.elapsed());
+  return { upstream: requests > 0 ? (upstream ?? only ?? null) : null, attempts, requests, waitedMs };
 }

@@ -55,11 +55,20 @@ export async function openListening(visit: Visit, scope: LegacyScope): Promise<R
   const { listen } = visit.shared.config;
   if (listen === 'off') return fail({ kind: 'method-not-allowed', allow: 'POST, DELETE' });
   const listener = new Listener(visit, scope);
-  if (listen !== 'poll') await listener.claim();
-  // Before the stream begins, so that a store that does not answer is an answer of its own.
-  const first = await listener.look();
+  const first = await firstLook(listener, listen !== 'poll');
   const body = listen === 'poll' ? listener.poll(first) : listener.hold(first, listen.holdSeconds * 1000);
   return succeed({ status: 200, headers: SSE_HEADERS, body: recorded(visit, scope, listener, body) });
+}
+
+/** Before the stream begins, so that a store that does not answer is an answer of its own. */
+async function firstLook(listener: Listener, claims: boolean): Promise<Awaited<ReturnType<Listener['look']>>> {
+  try {
+    if (claims) await listener.claim();
+    return await listener.look();
+  } catch (error) {
+    listener.span.end();
+    throw error;
+  }
 }
 
 /** Leaves one line in the action log, however the stream ends. */

@@ -6,7 +6,7 @@ import { inSpan } from '../ports/tracer.ts';
 import type { Call } from '../protocol/call.ts';
 import { JSON_RPC } from '../protocol/message.ts';
 import { LEGACY_CODES } from '../protocol/translation/error.ts';
-import { newTally, type UpstreamTally } from '../upstream/fault.ts';
+import { detach, newCost, newTally, type UpstreamTally } from '../upstream/fault.ts';
 import { askerOf } from './asker.ts';
 import { askForLists, type Listed } from './catalogs.ts';
 import { endingOfFailure, type Ending, type RelayReply } from './ending.ts';
@@ -32,9 +32,11 @@ export async function* relayToOwner(
   uri: string,
   tally: UpstreamTally,
 ): AsyncGenerator<RelayReply, void> {
+  const cost = newCost(tally.cost);
   const lists = await inSpan(tally.span, 'catalog', (span) =>
-    resourceLists(visit, scope, uri, newTally({ ...tally, span })),
+    resourceLists(visit, scope, uri, newTally({ ...tally, span, cost })),
   );
+  detach(cost, visit.ports.clock.elapsed());
   const candidates = candidatesFor(uri, lists);
   /** Why one that may have had it could not say so. */
   let failed: Ending | undefined;

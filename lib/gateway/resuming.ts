@@ -8,7 +8,7 @@ import { fail, succeed, type Failure, type Result } from '../errors.ts';
 import type { KeptStream } from '../ports/streams.ts';
 import { expectsPriming } from '../protocol/era.ts';
 import { HEARTBEAT, sseEvent, ssePosition, sseReturn } from '../protocol/sse.ts';
-import { newTally } from '../upstream/fault.ts';
+import { newTally, waitedBy } from '../upstream/fault.ts';
 import { readContinuation, type Continuation } from './continuation.ts';
 import { CLIENT_GONE, endingOfFailure, outcomeOf, unexpectedFailure, type Ending, type RelayReply } from './ending.ts';
 import type { LegacyScope } from './errand.ts';
@@ -204,7 +204,9 @@ async function* answered(
       yield reply;
     }
   } finally {
-    const share = { upstream, attempts: tally.attempts, ...tally.cost };
+    const { attempts, cost } = tally;
+    const waitedMs = waitedBy(cost, visit.ports.clock.elapsed());
+    const share = { upstream, attempts, requests: cost.requests, waitedMs };
     last = conclude(visit, recorder, last, share, continuation.timing === true);
   }
   if (last !== undefined) yield last;

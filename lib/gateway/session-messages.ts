@@ -6,7 +6,7 @@ import { upstreamNamed, type ServerUpstream, type VirtualServer } from '../catal
 import type { Failure } from '../errors.ts';
 import { startDeadline } from '../policies/deadline.ts';
 import type { ClientSession } from '../ports/client-sessions.ts';
-import { editObject } from '../protocol/json-text.ts';
+import { notificationToUpstream } from '../protocol/legacy/notification.ts';
 import { answerToUpstream, fromClientQuestionId } from '../protocol/legacy/server-requests.ts';
 import type { NotificationMessage, ResponseMessage } from '../protocol/message.ts';
 import { notificationRule } from '../protocol/methods.ts';
@@ -35,8 +35,7 @@ export async function takeNotification(
   const plan = notificationRule(notification.method, 'legacy')?.plan;
   if (plan === 'deliver') await leaveCancellation(visit, session, notification);
   if (plan !== 'all') return undefined;
-  // Written anew, so that a key that it holds twice reads upstream as it read here.
-  const text = editObject(notification.text, {});
+  const text = notificationToUpstream(notification.text);
   // A progress token is the upstream's own: of several upstreams, nobody could tell whose.
   if (notification.method === 'notifications/progress' && server.upstreams.length > 1) return undefined;
   const told = server.upstreams.map((upstream) => forward(visit, upstream, session, text, newTally(tally)));

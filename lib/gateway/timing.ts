@@ -4,6 +4,7 @@ import { timingOf, type Timing } from '../delivery/timing.ts';
 import type { HandedOver } from '../protocol/call.ts';
 import { sayInMeta } from '../protocol/result-meta.ts';
 import { TIMING_IN_META } from '../protocol/timing.ts';
+import { waitedBy } from '../upstream/fault.ts';
 import { CLIENT_GONE, HANDED_OVER, type Ending } from './ending.ts';
 import type { Visit } from './visit.ts';
 
@@ -56,5 +57,5 @@ function withTiming(
  * time, so that their own shares would add up to more than there was: what counts is when any of them waited.
  */
 export function noteTiming(visit: Visit, { totalMs }: Timing): void {
-  visit.timing = timingOf(totalMs, visit.awaited.waitedMs);
+  visit.timing = timingOf(totalMs, waitedBy(visit.awaited, visit.ports.clock.elapsed()));
 }

@@ -200,9 +200,10 @@ export function outgoingContext(ancestry: Ancestry | undefined, spanId: string |
   const traceparent =
     client.parent === undefined ? platformParent(platform, spanId) : clientParent(client.parent, spanId);
   const state = spanId === undefined || platform === undefined ? client.state : withOwn(client, platform);
+  const tracestate = state === undefined || client.parent === undefined ? '' : stateText(state);
   const meta: TraceContext = {
     ...(traceparent !== undefined && { traceparent }),
-    ...(state !== undefined && client.parent !== undefined && { tracestate: stateText(state) }),
+    ...(tracestate !== '' && { tracestate }),
     ...(client.baggage !== undefined && { baggage: client.baggage }),
   };
   return platform === undefined
@@ -233,7 +234,7 @@ function withOwn({ state = [] }: ClientContext, { id }: PlatformTrace): readonly
   return [{ key: OWN_STATE_KEY, text: `${OWN_STATE_KEY}=${id}` }, ...others.slice(0, MAX_STATE_MEMBERS - 1)];
 }
 
-/** What is too much goes as a whole member: large ones first, then those at the end (3.3.1.5). */
+/** What is too much goes as a whole member: large ones first, then those at the end (3.3.1.5). Empty when none is left. */
 function stateText(members: readonly StateMember[]): string {
   const whole = joined(members);
   if (whole.length <= MAX_STATE_CHARS) return whole;

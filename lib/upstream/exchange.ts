@@ -1,9 +1,9 @@
 /** One request to an upstream and everything that comes back for it, in either era. */
-import { NO_SPAN, type Span } from '../ports/tracer.ts';
+import type { Span } from '../ports/tracer.ts';
 import { sameId, type NotificationMessage } from '../protocol/message.ts';
 import type { RequestMessage, ResponseMessage } from '../protocol/message.ts';
 import type { TraceContext } from '../protocol/trace-context.ts';
-import type { CallEnd } from './fault.ts';
+import type { CallEnd, UpstreamTally } from './fault.ts';
 import type { StreamItem } from './message-stream.ts';
 import { beginRequest } from './request-span.ts';
 import { drainTail } from './streamable-http.ts';
@@ -33,6 +33,8 @@ export interface OutgoingRequest {
   readonly body: (context: TraceContext) => string;
   readonly headers: Readonly<Record<string, string>>;
   readonly notes?: StreamNotes;
+  /** Whether it is asked for to go on until its time is up, so that this is no fault of the upstream. */
+  readonly isEndless?: boolean;
 }
 
 /** Takes down what it takes to resume a stream. */
@@ -63,17 +65,35 @@ export async function* exchange(
   tally.phase = outcome.kind === 'fault' ? outcome.phase : 'response';
   tally.sent = tally.phase !== 'connect';
   if (outcome.kind === 'refused') return outcome;
-  if (outcome.kind === 'fault') yield ended(outcome.fault, span);
-  else if (outcome.kind === 'accepted') yield ended({ kind: 'upstream-closed' }, span);
-  else yield* readStream(outcome, request.id, tools, request.notes, span);
+  const onEnd = (end: CallEnd): void => tellEnd(end, span, request, tally);
+  if (outcome.kind === 'stream') {
+    yield* readStream(outcome, request.id, tools, request.notes, onEnd);
+  } else {
+    const end: CallEnd = outcome.kind === 'fault' ? outcome.fault : { kind: 'upstream-closed' };
+    onEnd(end);
+    yield { kind: 'end', end };
+  }
   return undefined;
 }
 
-/** The call ends without an answer; its request's span says why. */
-function ended(end: CallEnd, span: Span): Answer {
+/** Says of a request's span why there was no answer, and whether that is the upstream's fault. */
+function tellEnd(end: CallEnd, span: Span, { isEndless }: OutgoingRequest, { position }: UpstreamTally): void {
   span.annotate({ error_kind: end.kind });
-  if (end.kind !== 'cancelled') span.fail(end.kind === 'upstream-throttled' ? 'throttle' : 'fault');
-  return { kind: 'end', end };
+  switch (end.kind) {
+    case 'cancelled':
+    case 'invocation-ending':
+      return;
+    case 'upstream-closed':
+    case 'upstream-reset':
+      // Whoever can be asked for the rest has not broken off.
+      if (position !== undefined) return;
+      break;
+    case 'upstream-timeout':
+      if (isEndless === true) return;
+      break;
+    default:
+  }
+  span.fail(end.kind === 'upstream-throttled' ? 'throttle' : 'fault');
 }
 
 /** What a call comes to, whatever was said before. */
@@ -86,13 +106,16 @@ export async function lastOf<Other extends { readonly kind: string } = never>(
   return { kind: 'end', end: { kind: 'upstream-closed' } };
 }
 
-/** Reads a stream up to the answer to the request of this id; the rest is read in the background. */
+/**
+ * Reads a stream up to the answer to the request of this id; the rest is read in the background. `onEnd` is told first when
+ * there is none.
+ */
 export async function* readStream(
   stream: UpstreamStream,
   requestId: string,
   tools: ConnectionTools,
   notes?: StreamNotes,
-  span: Span = NO_SPAN,
+  onEnd: (end: CallEnd) => void = () => {},
 ): AsyncGenerator<UpstreamEvent, void> {
   let answered = false;
   try {
@@ -100,7 +123,8 @@ export async function* readStream(
       const next = await stream.items.next();
       const item: StreamItem = next.done === true ? { kind: 'fault', fault: endOfStream(tools) } : next.value;
       if (item.kind === 'fault') {
-        yield ended(item.fault, span);
+        onEnd(item.fault);
+        yield { kind: 'end', end: item.fault };
         return;
       }
       if (item.kind === 'retry') {

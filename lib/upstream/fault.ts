@@ -17,15 +17,15 @@ export interface Cancelled {
 
 /** What a call costs at its upstream, handshakes, probes and cancellations included. */
 export interface UpstreamCost {
-  /** HTTP requests. */
+  /** HTTP requests, not those of its parts. */
   requests: number;
   /** Time during which somebody waited for an upstream, milliseconds; waiting for several at once counts once. */
   waitedMs: number;
   /** How many wait now, and since when somebody has. */
   waiting: number;
   since: number;
-  /** What else waits while somebody waits on this account: the HTTP request as a whole. */
-  readonly partOf: UpstreamCost | undefined;
+  /** What else waits while somebody waits on this account; undefined for the HTTP request as a whole. */
+  partOf: UpstreamCost | undefined;
 }
 
 export function newCost(partOf?: UpstreamCost): UpstreamCost {
@@ -54,6 +54,19 @@ function endWaiting(cost: UpstreamCost, now: number): void {
   if (cost.waiting > 0) return;
   cost.waitedMs += now - cost.since;
   if (cost.partOf !== undefined) endWaiting(cost.partOf, now);
+}
+
+/** As `waitedMs`, with the wait that is under way; `now` as `Clock.elapsed`. */
+export function waitedBy({ waitedMs, waiting, since }: UpstreamCost, now: number): number {
+  return waiting === 0 ? waitedMs : waitedMs + now - since;
+}
+
+/** Nobody waits any more for what is still going on on this account: from now on it is part of no other. */
+export function detach(cost: UpstreamCost, now: number): void {
+  if (cost.partOf === undefined) return;
+  cost.partOf.requests += cost.requests;
+  if (cost.waiting > 0) endWaiting(cost.partOf, now);
+  cost.partOf = undefined;
 }
 
 /** How far a call has come and what it cost; written by the connection, read for errors and the action log. */

@@ -15,7 +15,7 @@ import { faultOfStatus, faultOfTransport, newTally, type CallEnd, waitFor } from
 import { readEventStream, readJsonBody, type StreamItem } from './message-stream.ts';
 import type { OpenRequest } from './open-request.ts';
 import { OpenRequests } from './open-requests.ts';
-import { beginOwnRequest, watching, type RequestTrace } from './request-span.ts';
+import { beginOwnRequest, sendWatched, type RequestTrace } from './request-span.ts';
 import { contentTypeOf, drain, heard, postAndRead, toHttpRequest } from './streamable-http.ts';
 import type {
   ConnectionLimits,
@@ -84,11 +84,8 @@ async function openStream(link: UpstreamLink, tools: ConnectionTools): Promise<S
     const { span, context } = beginOwnRequest(link, tools);
     const by = { ...tools, limits: opening };
     const request = toHttpRequest(link, 'GET', '', { accept: SSE_CONTENT_TYPE }, by, context);
-    const response = await tools.transport.send(watching(request, span));
-    if (response.kind === 'failure') {
-      span.end();
-      return endOf(faultOfTransport(response, link.config.connectTimeoutMs), tools);
-    }
+    const response = await sendWatched(tools.transport, request, span);
+    if (response.kind === 'failure') return endOf(faultOfTransport(response, link.config.connectTimeoutMs), tools);
     limits.active();
     return await beginSession(link, response, tools);
   } finally {

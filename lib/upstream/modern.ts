@@ -37,7 +37,8 @@ export async function* callModern(
     ...(request.name === undefined ? {} : { 'mcp-name': encodeHeaderValue(request.name) }),
   };
   const body = (context: TraceContext): string => request.body(id, context);
-  const refusal = yield* exchange(link, { id, body, headers }, tools);
+  const isEndless = request.method === 'subscriptions/listen';
+  const refusal = yield* exchange(link, { id, body, headers, isEndless }, tools);
   if (refusal !== undefined) yield readRefusal(refusal);
 }
 

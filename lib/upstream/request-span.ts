@@ -4,7 +4,8 @@
  */
 import type { UpstreamConfig } from '../config/schema.ts';
 import type { Span } from '../ports/tracer.ts';
-import type { TransportWatch, UpstreamHttpRequest } from '../ports/transport.ts';
+import type { TransportFailure, TransportWatch, UpstreamHttpRequest } from '../ports/transport.ts';
+import type { UpstreamHttpResponse, UpstreamTransport } from '../ports/transport.ts';
 import { memberText } from '../protocol/json-text.ts';
 import { parseJson } from '../protocol/message.ts';
 import { NO_CONTEXT, outgoingContext, withoutBaggage } from '../protocol/trace-context.ts';
@@ -43,9 +44,28 @@ export function beginOwnRequest(upstream: Upstream, { tally, ancestry }: Descent
   return beginRequest(upstream, { tally, ancestry: withoutBaggage(ancestry) });
 }
 
-/** The request, with a watch that divides its span into phases and ends it. */
-export function watching(request: UpstreamHttpRequest, span: Span): UpstreamHttpRequest {
-  return span.id === undefined ? request : { ...request, watch: watchOf(request, span) };
+type Sent = UpstreamHttpResponse | TransportFailure;
+
+/**
+ * Sends the request. Its span is divided into phases, and ends with the response, or where there is none: a transport that
+ * never comes to send has nothing to tell its watch.
+ */
+export function sendWatched(transport: UpstreamTransport, request: UpstreamHttpRequest, span: Span): Promise<Sent> {
+  return span.id === undefined ? transport.send(request) : sendRecorded(transport, request, watchOf(request, span));
+}
+
+async function sendRecorded(
+  transport: UpstreamTransport,
+  request: UpstreamHttpRequest,
+  watch: TransportWatch,
+): Promise<Sent> {
+  let sent: Sent | undefined;
+  try {
+    sent = await transport.send({ ...request, watch });
+    return sent;
+  } finally {
+    if (sent?.kind !== 'response') watch.ended();
+  }
 }
 
 function watchOf({ method, body }: UpstreamHttpRequest, span: Span): TransportWatch {

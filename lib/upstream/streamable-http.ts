@@ -15,7 +15,7 @@ import { SSE_CONTENT_TYPE } from '../protocol/sse.ts';
 import type { Ancestry, OutgoingContext } from '../protocol/trace-context.ts';
 import { faultOfStatus, faultOfTransport, type CallEnd, type UpstreamTally, waitFor } from './fault.ts';
 import { collect, readEventStream, readJsonBody, type BodyBytes, type StreamItem } from './message-stream.ts';
-import { beginOwnRequest, watching, type RequestTrace } from './request-span.ts';
+import { beginOwnRequest, sendWatched, type RequestTrace } from './request-span.ts';
 
 /** An upstream as one virtual server uses it. */
 export interface UpstreamLink {
@@ -143,9 +143,8 @@ async function sendAndRead<Accepted extends { readonly kind: string }>(
 ): Promise<Accepted | NotAccepted> {
   const { tally, clock } = tools;
   tally.cost.requests += 1;
-  const response = await waitFor(tally.cost, clock, tools.transport.send(watching(request, span)));
+  const response = await waitFor(tally.cost, clock, sendWatched(tools.transport, request, span));
   if (response.kind === 'failure') {
-    span.end();
     const fault = tools.limits.expiry() ?? faultOfTransport(response, link.config.connectTimeoutMs);
     return { kind: 'fault', fault, phase: response.sent ? 'request' : 'connect' };
   }
@@ -167,8 +166,7 @@ export async function deleteSession(
   tools.tally.cost.requests += 1;
   const { span, context } = beginOwnRequest(link, tools);
   const request = toHttpRequest(link, 'DELETE', '', headers, tools, context);
-  const response = await tools.transport.send(watching(request, span));
-  span.end();
+  const response = await sendWatched(tools.transport, request, span);
   if (response.kind === 'failure') return false;
   await drain(response);
   return response.status < 500 && response.status !== 429;

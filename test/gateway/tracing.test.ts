@@ -1,11 +1,22 @@
 /** Which spans a request leaves, what they are part of, and when they end. */
 import { randomUUID } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
-import type { RecordedSpan } from '../../lib/adapters/xray/recording.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createMemoryStores } from '../../lib/adapters/memory/stores.ts';
+import { systemClock } from '../../lib/adapters/node/clock.ts';
+import { cryptoIds } from '../../lib/adapters/node/ids.ts';
+import { executeOnce } from '../../lib/adapters/powertools/execute-once.ts';
+import { resolveConfig, UNSAID } from '../../lib/config/load.ts';
+import { createGateway } from '../../lib/gateway.ts';
+import { StoreError, type Stores } from '../../lib/ports/stores.ts';
+import type { UpstreamTransport } from '../../lib/ports/transport.ts';
+import { secretlessTransport } from '../support/http-transport.ts';
+import { startResumableUpstream } from '../support/resumable-upstream.ts';
+import { modernRequest } from '../support/wire.ts';
+import { Recording, type RecordedSpan } from '../../lib/adapters/xray/recording.ts';
 import type { Harness, HarnessOptions } from '../support/gateway-harness.ts';
 import { createManualClock, passingTime } from '../support/manual-clock.ts';
-import { openFaulty, openScripted } from './fixtures.ts';
-import type { Incoming } from './scripted-upstream.ts';
+import { openFaulty, openGateway, openScripted } from './fixtures.ts';
+import { startScriptedUpstream, type Incoming, type ScriptedUpstream } from './scripted-upstream.ts';
 
 const TRACE = { id: '1-67891233-abcdef012345678912345678', parent: '53995c3f42cd8ad8', sampled: true } as const;
 
@@ -240,17 +251,131 @@ test('arguments, results, ids and addresses of upstreams are in no trace', async
   }
 });
 
-test('everything but what comes after the answer has left when the answer ends', async () => {
-  const { gateway, upstream } = await openTraced('modern');
+/** The core itself, without anybody who reads its answers to their ends. */
+async function openCore(upstream: ScriptedUpstream) {
+  const sent: (readonly RecordedSpan[])[] = [];
+  const resolved = resolveConfig(
+    { upstreams: { up: { url: upstream.url, era: 'modern' } }, servers: { default: { upstreams: ['up'] } } },
+    UNSAID.local,
+  );
+  if (!resolved.ok) throw new Error('This configuration is valid');
+  const fail = (_id: unknown, error: unknown): never => {
+    throw error;
+  };
+  const gateway = createGateway(resolved.config, {
+    clock: systemClock,
+    ids: cryptoIds,
+    openStores: createMemoryStores(),
+    transport: secretlessTransport(),
+    executeOnce,
+    tracer: {
+      begin: (_invocation, name) =>
+        new Recording(
+          TRACE,
+          name,
+          async (_trace, spans) => void sent.push(spans),
+          (error) => fail(undefined, error),
+        ),
+    },
+    actionLog: { write: () => {}, notice: () => {}, defect: fail },
+  });
+  const { headers, body: message } = modernRequest('tools/call', { name: 'up__look' }, { progressToken: 1 });
+  const body = JSON.stringify(message);
+  const named = {
+    'content-type': 'application/json',
+    ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+  };
+  const call = () =>
+    gateway(
+      { method: 'POST', path: '/mcp', headers: named, body, bodyBytes: Buffer.byteLength(body) },
+      { requestId: 'r', trace: TRACE, environment: 'e', cold: true, arrivedAt: Date.now(), endsAt: Infinity },
+    );
+  const rootHasEnded = (): boolean =>
+    sent.flat().some(({ name, endedAt }) => name === 'gateway' && endedAt !== undefined);
+  return { call, sent, rootHasEnded };
+}
+
+test('the trace of an answer in JSON has left before the answer', async () => {
+  const upstream = await startScriptedUpstream();
+  onTestFinished(() => upstream.stop());
+  upstream.onCall(({ answer }) => answer({ content: [] }));
+  const core = await openCore(upstream);
+  const response = await core.call();
+  expect([response.status, typeof response.body, core.rootHasEnded()]).toEqual([200, 'string', true]);
+  await response.after();
+});
+
+test.each(['is read to its end', 'is left'])('the trace of a stream has left by the time that it %s', async (how) => {
+  const upstream = await startScriptedUpstream();
+  onTestFinished(() => upstream.stop());
   upstream.onCall(({ progress, answer }) => {
     progress(1);
-    answer({ content: [] });
+    if (how === 'is read to its end') answer({ content: [] });
   });
+  const core = await openCore(upstream);
+  const response = await core.call();
+  if (typeof response.body === 'string') throw new Error(`This answer is no stream: ${response.body}`);
+  const events = response.body[Symbol.asyncIterator]();
+  await events.next();
+  expect(core.rootHasEnded()).toBe(false);
+  if (how === 'is left') await events.return?.();
+  else while ((await events.next()).done !== true);
+  expect(core.rootHasEnded()).toBe(true);
+  await response.after();
+});
+
+test('what is done after the answer is sent when it has ended', async () => {
+  const { gateway, upstream } = await openTraced('legacy', { upstream: { isolation: 'call' } });
+  upstream.onCall(({ answer }) => answer({ content: [] }));
   const peer = await gateway.client.connect('2026-07-28');
-  const { events } = await peer.stream('tools/call', { name: 'up__look', _meta: { progressToken: 1 } });
-  for await (const _event of events);
-  const sentBefore = gateway.spans.flat().some(({ name, endedAt }) => name === 'tools/call' && endedAt !== undefined);
-  expect(sentBefore).toBe(true);
+  await peer.call('up__look');
+  const before = gateway.spans.length;
+  await gateway.settled();
+  const later = gateway.spans.slice(before).flat();
+  expect(later.map(({ annotations }) => annotations['http_method'])).toContain('DELETE');
+});
+
+test('a request that is never sent has a span that ends', async () => {
+  const transport: UpstreamTransport = {
+    send: async () => ({ kind: 'failure', cause: 'secret-unavailable', sent: false }),
+  };
+  const { gateway } = await openTraced('modern', { transport });
+  const peer = await gateway.client.connect('2026-07-28');
+  expect((await peer.call('up__look')).error.code).toBe(1017);
+  await gateway.settled();
+  expect(allOf(lastTree(gateway)).filter(({ endedAt }) => endedAt === undefined)).toEqual([]);
+});
+
+test('listening that cannot begin has a span that ends', async () => {
+  const down = new StoreError('listening.read', 'down', undefined);
+  const wrapStores = (stores: Stores): Stores => ({
+    ...stores,
+    listening: { ...stores.listening, read: async () => Promise.reject(down) },
+  });
+  const { gateway } = await openTraced('legacy', { wrapStores });
+  const peer = await gateway.client.connect('2025-11-25');
+  const { status } = await peer.listen();
+  await gateway.settled();
+  expect([status, gateway.takeDefects()]).toEqual([503, [down]]);
+  expect(allOf(lastTree(gateway)).filter(({ endedAt }) => endedAt === undefined)).toEqual([]);
+});
+
+test('an upstream that ends a stream to be asked for the rest has done nothing wrong', async () => {
+  const clock = createManualClock();
+  const upstream = await startResumableUpstream();
+  const gateway = await openGateway({ trace: TRACE, clock, url: upstream.url });
+  const peer = await gateway.client.connect('2025-11-25');
+  const answered = peer.request('tools/call', { name: 'up__steps' }, { progressToken: 't' });
+  const running = await upstream.nextCall();
+  await running.progress(1);
+  running.closeStream();
+  await passingTime(clock, 100, upstream.resumed);
+  running.answer('done');
+  await passingTime(clock, 100, answered);
+  await gateway.settled();
+  const requests = allOf(lastTree(gateway)).filter(({ isRemote }) => isRemote);
+  expect(requests.filter(({ verdict }) => verdict !== undefined)).toEqual([]);
+  expect(requests.map(({ annotations }) => annotations['error_kind'])).toContain('upstream-closed');
 });
 
 test('nothing is recorded of what is not sampled', async () => {

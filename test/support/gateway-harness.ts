@@ -216,6 +216,10 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       await settled();
       await Promise.all(platforms.map((platform) => platform.close()));
       if (defects.length > 0) throw new AggregateError(defects, 'The gateway reported defects');
+      const open = [...new Map(spans.flat().map((span) => [span.id, span])).values()].filter(
+        ({ endedAt }) => endedAt === undefined,
+      );
+      if (open.length > 0) throw new Error(`Spans never ended: ${open.map(({ name }) => name).join(', ')}`);
     },
   };
 }
