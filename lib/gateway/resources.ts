@@ -32,11 +32,7 @@ export async function* relayToOwner(
   uri: string,
   tally: UpstreamTally,
 ): AsyncGenerator<RelayReply, void> {
-  const cost = newCost(tally.cost);
-  const lists = await inSpan(tally.span, 'catalog', (span) =>
-    resourceLists(visit, scope, uri, newTally({ ...tally, span, cost })),
-  );
-  detach(cost, visit.ports.clock.elapsed());
+  const lists = await listsNeeded(visit, scope, uri, tally);
   const candidates = candidatesFor(uri, lists);
   /** Why one that may have had it could not say so. */
   let failed: Ending | undefined;
@@ -63,6 +59,23 @@ export async function* relayToOwner(
   }
   const none = unknownName({ what: 'resource', name: uri });
   yield failed ?? unknown ?? endingOfFailure(none, call.request.idText);
+}
+
+/** What is still being listed when it is known who has the URI is nobody's wait any more. */
+async function listsNeeded(
+  visit: Visit,
+  scope: Scope,
+  uri: string,
+  tally: UpstreamTally,
+): Promise<readonly ResourceLists[]> {
+  const cost = newCost(tally.cost);
+  try {
+    return await inSpan(tally.span, 'catalog', (span) =>
+      resourceLists(visit, scope, uri, newTally({ ...tally, span, cost })),
+    );
+  } finally {
+    detach(cost, visit.ports.clock.elapsed());
+  }
 }
 
 /** In either era's words (server/resources, "Error Handling"), or because the upstream knows no resources at all. */

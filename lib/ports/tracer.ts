@@ -25,7 +25,10 @@ export interface Span {
   readonly id: string | undefined;
   /** A part of this one, from now on. `remote` is what is spent waiting for an upstream. */
   begin(name: string, kind?: 'remote'): Span;
-  /** What it can be searched by. A null is as good as not said. Never arguments, results, tokens or whole ids. */
+  /**
+   * What it can be searched by. A null is as good as not said. Never arguments, results, tokens or whole ids; names of tools
+   * are as the client wrote them, as in the log.
+   */
   annotate(annotations: Readonly<Record<string, string | number | boolean | null>>): void;
   /** It went wrong: by the fault of who asked, because there was too much of it, or by the fault of who was asked. */
   fail(verdict: 'error' | 'throttle' | 'fault'): void;

@@ -1,14 +1,14 @@
 /** Where the time of a call went, told to whoever asks: the same that the action log says. */
 import { randomUUID } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Action } from '../../lib/ports/action-log.ts';
 import type { Stores } from '../../lib/ports/stores.ts';
 import { initializeMessage, LEGS, type Harness } from '../support/gateway-harness.ts';
 import { createManualClock, passingTime, type ManualClock } from '../support/manual-clock.ts';
 import { turn } from '../support/turn.ts';
 import type { WireResponse } from '../support/wire.ts';
-import { openScripted } from './fixtures.ts';
-import type { Incoming, ScriptedUpstream } from './scripted-upstream.ts';
+import { openGateway, openScripted } from './fixtures.ts';
+import { startScriptedUpstream, type Incoming, type ScriptedUpstream } from './scripted-upstream.ts';
 
 /** JSON as tests look into it. */
 type AnyJson = any;
@@ -414,4 +414,44 @@ describe.each(LEGS)('$name', (leg) => {
 
 function durationsOf({ headers }: WireResponse): number[] {
   return [...String(headers['server-timing']).matchAll(/dur=([\d.]+)/g)].map(([, duration]) => Number(duration));
+}
+
+test('time that was waited for an upstream is its own, whatever else is still being asked for', async () => {
+  const clock = createManualClock();
+  const slow = await startScriptedUpstream();
+  onTestFinished(() => slow.stop());
+  const upstreams = {
+    up: { url: '', era: 'modern' },
+    slow: { url: slow.url, era: 'modern' },
+  };
+  const { gateway, upstream } = await openScriptedAmong(upstreams, clock);
+  answerLists(upstream);
+  upstream.on('resources/list', ({ answer }) =>
+    answer({ resources: [{ uri: 'doc://a', name: 'a' }], ttlMs: 0, cacheScope: 'private' }),
+  );
+  const listing = Promise.withResolvers<Incoming>();
+  slow.on('resources/list', (incoming) => listing.resolve(incoming));
+  slow.on('resources/templates/list', ({ answer }) =>
+    answer({ resourceTemplates: [], ttlMs: 0, cacheScope: 'private' }),
+  );
+  upstream.on('resources/read', ({ answer }) => {
+    clock.advance(300);
+    answer({ contents: [], ttlMs: 0, cacheScope: 'private' });
+  });
+  const peer = await gateway.client.connect('2026-07-28');
+  const answer = await peer.request('resources/read', { uri: 'doc://a', ...ASKING });
+  expect(timingOf(answer)).toMatchObject({ gatewayMs: 0, upstreamMs: 300 });
+  expect(answer.headers['server-timing']).toBe('gateway;dur=0, upstream;dur=300');
+  (await listing.promise).answer({ resources: [], ttlMs: 0, cacheScope: 'private' });
+});
+
+/** A scripted upstream `up` in front of others. */
+async function openScriptedAmong(upstreams: Readonly<Record<string, object>>, clock: ManualClock) {
+  const upstream = await startScriptedUpstream();
+  onTestFinished(() => upstream.stop());
+  const file = {
+    upstreams: { ...upstreams, up: { ...upstreams['up'], url: upstream.url } },
+    servers: { default: { upstreams: Object.keys(upstreams) } },
+  };
+  return { upstream, gateway: await openGateway({ clock, url: upstream.url, file }) };
 }

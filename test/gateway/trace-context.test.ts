@@ -325,3 +325,17 @@ test.each(CLIENTS)(
     expect(ofCall.map(({ method }) => method)).toContain('GET');
   },
 );
+
+test.each([true, false])(
+  'what a client says in a notification of a trace, or to the gateway, goes to no upstream as it is (traceContext %s)',
+  async (traceContext) => {
+    const { upstream, peer } = await open('2025-11-25', { upstream: { era: 'legacy', traceContext }, trace: SAMPLED });
+    await call(peer);
+    const _meta = { ...SAID, 'io.sluice/timing': true, own: 1 };
+    expect((await peer.notify('notifications/roots/list_changed', { _meta })).status).toBe(202);
+    const [received] = upstream.of('notifications/roots/list_changed');
+    expect(received!.message.params).toEqual({ _meta: { own: 1 } });
+    expect(Object.hasOwn(received!.headers, 'traceparent')).toBe(traceContext);
+    expect(Object.hasOwn(received!.headers, 'baggage')).toBe(false);
+  },
+);

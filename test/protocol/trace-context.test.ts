@@ -163,6 +163,12 @@ describe('a tracestate', () => {
     );
   });
 
+  test('of which no member can be kept is left out', () => {
+    const large = ['a', 'b', 'c', 'd'].map((key) => `${key}=${'v'.repeat(140)}`);
+    expect(stateOf(large.join(','))).toBeUndefined();
+    expect(toldOf({ traceparent: TRACEPARENT, tracestate: large.join(',') })).not.toHaveProperty('tracestate');
+  });
+
   test('that is too long loses its large members first, and then those at its end', () => {
     const small = Array.from({ length: 10 }, (_, index) => `k${index}=${'v'.repeat(60)}`);
     const large = `large=${'v'.repeat(200)}`;

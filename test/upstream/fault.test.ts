@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { faultOfStatus, faultOfTransport, newTally } from '../../lib/upstream/fault.ts';
+import { createManualClock } from '../support/manual-clock.ts';
+import {
+  detach,
+  faultOfStatus,
+  faultOfTransport,
+  newCost,
+  newTally,
+  waitedBy,
+  waitFor,
+} from '../../lib/upstream/fault.ts';
 
 test.each([
   [{ kind: 'failure', cause: 'unreachable', sent: false }, { kind: 'upstream-unreachable' }],
@@ -49,4 +58,33 @@ test('a call begins with nothing sent and nothing spent', () => {
     attempts: 0,
     cost: { requests: 0, waitedMs: 0 },
   });
+});
+
+test('a wait that is under way counts up to now', async () => {
+  const clock = createManualClock();
+  const cost = newCost();
+  const waiting = Promise.withResolvers<void>();
+  const waited = waitFor(cost, clock, waiting.promise);
+  clock.advance(30);
+  expect(waitedBy(cost, clock.elapsed())).toBe(30);
+  waiting.resolve();
+  await waited;
+  clock.advance(5);
+  expect(waitedBy(cost, clock.elapsed())).toBe(30);
+});
+
+test('what nobody waits for any more counts up to then, and its requests as well', async () => {
+  const clock = createManualClock();
+  const whole = newCost();
+  const part = newCost(whole);
+  const waiting = Promise.withResolvers<void>();
+  const waited = waitFor(part, clock, waiting.promise);
+  part.requests += 2;
+  clock.advance(30);
+  detach(part, clock.elapsed());
+  clock.advance(70);
+  expect([waitedBy(whole, clock.elapsed()), whole.requests]).toEqual([30, 2]);
+  waiting.resolve();
+  await waited;
+  expect([waitedBy(whole, clock.elapsed()), waitedBy(part, clock.elapsed())]).toEqual([30, 100]);
 });
