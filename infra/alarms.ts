@@ -51,8 +51,8 @@ function ofGateway(series: Series): Readonly<Record<string, Watch>> {
     UnknownOutcomes: {
       metric: series.of('UnknownOutcomes', 'Sum'),
       description:
-        'Calls with an idempotency key may have run, and nobody knows how they ended. They are not executed again: ask ' +
-        "the upstream's own records, by tool and time from the log.",
+        'Calls with an idempotency key may have run, and nobody knows how they ended. They are executed again only where ' +
+        "the tool allows it: ask the upstream's own records, by tool and time from the log, which has a notice of each.",
     },
     BreakerStaysOpen: {
       metric: series.of('BreakerOpen', 'Maximum'),

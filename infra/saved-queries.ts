@@ -27,8 +27,8 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
     'limit 200',
   ],
   'unknown outcomes and replays': [
-    'filter errorKind = "outcome-unknown" or replayed = 1',
-    'stats count(*) as calls by upstream, tool, errorKind, replayed',
+    'filter notice = "outcome-unknown" or errorKind = "outcome-unknown" or replayed = 1',
+    'stats count(*) as calls, latest(requestId) as request by upstream, tool, notice, errorKind, replayed',
     'sort calls desc',
   ],
   'what cold starts cost': [

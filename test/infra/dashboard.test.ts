@@ -35,6 +35,7 @@ describe('every metric of the gateway on the dashboard', () => {
       actionOf({ outcome: 'cancelled', errorKind: 'cancelled' }),
       ...errorKinds.map((errorKind) => actionOf({ outcome: 'error', errorKind })),
       { kind: 'breaker-opened', upstream: 'time' },
+      { kind: 'outcome-unknown', upstream: 'time' },
       { kind: 'tool-held', upstream: 'time', tool: 'convert' },
     );
     const references = ownReferences(least);

@@ -10,7 +10,7 @@ const OTHER_FIELDS = ['notice', 'defect', 'code', 'reason', '@timestamp'];
 
 /** The words of a query that are neither its language nor a name that it gives, nor a text. */
 function fieldsOf(text: string): string[] {
-  const language = /^(?:filter|fields|stats|sort|limit|by|as|and|or|asc|desc|ispresent|count|sum|pct)$/;
+  const language = /^(?:filter|fields|stats|sort|limit|by|as|and|or|asc|desc|ispresent|count|sum|pct|latest)$/;
   const given = new Set([...text.matchAll(/\bas (\w+)/g)].map(([, name]) => name!));
   const words = text.replace(/"[^"]*"/g, '').match(/@?[A-Za-z]\w*/g) ?? [];
   return words.filter((word) => !language.test(word) && !given.has(word));

@@ -64,7 +64,6 @@ function figuresOfAction(action: Action): readonly Figure[] {
     ...counted('Timeouts', Number(isFailure && TIMEOUTS.has(errorKind))),
     ...counted('Retries', Math.max(0, attempt - 1)),
     ...counted('Replays', Number(action.replayed)),
-    ...counted('UnknownOutcomes', Number(errorKind === 'outcome-unknown')),
     ...counted('BreakerOpen', Number(errorKind === 'breaker-open')),
     ...counted('ToolsHeld', Number(errorKind === 'tool-held')),
   ];
@@ -82,6 +81,8 @@ function observationOfNotice(notice: Notice): readonly Observation[] {
       return [{ upstream: notice.upstream, figures: [count('BreakerOpen')] }];
     case 'breaker-closed':
       return [{ upstream: notice.upstream, figures: [count('BreakerOpen', 0)] }];
+    case 'outcome-unknown':
+      return [{ upstream: notice.upstream, figures: [count('UnknownOutcomes')] }];
     case 'tool-held':
       return [{ upstream: notice.upstream, figures: [count('ToolsHeld')] }];
     case 'upstream-unavailable':

@@ -79,7 +79,7 @@ describe('an action', () => {
     ['error', 'invocation-ending', { UpstreamErrors: 1, Timeouts: 1 }],
     ['error', 'upstream-reset', { UpstreamErrors: 1 }],
     ['error', '-32602', { UpstreamErrors: 1 }],
-    ['error', 'outcome-unknown', { UpstreamErrors: 1, UnknownOutcomes: 1 }],
+    ['error', 'outcome-unknown', { UpstreamErrors: 1 }],
     ['error', 'breaker-open', { UpstreamErrors: 1, BreakerOpen: 1 }],
     ['refused', 'tool-held', { UpstreamErrors: 1, ToolsHeld: 1 }],
     ['error', 'internal', { GatewayErrors: 1 }],
@@ -122,6 +122,12 @@ describe('a notice', () => {
   test('of a tool that is held back is counted, without its name', () => {
     expect(observed({ kind: 'tool-held', upstream: 'time', tool: 'convert' })).toEqual([
       { upstream: 'time', figures: [{ name: 'ToolsHeld', unit: 'Count', value: 1 }] },
+    ]);
+  });
+
+  test('of an outcome that nobody knows is counted, and its repetitions are not', () => {
+    expect(observed({ kind: 'outcome-unknown', upstream: 'time' })).toEqual([
+      { upstream: 'time', figures: [{ name: 'UnknownOutcomes', unit: 'Count', value: 1 }] },
     ]);
   });
 
