@@ -517,8 +517,8 @@ function subjectOf(visit: Visit, about: About) {
   };
 }
 
-/** Which upstream it was is known when there is one, or when the call was for one. */
+/** Which upstream it was is known when the call was for one, or when there is one and that was asked. */
 function shareOf(server: VirtualServer | undefined, { attempts, cost, upstream }: UpstreamTally) {
-  const only = server?.upstreams.length === 1 ? server.upstreams[0]?.name : undefined;
-  return { upstream: cost.requests > 0 ? (upstream ?? only ?? null) : null, attempts, ...cost };
+  const only = cost.requests > 0 && server?.upstreams.length === 1 ? server.upstreams[0]?.name : undefined;
+  return { upstream: upstream ?? only ?? null, attempts, ...cost };
 }

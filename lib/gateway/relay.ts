@@ -29,6 +29,7 @@ type RelayEvent = CallEvent | CallFailure;
 /** Relays the call. Exactly one ending comes last, unless the call is handed over; nothing is thrown. */
 export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
   const errand: Errand = { ...given, upstream: underToolLimits(given) };
+  errand.tally.upstream = errand.upstream.name;
   const { visit, call, upstream } = errand;
   const deadline = startCallDeadline(errand);
   const stopWatching = watchClient(errand, deadline);

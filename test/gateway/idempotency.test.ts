@@ -64,7 +64,10 @@ describe.each(LEGS)('$name', (leg) => {
         result: { ...first.result, _meta: { ...first.result._meta, [REPLAYED]: true } },
       });
       expect(executions()).toBe(1);
-      expect(gateway.actions.slice(-2)).toMatchObject([{ replayed: false }, { replayed: true, upstreamRequests: 0 }]);
+      expect(gateway.actions.slice(-2)).toMatchObject([
+        { replayed: false },
+        { replayed: true, upstream: 'up', upstreamRequests: 0 },
+      ]);
     });
 
     test('is told of no replay by the upstream itself', async () => {
@@ -112,6 +115,7 @@ describe.each(LEGS)('$name', (leg) => {
       expect(again.error).toMatchObject({ code: 1024, data: { upstream: 'up', tool: 'up__pay', mayHaveRun: true } });
       expect(executions()).toBe(1);
       await pay();
+      expect(gateway.actions.at(-1)).toMatchObject({ errorKind: 'outcome-unknown', upstream: 'up', attempt: 0 });
       // The operator hears of the execution, and of none of the repetitions.
       expect(gateway.notices).toEqual([{ kind: 'outcome-unknown', upstream: 'up' }]);
     });
