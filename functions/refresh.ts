@@ -15,6 +15,7 @@ export async function handler(_event: ScheduledEvent, context: Context): Promise
   try {
     return await keepHouse(invocation);
   } finally {
+    // Its cold starts keep no client waiting, and are not counted among those that do.
     await ports.publishMetrics(invocation.requestId);
   }
 }

@@ -3,10 +3,10 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Monitored } from './monitored.ts';
-import { PERIOD, type Series } from './series.ts';
+import { PERIOD, throttlesOf, type Series } from './series.ts';
 
-/** Calls end a second before their invocation; what is nearer to its end than this has not ended by itself. */
-const NEAR_TIMEOUT_MS = 500;
+/** What is done after an answer ends 100 ms before the invocation; what is nearer to its end than this has not ended by itself. */
+const NEAR_TIMEOUT_MS = 50;
 
 interface Watch {
   readonly metric: IMetric;
@@ -43,16 +43,22 @@ export class Alarms extends Construct {
 function ofGateway(series: Series): Readonly<Record<string, Watch>> {
   return {
     GatewayErrors: {
-      metric: series.of('GatewayErrors', 'Sum'),
+      // A call that fails by a defect is in both.
+      metric: new MathExpression({
+        expression: 'MAX([FILL(errors, 0), FILL(defects, 0)])',
+        usingMetrics: { errors: series.of('GatewayErrors', 'Sum'), defects: series.of('Defects', 'Sum') },
+        label: 'gateway errors or defects',
+        period: PERIOD,
+      }),
       description:
-        'Calls failed by the gateway itself: its store did not answer, a secret could not be read, a request came past ' +
-        'the signature, or the program has a defect. Look at errorKind and defect in the log.',
+        'The gateway itself has failed, in a call or beside one: its store did not answer, a secret could not be read, a ' +
+        'request came past the signature, or the program has a defect. Look at errorKind and defect in the log.',
     },
     UnknownOutcomes: {
       metric: series.of('UnknownOutcomes', 'Sum'),
       description:
-        'Calls with an idempotency key may have run, and nobody knows how they ended. They are not executed again: ask ' +
-        "the upstream's own records, by tool and time from the log.",
+        'Calls with an idempotency key may have run, and nobody knows how they ended. They are executed again only where ' +
+        "the tool allows it: ask the upstream's own records, by tool and time from the log, which has a notice of each.",
     },
     BreakerStaysOpen: {
       metric: series.of('BreakerOpen', 'Maximum'),
@@ -88,16 +94,15 @@ function ofPlatform({ gateway, housekeeper, table, timeoutSeconds }: Monitored):
       metric: gateway.function.metricDuration({ statistic: 'Maximum', period: PERIOD }),
       threshold: timeoutSeconds * 1000 - NEAR_TIMEOUT_MS,
       description:
-        'An invocation took as long as the function may. Calls end a second before, so something else held it: a client ' +
-        'that does not read, or a defect. Look at the last lines of that environment in the log.',
+        'An invocation took as long as the function may. Calls end a second before, and what is done after them 100 ms ' +
+        'before, so something else held it: a client that does not read, an upstream that is slow to let go of a session ' +
+        'or a call, or a defect. Look at the last lines of that environment in the log.',
     },
     TableThrottles: {
       metric: new MathExpression({
-        expression: 'reads + writes',
-        usingMetrics: {
-          reads: table.metric('ReadThrottleEvents', { statistic: 'Sum', period: PERIOD }),
-          writes: table.metric('WriteThrottleEvents', { statistic: 'Sum', period: PERIOD }),
-        },
+        // A sum of what has no data has none either, and each of them seldom has.
+        expression: 'FILL(reads, 0) + FILL(writes, 0) + FILL(indexReads, 0) + FILL(indexWrites, 0)',
+        usingMetrics: throttlesOf(table),
         label: 'throttled requests',
         period: PERIOD,
       }),

@@ -8,7 +8,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import type { Monitored } from './monitored.ts';
-import { PERIOD, type Series } from './series.ts';
+import { PERIOD, throttlesOf, type Series } from './series.ts';
 
 /** Of the 24 columns of a dashboard. */
 const THIRD = 8;
@@ -71,6 +71,7 @@ function errors(series: Series): GraphWidget[] {
       series.of('ToolErrors', 'Sum', 'tool'),
       series.of('ClientErrors', 'Sum', 'client'),
       series.of('Cancelled', 'Sum', 'cancelled'),
+      series.of('Defects', 'Sum', 'defects'),
     ]),
     graph('Upstream errors by upstream', THIRD, [series.byUpstream('UpstreamErrors', 'Sum')]),
     graph('Timeouts by upstream', THIRD, [series.byUpstream('Timeouts', 'Sum')]),
@@ -93,7 +94,6 @@ function protection(series: Series): GraphWidget[] {
 }
 
 function platform({ gateway, housekeeper, table, timeoutSeconds }: Monitored): GraphWidget[] {
-  const tableMetric = (metricName: string, label: string): IMetric => table.metric(metricName, sum(label));
   return [
     graph(`Duration, of at most ${timeoutSeconds} s (ms)`, THIRD, [
       gateway.function.metricDuration({ statistic: 'p50', period: PERIOD, label: 'gateway p50' }),
@@ -113,10 +113,7 @@ function platform({ gateway, housekeeper, table, timeoutSeconds }: Monitored): G
       gateway.function.metricThrottles(sum('gateway throttles')),
       ...(housekeeper === undefined ? [] : [housekeeper.function.metricErrors(sum('housekeeping errors'))]),
     ]),
-    graph('Table throttles', THIRD, [
-      tableMetric('ReadThrottleEvents', 'reads'),
-      tableMetric('WriteThrottleEvents', 'writes'),
-    ]),
+    graph('Table throttles', THIRD, Object.values(throttlesOf(table))),
   ];
 }
 

@@ -2,6 +2,9 @@
 import type { Stack } from 'aws-cdk-lib';
 import { CfnQueryDefinition, type LogGroup } from 'aws-cdk-lib/aws-logs';
 
+/** The one that housekeeping can answer as well: it writes notices and defects, and no actions. */
+const TOLD_BY_BOTH = 'what the operator should know';
+
 /** By name. Of the lines in the log, actions alone have an outcome. */
 const QUERIES: Readonly<Record<string, readonly string[]>> = {
   'where the time goes': [
@@ -20,15 +23,15 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
     'stats count(*) as calls by errorKind, outcome, upstream',
     'sort calls desc',
   ],
-  'what the operator should know': [
+  [TOLD_BY_BOTH]: [
     'filter ispresent(notice) or ispresent(defect)',
     'fields @timestamp, notice, defect, code, upstream, reason, requestId',
     'sort @timestamp desc',
     'limit 200',
   ],
   'unknown outcomes and replays': [
-    'filter errorKind = "outcome-unknown" or replayed = 1',
-    'stats count(*) as calls by upstream, tool, errorKind, replayed',
+    'filter notice = "outcome-unknown" or errorKind = "outcome-unknown" or replayed = 1',
+    'stats count(*) as calls, latest(requestId) as request by upstream, tool, notice, errorKind, replayed',
     'sort calls desc',
   ],
   'what cold starts cost': [
@@ -37,17 +40,20 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
   ],
   'who calls': [
     'filter ispresent(outcome)',
-    'stats count(*) as calls, sum(bytesIn) as bytesIn, sum(bytesOut) as bytesOut, sum(dynamodbRequests) as dynamodbRequests by caller, server',
+    // Of these two, each line has what there was of the whole HTTP request.
+    'stats count(*) as lines, max(bytesIn) as received, sum(bytesOut) as sent, max(dynamodbRequests) as asked by caller, server, requestId',
+    'stats sum(lines) as calls, sum(received) as bytesIn, sum(sent) as bytesOut, sum(asked) as dynamodbRequests by caller, server',
     'sort calls desc',
   ],
 };
 
-/** In a folder of the stack's name. */
-export function addSavedQueries(stack: Stack, logGroup: LogGroup): void {
+/** In a folder of the stack's name. `housekeeping` is undefined when there is no schedule. */
+export function addSavedQueries(stack: Stack, gateway: LogGroup, housekeeping: LogGroup | undefined): void {
   for (const [name, lines] of Object.entries(QUERIES)) {
+    const groups = name === TOLD_BY_BOTH && housekeeping !== undefined ? [gateway, housekeeping] : [gateway];
     new CfnQueryDefinition(stack, `Query-${name}`, {
       name: `${stack.stackName}/${name}`,
-      logGroupNames: [logGroup.logGroupName],
+      logGroupNames: groups.map(({ logGroupName }) => logGroupName),
       queryString: lines.join('\n| '),
     });
   }

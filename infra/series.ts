@@ -1,7 +1,9 @@
-/** The gateway's own metrics, as the function writes them: for a dashboard and for alarms. */
+/** What both a dashboard and alarms look at: the gateway's own metrics, as the function writes them, and the table's. */
 import { Duration } from 'aws-cdk-lib';
 import { Metric, SearchExpression, type IMetric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { MetricDimension, MetricName, MetricNamespace } from '../lib/adapters/lambda/names.ts';
+import { EXPIRY_INDEX } from '../lib/adapters/dynamodb/table.ts';
 
 const NAMESPACE: MetricNamespace = 'Sluice';
 const SERVICE: MetricDimension = 'service';
@@ -46,4 +48,19 @@ export class Series {
       period: PERIOD,
     });
   }
+}
+
+/** Requests that DynamoDB refuses for being too many. The index counts for itself, and one that is behind refuses writes of the table. */
+export function throttlesOf(
+  table: Table,
+): Readonly<Record<'reads' | 'writes' | 'indexReads' | 'indexWrites', IMetric>> {
+  const metric = (metricName: string, label: string, ofIndex = {}): IMetric =>
+    table.metric(metricName, { statistic: 'Sum', period: PERIOD, label, ...ofIndex });
+  const ofIndex = { dimensionsMap: { TableName: table.tableName, GlobalSecondaryIndexName: EXPIRY_INDEX } };
+  return {
+    reads: metric('ReadThrottleEvents', 'reads'),
+    writes: metric('WriteThrottleEvents', 'writes'),
+    indexReads: metric('ReadThrottleEvents', 'reads of the index', ofIndex),
+    indexWrites: metric('WriteThrottleEvents', 'writes to the index', ofIndex),
+  };
 }

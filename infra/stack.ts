@@ -55,7 +55,7 @@ export class SluiceStack extends Stack {
       const { memoryMb, alarmTopicArn } = config.deployment;
       new Monitoring(this, 'Monitoring', { gateway, housekeeper, table, timeoutSeconds, memoryMb, alarmTopicArn });
     }
-    addSavedQueries(this, gateway.logGroup);
+    addSavedQueries(this, gateway.logGroup, housekeeper?.logGroup);
     addOutputs(this, { config, endpoint, gateway: gateway.function, table, timeoutSeconds });
   }
 

@@ -517,10 +517,10 @@ function subjectOf(visit: Visit, about: About) {
   };
 }
 
-/** Which upstream it was is known when there is one, or when the call was for one. */
+/** Which upstream it was is known when the call was for one, or when there is one and that was asked. */
 function shareOf({ ports }: Visit, server: VirtualServer | undefined, { attempts, cost, upstream }: UpstreamTally) {
-  const only = server?.upstreams.length === 1 ? server.upstreams[0]?.name : undefined;
   const { requests } = cost;
+  const only = requests > 0 && server?.upstreams.length === 1 ? server.upstreams[0]?.name : undefined;
   const waitedMs = waitedBy(cost, ports.clock.elapsed());
-  return { upstream: requests > 0 ? (upstream ?? only ?? null) : null, attempts, requests, waitedMs };
+  return { upstream: upstream ?? only ?? null, attempts, requests, waitedMs };
 }

@@ -19,7 +19,7 @@ export interface ActionSubject {
   readonly bytesIn: number;
 }
 
-/** What went upstream, and what it cost; `upstream` is null when nothing did. */
+/** What went upstream, and what it cost; `upstream` is null when it was for no single one. */
 export interface UpstreamShare {
   readonly upstream: string | null;
   readonly waitedMs: number;

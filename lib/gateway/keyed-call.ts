@@ -82,7 +82,7 @@ export async function* executeKeyed(
     const result = yield* tryExecute(errand, keyed, { key, digest, overtakes }, deadline, execute);
     if (result.kind === 'executed') return;
     const step = await inSpan(errand.tally.span, 'idempotency', () =>
-      afterTaken(errand, key, digest, result.record, deadline),
+      afterTaken(errand, keyed, { key, digest, overtakes }, result.record, deadline),
     );
     if (step.kind === 'answer') {
       yield step.event;
@@ -112,8 +112,7 @@ async function* tryExecute(
   const { clock, ids } = visit.ports;
   const store = visit.stores.idempotency;
   const deadlineAt = deadline.endsAt + LAST_WRITE_MS;
-  // An outcome that is not known is not forgotten soon, however soon those are that are.
-  const unknownMs = Math.max(ttlMs, UNKNOWN_KEPT_MS);
+  const unknownMs = unknownTtlMs(ttlMs);
   const claim: IdempotencyClaim = { owner: ids.random(), digest, deadlineAt, expiresAt: deadlineAt + unknownMs };
   const interim = new Channel<RelayEvent>();
   /** Of the two ends of the record, each in its time. */
@@ -132,7 +131,9 @@ async function* tryExecute(
       recording.end();
       last = await runToEnd(execute(), interim).catch((error: unknown) => lastOfBroken(error, errand, deadline));
       recording = errand.tally.span.begin('idempotency');
-      return outcomeOf(last, errand);
+      const outcome = outcomeOf(last, errand);
+      if (outcome.kind === 'unknown') tellUnknown(errand);
+      return outcome;
     },
     onUnwritten: (error) => visit.ports.actionLog.defect(visit.invocation.requestId, error),
   });
@@ -205,6 +206,15 @@ function outcomeOf(last: LastEvent | undefined, { tally }: Errand): KeyedOutcome
   return { kind: ran || tally.ranBefore ? 'unknown' : 'not-run' };
 }
 
+/** An outcome that is not known is not forgotten soon, however soon those are that are; in milliseconds. */
+function unknownTtlMs(ttlMs: number): number {
+  return Math.max(ttlMs, UNKNOWN_KEPT_MS);
+}
+
+function tellUnknown({ visit, upstream }: Errand): void {
+  visit.ports.actionLog.notice(visit.invocation.requestId, { kind: 'outcome-unknown', upstream: upstream.name });
+}
+
 // ---------------------------------------------------------------------------------------- somebody else has the key
 
 type Step =
@@ -215,8 +225,8 @@ type Step =
 /** Waits for as long as the owner may be at work, and says what is to be done then. */
 async function afterTaken(
   errand: Errand,
-  key: string,
-  digest: string,
+  keyed: KeyedCall,
+  { key, digest }: Place,
   found: IdempotencyRecord | undefined,
   deadline: Deadline,
 ): Promise<Step> {
@@ -232,12 +242,23 @@ async function afterTaken(
     if (state.kind === 'done') return replay(errand, state.text);
     if (state.kind === 'unknown' || state.deadlineAt <= clock.now()) {
       const again = mayBeSentAgain(await visit.within(deadline, effectsOf(errand)), UNSEEN_END);
-      return again ? { kind: 'execute', overtakes: owner } : answer({ kind: 'outcome-unknown', ...keyedSite(errand) });
+      if (again) return { kind: 'execute', overtakes: owner };
+      if (state.kind === 'in-progress') settleUnended(errand, keyed, key, owner);
+      return answer({ kind: 'outcome-unknown', ...keyedSite(errand) });
     }
     await pause(clock, lookMs, deadline.signal);
     if (deadline.expiry() !== undefined) return stillRunning(errand, deadline);
     record = await visit.within(deadline, visit.stores.idempotency.read(key, clock.now()));
   }
+}
+
+/** Its owner was killed, or could not write how the call ended: the first who finds that out says so in its place. */
+function settleUnended(errand: Errand, { ttlMs }: KeyedCall, key: string, owner: string): void {
+  const { visit } = errand;
+  visit.defer(async () => {
+    const expiresAt = visit.ports.clock.now() + unknownTtlMs(ttlMs);
+    if (await visit.stores.idempotency.leaveUnknown(key, owner, expiresAt)) tellUnknown(errand);
+  });
 }
 
 /** The one who waits is out of time; the one who executes may not be. */

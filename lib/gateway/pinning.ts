@@ -50,15 +50,27 @@ export async function holdOf({
 }
 
 /** Judges a list of tools by the pins, and pins what has none. */
-async function heldTools(visit: Visit, { upstream, version, text, isNew }: Available): Promise<ReadonlySet<string>> {
-  const tools = itemsOf(text).flatMap((item) => readDefinition(item) ?? []);
-  const { held } = await pinNewTools(visit, upstream.name, version, tools);
-  if (isNew) {
-    for (const tool of held) {
-      visit.ports.actionLog.notice(visit.invocation.requestId, { kind: 'tool-held', upstream: upstream.name, tool });
-    }
-  }
+async function heldTools(work: Work, { upstream, version, text, isNew }: Available): Promise<ReadonlySet<string>> {
+  const { held } = await pinNewTools(work, upstream.name, version, definitionsIn(text));
+  if (isNew) tellHeld(work, upstream.name, held);
   return held;
+}
+
+/**
+ * Tells the operator which tools of a list that nobody has asked for are held back: who asks next finds the list kept, and
+ * is told no more. Nothing is pinned, which is for those who ask.
+ */
+export async function tellHeldTools(work: Work, upstream: string, revision: string, text: string): Promise<void> {
+  const { pins } = await readPinsOf(work, upstream);
+  tellHeld(work, upstream, judge(pins, revision, definitionsIn(text)).held);
+}
+
+function tellHeld({ ports, invocation }: Work, upstream: string, held: ReadonlySet<string>): void {
+  for (const tool of held) ports.actionLog.notice(invocation.requestId, { kind: 'tool-held', upstream, tool });
+}
+
+function definitionsIn(text: string): ToolDefinition[] {
+  return itemsOf(text).flatMap((item) => readDefinition(item) ?? []);
 }
 
 async function pinNewTools(work: Work, upstream: string, revision: string, tools: readonly ToolDefinition[]) {

@@ -1,5 +1,5 @@
 /** Keeps lists fresh that callers share, on nobody's behalf: whoever asks next finds what the upstream has now. */
-import { catalogKey, isDoubtful, modernAudiences, suits } from '../catalog/listing.ts';
+import { catalogKey, isDoubtful, isVersionOf, modernAudiences, suits } from '../catalog/listing.ts';
 import type { ServerUpstream } from '../catalog/plan.ts';
 import type { CatalogHead, CatalogKey } from '../ports/catalog.ts';
 import { isModernVersion, type Era } from '../protocol/era.ts';
@@ -9,6 +9,7 @@ import { upstreamKey } from '../upstream/eras.ts';
 import { ttlOf } from './catalogs.ts';
 import { inquire } from './fetching.ts';
 import { keepList } from './keeping.ts';
+import { tellHeldTools } from './pinning.ts';
 import { forSeveralCalls, freshKeeper } from './upstream-sessions.ts';
 import type { Work } from './work.ts';
 
@@ -105,6 +106,10 @@ async function refreshList(
   }
   const place = { upstream, member: key.member, key, state, shared: head.shared, asked: head.asked };
   const { wantedAt } = head;
+  const isPinned = upstream.config.pin && key.member === 'tools';
+  if (isPinned && state.head !== undefined && !isVersionOf(state.head.version, list.text, work.ports.ids)) {
+    await tellHeldTools(work, upstream.name, head.asked.version, list.text);
+  }
   keepList(work, place, { text: list.text, ttlMs: ttlOf(list, era, upstream), fetchedAt, wantedAt });
   return true;
 }

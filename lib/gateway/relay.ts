@@ -7,7 +7,8 @@ import { expectsPriming } from '../protocol/era.ts';
 import type { ClientSession } from '../ports/client-sessions.ts';
 import { interimToClient } from '../protocol/interim.ts';
 import { mentionsKey } from '../protocol/idempotency-key.ts';
-import { parseJson } from '../protocol/message.ts';
+import { parseJson, type NotificationMessage, type RequestMessage } from '../protocol/message.ts';
+import { listsChangedBy, RESOURCE_UPDATED } from '../protocol/methods.ts';
 import { NAMED_BY } from '../protocol/modern/envelope.ts';
 import { saysToolIsUnknown } from '../protocol/unknown-tool.ts';
 import type { ModernSelf } from '../protocol/translation/request.ts';
@@ -19,7 +20,6 @@ import { endingOfFailure, endingOfResponse, failureOf, replayed, unexpectedFailu
 import type { Ending, RelayReply } from './ending.ts';
 import type { Errand, Scope } from './errand.ts';
 import { withMirroredParams } from './mirrored-params.ts';
-import { noteAnnouncement } from './news.ts';
 import type { CallEvent, CallFailure, Line, UpstreamRequest } from './upstream-call.ts';
 import { keeperFor } from './upstream-sessions.ts';
 import type { Visit } from './visit.ts';
@@ -29,6 +29,7 @@ type RelayEvent = CallEvent | CallFailure;
 /** Relays the call. Exactly one ending comes last, unless the call is handed over; nothing is thrown. */
 export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
   const errand: Errand = { ...given, upstream: underToolLimits(given) };
+  errand.tally.upstream = errand.upstream.name;
   const { visit, call, upstream } = errand;
   const deadline = startCallDeadline(errand);
   const stopWatching = watchClient(errand, deadline);
@@ -42,7 +43,7 @@ export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
         return;
       }
       const { message } = event;
-      noteAnnouncement(visit, errand.scope, upstream, message);
+      if (isNews(message)) (await import('./news.ts')).noteAnnouncement(visit, errand.scope, upstream, message);
       const text = interimToClient(message, {
         era: call.era,
         upstreamEra: event.era,
@@ -57,6 +58,11 @@ export async function* relay(given: Errand): AsyncGenerator<RelayReply, void> {
     deadline.stop();
     stopWatching();
   }
+}
+
+/** Most calls bring none. */
+function isNews({ method }: NotificationMessage | RequestMessage): boolean {
+  return method === RESOURCE_UPDATED || listsChangedBy(method).length > 0;
 }
 
 /** The tool's own limits come before those of its upstream. */

@@ -71,6 +71,8 @@ export type Notice =
   | { readonly kind: 'name-too-long'; readonly server: string; readonly upstream: string; readonly name: string }
   /** An upstream has failed so often in a row that it is left alone; and it has served again. */
   | { readonly kind: 'breaker-opened' | 'breaker-closed'; readonly upstream: string }
+  /** A call with an idempotency key may have run, and nobody will ever know how it ended. Said once, not by its repetitions. */
+  | { readonly kind: 'outcome-unknown'; readonly upstream: string }
   /** A secret that an upstream is to be sent could not be read; the upstream was not called. */
   | { readonly kind: 'secret-unavailable'; readonly secret: string; readonly reason: string }
   /** A pinned tool changed: it is hidden and refused until an operator accepts it. */

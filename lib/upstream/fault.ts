@@ -78,7 +78,7 @@ export interface UpstreamTally {
   attempts: number;
   /** Whether an attempt before this one may have run. */
   ranBefore: boolean;
-  /** The upstream that the call itself was sent to, by name. */
+  /** The upstream that the call is for, by name, whether or not it gets there; left out until that is known. */
   upstream?: string;
   readonly cost: UpstreamCost;
   /** The span that everything done for the call is part of. */

@@ -19,7 +19,8 @@ export function tracingSection({ rounds, latency, sent, start }: TracingFigures)
   return {
     heading: 'Tracing',
     words: [
-      'The same small call without a tracer, with one but not sampled, not sampled in a process that has sampled others ' +
+      'The same small call without a tracer (the code of today in all else: it passes trace context on as the others ' +
+        'do, so that what this costs is in every line), with one but not sampled, not sampled in a process that has sampled others ' +
         'before (what makes traces stays loaded in it), and sampled: then its documents are made and handed to the ' +
         'operating system before the answer ends. They go by UDP to a process that reads and drops them.',
       "The core is built by the function's own bundler, with stores in memory, and every call in it is of one trace. The " +

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { aimSection } from './aim.ts';
 import { tracingAims, tracingSection } from './tracing-section.ts';
-import { tracedUsage, type Kind, type TracedLatency, type TracingFigures } from './tracing.ts';
+import { sendsAsItShould, tracedUsage, type Kind, type TracedLatency, type TracingFigures } from './tracing.ts';
 import type { StartKind, TracedStart } from './traced-start.ts';
 
 const RATIOS: Readonly<Record<Kind, readonly number[]>> = {
@@ -38,6 +38,18 @@ test('what is not sampled is held against what has no tracer, by the median of a
 test('a process that is slower once it has made a trace misses an aim', () => {
   const [first] = aimSection(tracingAims(figures)).sheets[0]!.rows;
   expect(first!.slice(0, 2)).toEqual(['MISSED', 'the same where others were sampled before']);
+});
+
+test.for([
+  ['sampled', 0.95, false],
+  ['sampled', 1, true],
+  ['not sampled', 0.05, false],
+  ['not sampled', 0.95, false],
+  ['not sampled, others were', 1, false],
+  ['not sampled', 0, true],
+  ['no tracer', 0, true],
+] as const)('of a call that is "%s", %d documents are as it should be: %s', ([kind, documents, isRight]) => {
+  expect(sendsAsItShould(kind, documents)).toBe(isRight);
 });
 
 test('without any round no aim is met', () => {

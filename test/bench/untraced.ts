@@ -7,7 +7,14 @@ const NO_TRACER = fileURLToPath(new URL('programs/no-tracer.ts', import.meta.url
 
 export const withoutTracer: Plugin = {
   name: 'without-tracer',
-  setup({ onResolve }) {
-    onResolve({ filter: /\/xray\/tracer\.ts$/ }, () => ({ path: NO_TRACER }));
+  setup({ onResolve, onEnd }) {
+    let isReplaced = false;
+    onResolve({ filter: /\/xray\/tracer\.ts$/ }, () => {
+      isReplaced = true;
+      return { path: NO_TRACER };
+    });
+    onEnd(() => {
+      if (!isReplaced) throw new Error('The tracer is imported from elsewhere: what was built has it');
+    });
   },
 };

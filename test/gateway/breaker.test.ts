@@ -48,6 +48,10 @@ describe.each(LEGS)('$name', (leg) => {
       }
       expect(sent()).toBe(3);
       expect(gateway.notices).toEqual([{ kind: 'breaker-opened', upstream: 'up' }]);
+      const refused = gateway.actions.filter(({ errorKind }) => errorKind === 'breaker-open');
+      expect(refused).toHaveLength(3);
+      // Whose breaker it is, the log and the metrics know although nothing was sent.
+      for (const line of refused) expect(line).toMatchObject({ upstream: 'up', attempt: 0 });
     });
 
     test('that serves in between is called on', async () => {
@@ -141,6 +145,7 @@ describe.each(LEGS)('$name', (leg) => {
       const { error } = await passingTime(clock, 100, third.done);
       expect(error).toMatchObject({ code: 1015, data: { upstream: 'up', mayHaveRun: false } });
       expect(error.data.retryAfterMs).toBeGreaterThan(0);
+      expect(gateway.actions.at(-1)).toMatchObject({ errorKind: 'upstream-busy', upstream: 'up', attempt: 0 });
       for (const { answer } of running) answer({ content: [] });
       expect((await first.done).result).toBeDefined();
       expect((await second.done).result).toBeDefined();

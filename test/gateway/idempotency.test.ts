@@ -64,7 +64,10 @@ describe.each(LEGS)('$name', (leg) => {
         result: { ...first.result, _meta: { ...first.result._meta, [REPLAYED]: true } },
       });
       expect(executions()).toBe(1);
-      expect(gateway.actions.slice(-2)).toMatchObject([{ replayed: false }, { replayed: true, upstreamRequests: 0 }]);
+      expect(gateway.actions.slice(-2)).toMatchObject([
+        { replayed: false },
+        { replayed: true, upstream: 'up', upstreamRequests: 0 },
+      ]);
     });
 
     test('is told of no replay by the upstream itself', async () => {
@@ -104,13 +107,17 @@ describe.each(LEGS)('$name', (leg) => {
     });
 
     test('is told of an unknown outcome, and the call is not executed again', async () => {
-      const { pay, executions, upstream } = await open(leg, pair);
+      const { pay, executions, upstream, gateway } = await open(leg, pair);
       upstream.onCall(reset);
       expect((await pay()).error).toMatchObject({ code: 1003, data: { mayHaveRun: true } });
       upstream.onCall(({ answer }) => answer({ content: [] }));
       const again = await pay();
       expect(again.error).toMatchObject({ code: 1024, data: { upstream: 'up', tool: 'up__pay', mayHaveRun: true } });
       expect(executions()).toBe(1);
+      await pay();
+      expect(gateway.actions.at(-1)).toMatchObject({ errorKind: 'outcome-unknown', upstream: 'up', attempt: 0 });
+      // The operator hears of the execution, and of none of the repetitions.
+      expect(gateway.notices).toEqual([{ kind: 'outcome-unknown', upstream: 'up' }]);
     });
 
     test('gets a repeatable tool executed again when the outcome is unknown', async () => {
@@ -421,8 +428,13 @@ describe.each(LEGS)('$name', (leg) => {
       data: { mayHaveRun: true, retryAfterMs: 1000 },
     });
     clock.advance(5000);
-    expect((await pay({}, { through: 0 })).error).toMatchObject({ code: 1024, data: { mayHaveRun: true } });
+    expect(gateway.notices).toEqual([]);
+    for (const through of [0, 1]) {
+      expect((await pay({}, { through })).error).toMatchObject({ code: 1024, data: { mayHaveRun: true } });
+      await gateway.settled();
+    }
     expect(executions()).toBe(1);
+    expect(gateway.notices).toEqual([{ kind: 'outcome-unknown', upstream: 'up' }]);
   });
 });
 
@@ -454,10 +466,10 @@ function claimsIn(store: IdempotencyStore, claims: Turnstile): IdempotencyStore 
   };
 }
 
-/** Executions begin, and how they end is never written. */
+/** Executions begin, and how they end is never written by who executes them. */
 function unendedIn(store: IdempotencyStore): IdempotencyStore {
   const fails = async (): Promise<never> => {
     throw new StoreError('idempotency.complete', 'gone', undefined);
   };
-  return { ...store, complete: fails, leaveUnknown: fails, release: fails };
+  return { ...store, complete: fails, release: fails };
 }

@@ -101,7 +101,12 @@ describe.each(LEGS)('$name', (leg) => {
           data: { upstream: 'shop', tool: 'shop__pay', mayHaveRun: false },
         });
         expect(upstreams.shop.called).toEqual(['pay']);
-        expect(gateway.actions.at(-1)).toMatchObject({ outcome: 'refused', errorKind: 'tool-held', tool: 'shop__pay' });
+        expect(gateway.actions.at(-1)).toMatchObject({
+          outcome: 'refused',
+          errorKind: 'tool-held',
+          tool: 'shop__pay',
+          upstream: 'shop',
+        });
         expect(await callTool(peer, 'shop__look')).toBe('shop:look');
         expect(await callTool(peer, 'two__a')).toBe('two:a');
       },

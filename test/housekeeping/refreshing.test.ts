@@ -59,6 +59,29 @@ describe.each(LEGS)('$name', (leg) => {
       ]);
     });
 
+    test('has the operator hear once of a pinned tool that has changed, whose clients find the list kept', async () => {
+      const pinned = { ...LONG, config: { ...LONG.config, pin: true } };
+      const { gateway, upstreams, keepHouse, clock, notices } = await openHouse(
+        { up: { era, tools: tools('a', 'b'), ...pinned } },
+        leg,
+      );
+      const client = await gateway.client.connect(revision);
+      expect(await namesIn(client)).toEqual(['up__a', 'up__b']);
+      await gateway.settled();
+      const told = () => [...notices, ...gateway.notices].filter(({ kind }) => kind === 'tool-held');
+      clock.advance(MINUTE_MS);
+      await keepHouse();
+      expect(told()).toEqual([]);
+      upstreams.up.lists = { tools: [tool('a', { description: 'New' }), ...tools('b', 'c')] };
+      for (let run = 0; run < 2; run += 1) {
+        clock.advance(MINUTE_MS);
+        await keepHouse();
+      }
+      expect(told()).toEqual([{ kind: 'tool-held', upstream: 'up', tool: 'a' }]);
+      expect(await namesIn(client)).toEqual(['up__b', 'up__c']);
+      expect(told()).toHaveLength(1);
+    });
+
     test('stays as it is when the upstream fails, and is fresh again when it is back', async () => {
       const { gateway, upstreams, keepHouse, clock } = await openHouse(
         { up: { era, tools: tools('a'), ...LONG } },

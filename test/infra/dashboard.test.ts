@@ -14,15 +14,19 @@ const DASHBOARD = 'AWS::CloudWatch::Dashboard';
 const least = synthesize();
 
 /** What CloudWatch has after an invocation in which all of this was logged. */
-async function stored(...logged: readonly (Action | Notice)[]): Promise<StoredSeries[]> {
+async function stored(...logged: readonly (Action | Notice | Error)[]): Promise<StoredSeries[]> {
   const lines: string[] = [];
   const unread = { write: () => undefined, notice: () => undefined, defect: () => undefined };
   const { actionLog, publish } = measure(unread, 'Sluice', (line) => void lines.push(line));
   for (const one of logged) {
-    if ('kind' in one) actionLog.notice('request-1', one);
+    if (one instanceof Error) actionLog.defect('request-1', one);
+    else if ('kind' in one) actionLog.notice('request-1', one);
     else actionLog.write(one);
   }
-  await publish('request-1');
+  await publish(
+    'request-1',
+    logged.some((one) => 'cold' in one && one.cold),
+  );
   return storedSeries(lines);
 }
 
@@ -35,6 +39,8 @@ describe('every metric of the gateway on the dashboard', () => {
       actionOf({ outcome: 'cancelled', errorKind: 'cancelled' }),
       ...errorKinds.map((errorKind) => actionOf({ outcome: 'error', errorKind })),
       { kind: 'breaker-opened', upstream: 'time' },
+      { kind: 'outcome-unknown', upstream: 'time' },
+      new Error('unexpected'),
       { kind: 'tool-held', upstream: 'time', tool: 'convert' },
     );
     const references = ownReferences(least);
@@ -111,6 +117,18 @@ describe('a dashboard of a hundred upstreams', () => {
 });
 
 describe('the dashboard', () => {
+  it('shows what DynamoDB refuses of the table and of its index', () => {
+    const table = { TableName: expect.stringMatching(/StateTable/) };
+    const ofIndex = { ...table, GlobalSecondaryIndexName: 'expiry' };
+    const shown = widgetsOf(least).find(({ title }) => title === 'Table throttles');
+    expect(shown?.references.map(({ name, dimensions }) => [name, dimensions])).toEqual([
+      ['ReadThrottleEvents', table],
+      ['WriteThrottleEvents', table],
+      ['ReadThrottleEvents', ofIndex],
+      ['WriteThrottleEvents', ofIndex],
+    ]);
+  });
+
   const titles = widgetsOf(least).map(({ title }) => title);
 
   it('has the time by upstream, errors by layer, idempotency and what costs', () => {

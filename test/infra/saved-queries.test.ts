@@ -10,7 +10,7 @@ const OTHER_FIELDS = ['notice', 'defect', 'code', 'reason', '@timestamp'];
 
 /** The words of a query that are neither its language nor a name that it gives, nor a text. */
 function fieldsOf(text: string): string[] {
-  const language = /^(?:filter|fields|stats|sort|limit|by|as|and|or|asc|desc|ispresent|count|sum|pct)$/;
+  const language = /^(?:filter|fields|stats|sort|limit|by|as|and|or|asc|desc|ispresent|count|sum|max|pct|latest)$/;
   const given = new Set([...text.matchAll(/\bas (\w+)/g)].map(([, name]) => name!));
   const words = text.replace(/"[^"]*"/g, '').match(/@?[A-Za-z]\w*/g) ?? [];
   return words.filter((word) => !language.test(word) && !given.has(word));
@@ -22,9 +22,27 @@ describe('the saved queries', () => {
     expect(queries.length).toBeGreaterThan(4);
   });
 
-  it('ask the log of the gateway', () => {
-    for (const { LogGroupNames } of queries) {
-      expect((LogGroupNames as unknown[]).map(textOf)).toEqual([expect.stringMatching(/^\{GatewayLogs\w+\}$/)]);
+  const logsAsked = ({ LogGroupNames }: (typeof queries)[number]) => (LogGroupNames as unknown[]).map(textOf);
+
+  it('ask the log of the gateway, and that of housekeeping for what both write', () => {
+    const gateway = expect.stringMatching(/^\{GatewayLogs\w+\}$/);
+    const housekeeping = expect.stringMatching(/^\{HousekeeperLogs\w+\}$/);
+    for (const query of queries) {
+      const isToldByBoth = query['Name'] === 'Sluice/what the operator should know';
+      expect(logsAsked(query)).toEqual(isToldByBoth ? [gateway, housekeeping] : [gateway]);
+    }
+  });
+
+  it('ask the log of the gateway alone where there is no housekeeping', () => {
+    const alone = [...resourcesOf(synthesize({ refresh: 'off' }), QUERY).values()];
+    expect(alone.flatMap(logsAsked)).toHaveLength(queries.length);
+  });
+
+  it('add up what lines say of their whole HTTP request once for each request', () => {
+    for (const { QueryString } of queries) {
+      expect(QueryString).not.toMatch(/(?:sum|avg)\((?:dynamodbRequests|bytesIn)\)/);
+      if (/max\((?:dynamodbRequests|bytesIn)\)/.test(String(QueryString)))
+        expect(QueryString).toMatch(/by [^|]*requestId\n/);
     }
   });
 

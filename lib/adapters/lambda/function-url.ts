@@ -25,7 +25,7 @@ export interface FunctionUrl {
 export function createFunctionUrl(
   gateway: Gateway,
   actionLog: ActionLog,
-  publishMetrics: (requestId: string) => Promise<void> = async () => undefined,
+  publishMetrics: (requestId: string, isColdStart: boolean) => Promise<void> = async () => undefined,
 ): FunctionUrl {
   const environment = currentEnvironment();
   const after = new WeakMap<object, () => Promise<void>>();
@@ -51,7 +51,7 @@ export function createFunctionUrl(
         try {
           await response.after();
         } finally {
-          await publishMetrics(invocation.requestId);
+          await publishMetrics(invocation.requestId, invocation.cold);
         }
       });
       return result;

@@ -35,6 +35,7 @@ export type MetricName =
   | 'DynamodbRequests'
   | 'ColdStarts'
   | 'GatewayErrors'
+  | 'Defects'
   | 'UpstreamErrors'
   | 'ToolErrors'
   | 'ClientErrors'

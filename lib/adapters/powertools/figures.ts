@@ -1,6 +1,6 @@
 /** What an invocation has done, as figures. Names of tools, callers and sessions are in none of them. */
 import type { Failure } from '../../errors.ts';
-import type { Action, Notice } from '../../ports/action-log.ts';
+import type { Action } from '../../ports/action-log.ts';
 import type { MetricName } from '../lambda/names.ts';
 import { layerOf, type Layer } from './layer.ts';
 import type { Logged } from './measured-log.ts';
@@ -11,7 +11,7 @@ export interface Figure {
   readonly value: number;
 }
 
-/** Figures of one action or notice; `upstream` is its configured name, null when it is about no single one. */
+/** Figures of what was logged; `upstream` is its configured name, null when it is about no single one. */
 export interface Observation {
   readonly upstream: string | null;
   readonly figures: readonly Figure[];
@@ -38,13 +38,27 @@ const LISTENING: ReadonlySet<string | null> = new Set(['GET', 'subscriptions/lis
  * Of one invocation. What did not happen is left out, so that a metric costs nothing in an hour without it: calls are
  * counted as the samples of `GatewayMs`.
  */
-export function observationsOf(logged: readonly Logged[]): readonly Observation[] {
+export function observationsOf(logged: readonly Logged[], isColdStart: boolean): readonly Observation[] {
+  const actions = logged.filter((one): one is Action => !('kind' in one));
+  const beside = logged.filter((one): one is Exclude<Logged, Action> => 'kind' in one);
   const cold: Observation = { upstream: null, figures: [count('ColdStarts')] };
   return [
-    ...logged.flatMap((one) => ('kind' in one ? observationOfNotice(one) : observationOfAction(one))),
-    // An environment is cold once, however many messages its first request has.
-    ...(logged.some((one) => 'cold' in one && one.cold) ? [cold] : []),
+    ...actions.flatMap(observationOfAction),
+    ...[...Map.groupBy(actions, ({ requestId }) => requestId).values()].flatMap(storeRequestsOf),
+    ...beside.flatMap(observationBeside),
+    ...(isColdStart ? [cold] : []),
   ];
+}
+
+/**
+ * Of the messages of one HTTP request, whose lines all say how many requests to DynamoDB it had taken by then: the last of
+ * them says it for all. Which upstream that was for can be said where all were for the same.
+ */
+function storeRequestsOf(actions: readonly Action[]): readonly Observation[] {
+  const figures = counted('DynamodbRequests', Math.max(...actions.map(({ dynamodbRequests }) => dynamodbRequests)));
+  const upstreams = new Set(actions.map(({ upstream }) => upstream));
+  const upstream = upstreams.size === 1 ? actions[0]!.upstream : null;
+  return figures.length === 0 ? [] : [{ upstream, figures }];
 }
 
 function observationOfAction(action: Action): readonly Observation[] {
@@ -58,13 +72,11 @@ function figuresOfAction(action: Action): readonly Figure[] {
   const isFailure = layer !== undefined;
   return [
     ...timesOf(action),
-    ...counted('DynamodbRequests', action.dynamodbRequests),
     ...(isFailure ? [count(ERRORS[layer])] : []),
     ...counted('Cancelled', Number(outcome === 'cancelled')),
     ...counted('Timeouts', Number(isFailure && TIMEOUTS.has(errorKind))),
     ...counted('Retries', Math.max(0, attempt - 1)),
     ...counted('Replays', Number(action.replayed)),
-    ...counted('UnknownOutcomes', Number(errorKind === 'outcome-unknown')),
     ...counted('BreakerOpen', Number(errorKind === 'breaker-open')),
     ...counted('ToolsHeld', Number(errorKind === 'tool-held')),
   ];
@@ -76,12 +88,16 @@ function timesOf({ method, gatewayMs, upstreamMs, upstreamRequests }: Action): r
   return upstreamRequests > 0 ? [own, milliseconds('UpstreamMs', upstreamMs)] : [own];
 }
 
-function observationOfNotice(notice: Notice): readonly Observation[] {
+function observationBeside(notice: Exclude<Logged, Action>): readonly Observation[] {
   switch (notice.kind) {
+    case 'defect':
+      return [{ upstream: null, figures: [count('Defects')] }];
     case 'breaker-opened':
       return [{ upstream: notice.upstream, figures: [count('BreakerOpen')] }];
     case 'breaker-closed':
       return [{ upstream: notice.upstream, figures: [count('BreakerOpen', 0)] }];
+    case 'outcome-unknown':
+      return [{ upstream: notice.upstream, figures: [count('UnknownOutcomes')] }];
     case 'tool-held':
       return [{ upstream: notice.upstream, figures: [count('ToolsHeld')] }];
     case 'upstream-unavailable':

@@ -1,17 +1,23 @@
 import type { Action, ActionLog, Notice } from '../../ports/action-log.ts';
 import type { LineWriter } from '../logging/line-writer.ts';
 
-/** Either of what is measured; only a notice has a kind. */
-export type Logged = Action | Notice;
+/** Something that the code did not expect, whatever it was. */
+export interface Defect {
+  readonly kind: 'defect';
+}
+
+/** What is measured; an action alone has no kind. */
+export type Logged = Action | Notice | Defect;
 
 /** An action log that remembers what there is to be measured. */
 export interface MeasuredLog {
   readonly actionLog: ActionLog;
   /**
    * Writes the metrics of what was logged since the last time, at the end of an invocation: an environment that is ended
-   * by force leaves its action lines, and no metrics. Never rejects; what goes wrong is a defect in the log.
+   * by force leaves its action lines, and no metrics. `isColdStart`: it was the first of its environment, and is counted as
+   * such, whether or not anything was logged. Never rejects; what goes wrong is a defect in the log.
    */
-  readonly publish: (requestId: string) => Promise<void>;
+  readonly publish: (requestId: string, isColdStart?: boolean) => Promise<void>;
 }
 
 /** Powertools is loaded when there is something to publish, which is after the first answer. */
@@ -19,7 +25,6 @@ export function measure(log: ActionLog, service: string, write: LineWriter): Mea
   const logged: Logged[] = [];
   return {
     actionLog: {
-      ...log,
       write(action) {
         log.write(action);
         logged.push(action);
@@ -28,13 +33,17 @@ export function measure(log: ActionLog, service: string, write: LineWriter): Mea
         log.notice(requestId, notice);
         logged.push(notice);
       },
+      defect(requestId, error) {
+        log.defect(requestId, error);
+        logged.push({ kind: 'defect' });
+      },
     },
-    async publish(requestId) {
+    async publish(requestId, isColdStart = false) {
       const ended = logged.splice(0);
-      if (ended.length === 0) return;
+      if (ended.length === 0 && !isColdStart) return;
       try {
         const { metricLines } = await import('./metric-lines.ts');
-        metricLines(ended, service).forEach(write);
+        metricLines(ended, isColdStart, service).forEach(write);
       } catch (error) {
         log.defect(requestId, error);
       }

@@ -10,8 +10,8 @@ const NAMESPACE: MetricNamespace = 'Sluice';
 const MOST_OBSERVATIONS = 99;
 
 /** One line for each upstream, and one for what is about none; more where there is more than a line can hold. */
-export function metricLines(logged: readonly Logged[], service: string): readonly string[] {
-  const byUpstream = Map.groupBy(observationsOf(logged), ({ upstream }) => upstream);
+export function metricLines(logged: readonly Logged[], isColdStart: boolean, service: string): readonly string[] {
+  const byUpstream = Map.groupBy(observationsOf(logged, isColdStart), ({ upstream }) => upstream);
   return [...byUpstream].flatMap(([upstream, observations]) =>
     chunks(observations, MOST_OBSERVATIONS).map((chunk) => metricLine(service, upstream, chunk)),
   );

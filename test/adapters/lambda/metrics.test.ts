@@ -159,6 +159,21 @@ describe('the metrics of the built function', () => {
     await vi.waitFor(() => expect(valuesOf(storedSeries(running.lines()), 'ColdStarts')[0]).toBe(1));
   });
 
+  test.for([
+    ['a preflight', '/mcp', { method: 'OPTIONS', headers: { 'access-control-request-method': 'POST' } }],
+    ['the landing page', '/', { method: 'GET', headers: { accept: 'text/html' } }],
+    ['a body that is no text', '/mcp', { method: 'POST', body: Buffer.from('ff', 'hex') }],
+  ] as const)('count a cold start whose first request is %s, which leaves no line of its own', async (first) => {
+    const [, path, request] = first;
+    const running = await run();
+    const coldStarts = () => valuesOf(storedSeries(running.lines()), 'ColdStarts');
+    await (await fetch(new URL(path, running.url), request)).text();
+    await vi.waitFor(() => expect(coldStarts()).toEqual([1]), { timeout: 20_000 });
+    expect(metricLinesIn(running.lines())).toEqual(running.lines());
+    await running.metricsOf(() => openLegacySession(running.url), 2);
+    expect(coldStarts()).toEqual([1]);
+  });
+
   test('come after the line of the action, and each is a line of its own', async () => {
     const running = await run();
     const call = await connect(running);

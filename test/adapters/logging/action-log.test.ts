@@ -131,6 +131,7 @@ const NOTICES: readonly Notice[] = [
   { kind: 'claim-lost', server: 'default', upstream: 'time', owner: 'clock', name: 'clock://now' },
   { kind: 'name-too-long', server: 'default', upstream: 'time', name: 'time__convert' },
   { kind: 'tool-held', upstream: 'time', tool: 'convert' },
+  { kind: 'outcome-unknown', upstream: 'time' },
 ];
 
 describe('a notice', () => {
@@ -175,6 +176,7 @@ describe('a notice', () => {
       'claim-lost',
       'name-too-long',
       'tool-held',
+      'outcome-unknown',
     ]);
   });
 

@@ -6,8 +6,8 @@ import { actionOf } from '../../support/action.ts';
 
 /** By name, of a single action. */
 function figuresOf(changes: Partial<Action>): Record<string, number> {
-  const observations = observationsOf([actionOf(changes)]);
-  expect(observations.length).toBeLessThanOrEqual(1);
+  const observations = observationsOf([actionOf(changes)], false);
+  expect(new Set(observations.map(({ upstream }) => upstream)).size).toBeLessThanOrEqual(1);
   return byName(observations);
 }
 
@@ -20,7 +20,7 @@ const TIMES = { GatewayMs: 2.5, UpstreamMs: 10 };
 
 describe('an action', () => {
   test('that went well is its times, under the name of its upstream', () => {
-    expect(observationsOf([actionOf()])).toEqual([
+    expect(observationsOf([actionOf()], false)).toEqual([
       {
         upstream: 'time',
         figures: [
@@ -32,7 +32,7 @@ describe('an action', () => {
   });
 
   test('without an upstream is the time of the gateway, under no name', () => {
-    expect(observationsOf([actionOf(UNANSWERED)])).toEqual([
+    expect(observationsOf([actionOf(UNANSWERED)], false)).toEqual([
       { upstream: null, figures: [{ name: 'GatewayMs', unit: 'Milliseconds', value: 2.5 }] },
     ]);
   });
@@ -79,7 +79,7 @@ describe('an action', () => {
     ['error', 'invocation-ending', { UpstreamErrors: 1, Timeouts: 1 }],
     ['error', 'upstream-reset', { UpstreamErrors: 1 }],
     ['error', '-32602', { UpstreamErrors: 1 }],
-    ['error', 'outcome-unknown', { UpstreamErrors: 1, UnknownOutcomes: 1 }],
+    ['error', 'outcome-unknown', { UpstreamErrors: 1 }],
     ['error', 'breaker-open', { UpstreamErrors: 1, BreakerOpen: 1 }],
     ['refused', 'tool-held', { UpstreamErrors: 1, ToolsHeld: 1 }],
     ['error', 'internal', { GatewayErrors: 1 }],
@@ -96,19 +96,56 @@ describe('an action', () => {
 });
 
 describe('an invocation', () => {
+  const COLD: Observation = { upstream: null, figures: [{ name: 'ColdStarts', unit: 'Count', value: 1 }] };
+
   test('is a cold start once, however many messages it had, and under no upstream', () => {
     const actions = [actionOf({ cold: true }), actionOf({ cold: true, upstream: 'word' })];
-    const cold = observationsOf(actions).filter(({ figures }) => figures[0]?.name === 'ColdStarts');
-    expect(cold).toEqual([{ upstream: null, figures: [{ name: 'ColdStarts', unit: 'Count', value: 1 }] }]);
+    const cold = observationsOf(actions, true).filter(({ figures }) => figures[0]?.name === 'ColdStarts');
+    expect(cold).toEqual([COLD]);
+  });
+
+  test('is a cold start also when it had no message at all', () => {
+    expect(observationsOf([], true)).toEqual([COLD]);
+  });
+
+  /** Of a batch, whose lines each say what there was of the whole request until then. */
+  const batch = (upstreams: readonly string[]) =>
+    upstreams.map((upstream, index) => actionOf({ upstream, dynamodbRequests: index + 2 }));
+
+  const storeRequests = (observations: readonly Observation[]) =>
+    observations.flatMap(({ upstream, figures }) =>
+      figures.flatMap(({ name, value }) => (name === 'DynamodbRequests' ? [[upstream, value]] : [])),
+    );
+
+  test('counts the requests to DynamoDB of a batch once, under the upstream that all of it was for', () => {
+    const ten = Array.from({ length: 10 }, () => 'time');
+    expect(storeRequests(observationsOf(batch(ten), false))).toEqual([['time', 11]]);
+  });
+
+  test('counts those of a batch for several upstreams under no name', () => {
+    expect(storeRequests(observationsOf(batch(['time', 'word']), false))).toEqual([[null, 3]]);
+  });
+
+  test('counts those of each HTTP request', () => {
+    const other = actionOf({ requestId: 'request-2', dynamodbRequests: 5 });
+    expect(storeRequests(observationsOf([...batch(['time']), other], false))).toEqual([
+      ['time', 2],
+      ['time', 5],
+    ]);
+  });
+
+  test('counts each defect, of a call or beside one, under no upstream', () => {
+    const defect: Observation = { upstream: null, figures: [{ name: 'Defects', unit: 'Count', value: 1 }] };
+    expect(observationsOf([{ kind: 'defect' }, { kind: 'defect' }], false)).toEqual([defect, defect]);
   });
 
   test('in which nothing happened is nothing', () => {
-    expect(observationsOf([])).toEqual([]);
+    expect(observationsOf([], false)).toEqual([]);
   });
 });
 
 describe('a notice', () => {
-  const observed = (notice: Notice) => observationsOf([notice]);
+  const observed = (notice: Notice) => observationsOf([notice], false);
 
   test.for([
     ['breaker-opened', 1],
@@ -122,6 +159,12 @@ describe('a notice', () => {
   test('of a tool that is held back is counted, without its name', () => {
     expect(observed({ kind: 'tool-held', upstream: 'time', tool: 'convert' })).toEqual([
       { upstream: 'time', figures: [{ name: 'ToolsHeld', unit: 'Count', value: 1 }] },
+    ]);
+  });
+
+  test('of an outcome that nobody knows is counted, and its repetitions are not', () => {
+    expect(observed({ kind: 'outcome-unknown', upstream: 'time' })).toEqual([
+      { upstream: 'time', figures: [{ name: 'UnknownOutcomes', unit: 'Count', value: 1 }] },
     ]);
   });
 
@@ -143,7 +186,7 @@ test('names of tools, callers and sessions are in no figure', () => {
     session: 'secret-session',
     server: 'secret',
   });
-  const observations = observationsOf([{ ...action, outcome: 'error', errorKind: 'secret' }]);
+  const observations = observationsOf([{ ...action, outcome: 'error', errorKind: 'secret' }], false);
   expect(JSON.stringify(observations)).not.toContain('secret');
 });
 

@@ -35,6 +35,22 @@ test('what is logged is in the log at once, and measured at the end of the invoc
   expect(valuesOf(series, 'BreakerOpen', 'time')).toEqual([1]);
 });
 
+test('a defect is in the log at once, and counted at the end, whether or not a call had to do with it', async () => {
+  const { logged, lines, actionLog, publish } = open();
+  const failure = new Error('afterwards');
+  actionLog.defect('request-1', failure);
+  expect(logged).toEqual([['request-1', failure]]);
+  await publish('request-1');
+  expect(valuesOf(storedSeries(lines), 'Defects')).toEqual([1]);
+});
+
+test('a cold start is counted although nothing was logged', async () => {
+  const { lines, publish } = open();
+  await publish('request-1', true);
+  await publish('request-2', false);
+  expect(valuesOf(storedSeries(lines), 'ColdStarts')).toEqual([1]);
+});
+
 test('what was published is not published again', async () => {
   const { lines, actionLog, publish } = open();
   actionLog.write(actionOf());

@@ -3,7 +3,7 @@ import { metricLines } from '../../../lib/adapters/powertools/metric-lines.ts';
 import { actionOf } from '../../support/action.ts';
 import { storedSeries, valuesOf } from '../../support/embedded-metrics.ts';
 
-const linesOf = (...actions: ReturnType<typeof actionOf>[]) => metricLines(actions, 'Sluice');
+const linesOf = (...actions: ReturnType<typeof actionOf>[]) => metricLines(actions, false, 'Sluice');
 
 describe('metrics as log lines', () => {
   test('are told by service, and by service and upstream', () => {
