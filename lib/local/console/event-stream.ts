@@ -8,8 +8,10 @@ const HEARTBEAT_MS = 15_000;
 /** After so many milliseconds a page comes back. */
 const RETRY_MS = 1000;
 
-/** Sends the feed for as long as its reader is there. The head of the response is to be written already. */
+/** Sends the feed for as long as its reader is there, which may be never. The head of the response is to be written already. */
 export function streamFeed(console: Console, response: ServerResponse, { schedule }: Pick<Clock, 'schedule'>): void {
+  // A reader that left while it waited for the gateway to start has closed already, and nothing would end its watch.
+  if (response.destroyed) return;
   const send = (text: string): void => {
     if (response.destroyed) return;
     response.write(text);

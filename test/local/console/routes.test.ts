@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { Console } from '../../../lib/local/console/console.ts';
 import type { ConsolePage } from '../../../lib/local/console/page.ts';
 import { createConsoleRoutes } from '../../../lib/local/console/routes.ts';
+import { nothingKnown } from '../../../lib/local/console/state.ts';
 import { openFront } from '../../../lib/local/front.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 import { send } from '../../support/wire.ts';
@@ -143,6 +146,33 @@ describe('the feed', () => {
     expect([console.watchers, clock.scheduled]).toEqual([1, 1]);
     feed.close();
     await expect.poll(() => [console.watchers, clock.scheduled]).toEqual([0, 0]);
+  });
+
+  test('is not kept up for a reader that left before it was served', async () => {
+    const clock = createManualClock();
+    const console = new Console({ clock, upstreams: [] });
+    let looks = 0;
+    console.openTable(async () => {
+      looks += 1;
+      return nothingKnown([]);
+    });
+    const routes = createConsoleRoutes({ console, page: async () => PAGE, clock, report: () => undefined });
+    const front = await openFront(0);
+    cleanUpAfterTest(async () => front.close());
+    // The front has accepted it once a later request on another connection has been answered: that one is refused at once.
+    const early = connect(Number(new URL(front.origin).port), '127.0.0.1');
+    early.write('GET /console/feed HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await send('GET', `${front.origin}/console`, '', { host: 'elsewhere' });
+    early.destroy();
+    await once(early, 'close');
+    await send('GET', `${front.origin}/console`, '', { host: 'elsewhere' });
+    const served: boolean[] = [];
+    front.serve((request, response) => {
+      served.push(response.destroyed);
+      routes(request, response);
+    });
+    await expect.poll(() => served).toEqual([true]);
+    expect([console.watchers, looks, clock.scheduled]).toEqual([0, 0, 0]);
   });
 
   test('lets go of a reader that does not read', async () => {
