@@ -103,7 +103,10 @@ export interface Snapshot extends StateView {
   readonly environments: readonly EnvironmentView[];
 }
 
-/** By name of the event. `GET /console/traces/<traceId or latest>` answers with a `Trace`, or 404. */
+/**
+ * By name of the event. `GET /console/traces/<name>`, where the name is a trace id, the id of a request that is shown, or
+ * `latest`, answers with a `Trace`, or with 204 when nothing is known of it; 404 is for what can be no such name.
+ */
 export interface FeedEvents {
   readonly snapshot: Snapshot;
   readonly action: ActionLine;

@@ -11,7 +11,7 @@ export interface SampleServer {
   send<Name extends keyof FeedEvents>(name: Name, data: FeedEvents[Name]): void;
   /** What the next listener begins with. */
   begin(snapshot: Snapshot): void;
-  /** What is answered when somebody asks for a trace. */
+  /** What is answered when somebody asks for that trace; of others nothing is known. */
   keep(trace: Trace): void;
   /** Breaks off every feed. */
   breakOff(): void;
@@ -34,8 +34,9 @@ export async function startSampleServer(first: Snapshot): Promise<SampleServer> 
       response.on('close', () => feeds.delete(response));
     } else if (place === 'traces') {
       const trace = traces.get(decodeURIComponent(id));
-      response.writeHead(trace === undefined ? 404 : 200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(trace ?? {}));
+      if (trace === undefined) return void response.writeHead(204).end();
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(trace));
     } else {
       response.writeHead(200, {
         'content-type': 'text/html; charset=utf-8',

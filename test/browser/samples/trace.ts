@@ -1,8 +1,8 @@
 /** One action: its waterfall and its log line. */
 import assert from 'node:assert/strict';
 import type { Journey } from '../journey.ts';
-import { sampleTrace, underWay } from './feed.ts';
-import { journey } from './stage.ts';
+import { sampleAction, sampleTrace, underWay } from './feed.ts';
+import { COUNT, journey } from './stage.ts';
 
 export const traceJourneys: readonly Journey[] = [
   journey('shows of an action the waterfall, apart in colour, pattern and words', async (stage) => {
@@ -67,6 +67,12 @@ export const traceJourneys: readonly Journey[] = [
   journey('says that a request was not traced', async ({ rows, detail }) => {
     await rows.filter({ hasText: 'long' }).first().click();
     await detail.getByText('This request was not traced.').waitFor();
+  }),
+
+  journey('says that nothing is kept of a trace that is gone', async ({ rows, detail, server }) => {
+    server.send('action', { ...sampleAction(COUNT, Date.now()), tool: 'long_ago' });
+    await rows.filter({ hasText: 'long_ago' }).click();
+    await detail.getByText('Nothing of this trace is kept').waitFor();
   }),
 
   journey('says that a trace is under way, and shows the rest of it as it comes', async (stage) => {

@@ -102,14 +102,16 @@ describe('/console', () => {
 
   test('answers with a trace by its id, by a request, and with the latest', async () => {
     const { get, console } = await serve();
-    expect((await get('/console/traces/latest')).messages[0]).toEqual({ error: 'Nothing has been traced yet' });
+    expect(await get('/console/traces/latest')).toMatchObject({ status: 204, text: '' });
     console.hearDocument(document());
     console.hearLine(JSON.stringify(action({ requestId: 'r-7' })));
     for (const name of [TRACE_ID, 'r-7', 'latest']) {
       const { status, headers, messages } = await get(`/console/traces/${name}`);
       expect([status, headers['cache-control'], messages[0].traceId]).toEqual([200, 'no-store', TRACE_ID]);
     }
-    for (const name of ['r-8', '', '..%2f', 'a b'.replace(' ', '%20'), 'x'.repeat(100)]) {
+    const { status, headers, text } = await get('/console/traces/r-8');
+    expect([status, headers['cache-control'], text]).toEqual([204, 'no-store', '']);
+    for (const name of ['', '..%2f', 'a b'.replace(' ', '%20'), 'x'.repeat(100)]) {
       expect((await get(`/console/traces/${name}`)).status).toBe(404);
     }
     expect((await get('/console/else')).status).toBe(404);

@@ -18,15 +18,15 @@ export function TraceView({ traceId, state }: TraceViewProps) {
     case 'asking':
       return <p class="empty">Asking for the trace.</p>;
     case 'absent':
-      return <p class="empty">Nothing of this trace is kept: it was not recorded, is yet to come, or is gone.</p>;
+      return (
+        <p class="empty">
+          Nothing of this trace is kept: the request was not traced, or its trace is yet to come, or gone.
+        </p>
+      );
     case 'failed':
       return <p class="empty trouble">The trace could not be had: {known.reason}</p>;
     case 'there':
-      return known.trace.spans.length === 0 ? (
-        <p class="empty">Nothing of this trace is known yet.</p>
-      ) : (
-        <KnownSpans trace={known.trace} />
-      );
+      return <KnownSpans trace={known.trace} />;
   }
 }
 
