@@ -84,7 +84,10 @@ export interface CatalogView {
 /** What is kept in the table, and looked up again every few seconds while somebody watches. */
 export interface StateView {
   readonly upstreams: readonly UpstreamView[];
+  /** Those that are used now are among them. */
   readonly sessions: readonly SessionView[];
+  /** Whether there are others, which were last used before these. */
+  readonly hasMoreSessions: boolean;
   readonly catalog: readonly CatalogView[];
 }
 

@@ -1,12 +1,12 @@
 /** What the console shows of the table, and what that makes of the actions that are shown. */
-import type { KeptList, Operator, UpstreamBreaker } from '../../operator.ts';
+import type { KeptList, Operator, SessionList, UpstreamBreaker } from '../../operator.ts';
 import type { ClientSession } from '../../ports/client-sessions.ts';
 import type { ActionLine, CatalogView, SessionView, StateView, UpstreamView } from './feed.ts';
 
 /** What was looked up. */
 export interface LookedUp {
   readonly breakers: readonly UpstreamBreaker[];
-  readonly sessions: readonly ClientSession[];
+  readonly sessions: SessionList;
   readonly lists: readonly KeptList[];
 }
 
@@ -19,9 +19,9 @@ const HASH_CHARS = 12;
 
 /** Rejects with what the stores throw. */
 export async function lookUp(operator: Operator): Promise<LookedUp> {
-  const [breakers, { sessions }, lists] = await Promise.all([
+  const [breakers, sessions, lists] = await Promise.all([
     operator.breakers(),
-    operator.sessions(MOST_SESSIONS),
+    operator.latestSessions(MOST_SESSIONS),
     operator.keptLists(),
   ]);
   return { breakers, sessions, lists };
@@ -35,14 +35,15 @@ export function nothingKnown(upstreams: readonly string[]): LookedUp {
     openUntil: undefined,
     failures: 0,
   }));
-  return { breakers, sessions: [], lists: [] };
+  return { breakers, sessions: { sessions: [], hasMore: false }, lists: [] };
 }
 
 export function toStateView({ breakers, sessions, lists }: LookedUp, actions: readonly ActionLine[]): StateView {
   const byUpstream = Map.groupBy(actions, ({ upstream }) => upstream);
   return {
     upstreams: breakers.map((breaker) => toUpstreamView(breaker, byUpstream.get(breaker.upstream) ?? [])),
-    sessions: sessions.map(toSessionView).toSorted((a, b) => b.lastSeenAt - a.lastSeenAt),
+    sessions: sessions.sessions.map(toSessionView).toSorted((a, b) => b.lastSeenAt - a.lastSeenAt),
+    hasMoreSessions: sessions.hasMore,
     catalog: lists.slice(0, MOST_LISTS).map(toCatalogView),
   };
 }

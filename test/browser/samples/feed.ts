@@ -163,6 +163,7 @@ export function sampleSnapshot(now: number, actions: number): Snapshot {
         upstreams: [],
       },
     ],
+    hasMoreSessions: true,
     catalog: [
       list('test', 'tools', now - 65_000, now + 235_000, false, 12_431),
       list('test', 'prompts', now - 65_000, now - 5000, false, 982),

@@ -18,6 +18,7 @@ export const stateJourneys: readonly Journey[] = [
     await health.getByRole('row', { name: /^env-1/ }).waitFor({ state: 'detached' });
     await screenshot('health');
     await (await panel('Sessions')).getByRole('row', { name: /9b1dc0f2a4e7.*claude-ai.*time, test/s }).waitFor();
+    await page.getByRole('tab', { name: 'Sessions 2+' }).waitFor();
     await screenshot('sessions');
     const catalog = await panel('Catalog');
     await catalog.getByRole('row', { name: /^time introduction 7 min stale 611 B$/ }).waitFor();

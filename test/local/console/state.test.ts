@@ -11,7 +11,15 @@ import {
 } from '../../../lib/local/console/page/state.ts';
 import { actionLine } from './lines.ts';
 
-const EMPTY: Snapshot = { actions: [], notices: [], environments: [], upstreams: [], sessions: [], catalog: [] };
+const EMPTY: Snapshot = {
+  actions: [],
+  notices: [],
+  environments: [],
+  upstreams: [],
+  sessions: [],
+  hasMoreSessions: false,
+  catalog: [],
+};
 
 function after(...events: readonly FeedEvent[]): ConsoleState {
   return events.reduce(reduce, NOTHING_YET);
@@ -109,9 +117,10 @@ describe('what the console knows', () => {
   test('takes what is in the table as it is now, and leaves the rest', () => {
     const state = after(
       { name: 'snapshot', data: { ...EMPTY, actions: [action('a')] } },
-      { name: 'state', data: { upstreams: [], sessions: [], catalog: [catalogOf('time')] } },
+      { name: 'state', data: { upstreams: [], sessions: [], hasMoreSessions: true, catalog: [catalogOf('time')] } },
     );
     expect(state.catalog).toEqual([catalogOf('time')]);
+    expect(state.hasMoreSessions).toBe(true);
     expect(keysOf(state)).toEqual(['a']);
   });
 });

@@ -1,5 +1,5 @@
 import type { Connection } from './feed-connection.ts';
-import { counted, milliseconds } from './format.ts';
+import { counted, countOfShown, milliseconds } from './format.ts';
 import { median } from './scale.ts';
 import type { ActionRow, ConsoleState } from './state.ts';
 
@@ -56,7 +56,7 @@ function inMilliseconds(value: number | null): string {
   return value === null ? '–' : `${milliseconds(value)} ms`;
 }
 
-function Health({ state: { upstreams, environments, sessions } }: Pick<HeaderProps, 'state'>) {
+function Health({ state: { upstreams, environments, sessions, hasMoreSessions } }: Pick<HeaderProps, 'state'>) {
   const open = upstreams.filter(({ breaker }) => breaker !== 'closed').length;
   const busy = environments.filter(({ state }) => state !== 'frozen').length;
   return (
@@ -73,7 +73,7 @@ function Health({ state: { upstreams, environments, sessions } }: Pick<HeaderPro
       </div>
       <div>
         <dt>sessions</dt>
-        <dd>{sessions.length}</dd>
+        <dd>{countOfShown(sessions.length, hasMoreSessions)}</dd>
       </div>
     </dl>
   );

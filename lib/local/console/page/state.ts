@@ -38,6 +38,7 @@ export const NOTHING_YET: ConsoleState = {
   traces: new Map(),
   upstreams: [],
   sessions: [],
+  hasMoreSessions: false,
   catalog: [],
 };
 
@@ -71,8 +72,8 @@ function fromSnapshot(snapshot: Snapshot, snapshots: number): ConsoleState {
   };
 }
 
-function kept({ upstreams, sessions, catalog }: StateView): StateView {
-  return { upstreams, sessions, catalog };
+function kept({ upstreams, sessions, hasMoreSessions, catalog }: StateView): StateView {
+  return { upstreams, sessions, hasMoreSessions, catalog };
 }
 
 function withAction(actions: readonly ActionRow[], line: ActionLine): readonly ActionRow[] {
