@@ -4,7 +4,7 @@ import { readLogLine } from '../log/line.ts';
 import { startSchedule, type Schedule } from '../schedule.ts';
 import type { SegmentDocument } from '../xray/document.ts';
 import { Traces } from '../xray/traces.ts';
-import type { EnvironmentView, FeedEvents, Snapshot, StateView, Trace } from './feed.ts';
+import type { EnvironmentView, FeedEvents, Snapshot, Trace } from './feed.ts';
 import { platformNotice, Recent, toNotice } from './recent.ts';
 import { nothingKnown, toStateView, type LookedUp } from './state.ts';
 
@@ -107,7 +107,7 @@ export class Console {
       actions: [...actions],
       notices: [...notices],
       environments: [...this.#environments.values()],
-      ...this.#state(),
+      ...toStateView(this.#lookedUp),
     };
   }
 
@@ -121,10 +121,6 @@ export class Console {
   async close(): Promise<void> {
     this.#watchers.clear();
     await this.#stopLooking();
-  }
-
-  #state(): StateView {
-    return toStateView(this.#lookedUp, this.#recent.actions);
   }
 
   #addNotice(notice: FeedEvents['notice']): void {
@@ -167,7 +163,7 @@ export class Console {
       if (!this.#lookFailed) this.hearPlatform(`The state cannot be looked up: ${String(error)}`);
       this.#lookFailed = true;
     }
-    const state = this.#state();
+    const state = toStateView(this.#lookedUp);
     const told = JSON.stringify(state);
     if (told === this.#toldState) return;
     this.#toldState = told;

@@ -50,11 +50,6 @@ export interface UpstreamView {
   readonly openUntil: number | null;
   /** Failures since the last success, as the breaker counts them. */
   readonly failures: number;
-  /** Of the actions that are shown. */
-  readonly calls: number;
-  readonly errors: number;
-  /** Median of their upstream time in milliseconds; null without calls. */
-  readonly upstreamMs: number | null;
 }
 
 export interface SessionView {

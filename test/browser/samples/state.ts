@@ -8,7 +8,7 @@ export const stateJourneys: readonly Journey[] = [
   journey('shows health, environments, sessions, the catalog and notices', async (stage) => {
     const { page, panel, screenshot, server, snapshot } = stage;
     const health = await panel('Health');
-    await health.getByRole('row', { name: /^billing open in \d+ s 5 7 5 1204$/ }).waitFor();
+    await health.getByRole('row', { name: /^billing open in \d+ s 5 6 3 1204$/ }).waitFor();
     await health.getByRole('row', { name: /^env-3 cold/ }).waitFor();
     await health.getByRole('row', { name: /^env-2 busy/ }).waitFor();
     await health.getByRole('row', { name: /^env-1 frozen/ }).waitFor();

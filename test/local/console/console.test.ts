@@ -113,18 +113,6 @@ describe('the console', () => {
     expect(console.trace('r-8')).toBeUndefined();
     expect(console.trace('r-9')).toBeUndefined();
   });
-
-  test('counts what it shows of each upstream', () => {
-    const { console } = open();
-    for (const upstreamMs of [30, 10, 20, 40]) console.hearLine(line({ upstreamMs }));
-    console.hearLine(line({ upstream: 'test', outcome: 'error', upstreamMs: 5 }));
-    console.hearLine(line({ upstream: 'test', outcome: 'tool-error', upstreamMs: 7 }));
-    console.hearLine(line({ upstream: null }));
-    expect(console.snapshot().upstreams).toEqual([
-      expect.objectContaining({ name: 'time', calls: 4, errors: 0, upstreamMs: 25 }),
-      expect.objectContaining({ name: 'test', calls: 2, errors: 1, upstreamMs: 6 }),
-    ]);
-  });
 });
 
 describe('the table', () => {

@@ -26,10 +26,10 @@ const PANELS: readonly Panel[] = [
   {
     name: 'Health',
     count: () => null,
-    show: ({ upstreams, environments }, now) => (
+    show: ({ upstreams, environments, actions }, now) => (
       <>
         <h3>Upstreams</h3>
-        <Upstreams upstreams={upstreams} now={now} />
+        <Upstreams upstreams={upstreams} actions={actions} now={now} />
         <h3>Environments</h3>
         <Environments environments={environments} now={now} />
       </>
