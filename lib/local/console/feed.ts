@@ -32,7 +32,7 @@ export interface Trace {
   readonly spans: readonly TraceSpan[];
 }
 
-export type EnvironmentState = 'starting' | 'busy' | 'frozen' | 'gone';
+export type EnvironmentState = 'starting' | 'busy' | 'frozen';
 
 export interface EnvironmentView {
   /** As in the action log. */
@@ -41,6 +41,12 @@ export interface EnvironmentView {
   /** Since when it is in that state. */
   readonly since: number;
   readonly invocations: number;
+}
+
+/** Of one that is not there any more; it is not shown from then on. */
+export interface EnvironmentEnd {
+  readonly name: string;
+  readonly state: 'gone';
 }
 
 export interface UpstreamView {
@@ -109,7 +115,7 @@ export interface FeedEvents {
   readonly snapshot: Snapshot;
   readonly action: ActionLine;
   readonly notice: NoticeLine;
-  readonly environment: EnvironmentView;
+  readonly environment: EnvironmentView | EnvironmentEnd;
   /** The whole trace, each time more of it is known. */
   readonly trace: Trace;
   readonly state: StateView;

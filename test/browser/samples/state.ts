@@ -14,7 +14,7 @@ export const stateJourneys: readonly Journey[] = [
     await health.getByRole('row', { name: /^env-1 frozen/ }).waitFor();
     server.send('environment', { name: 'env-3', state: 'busy', since: Date.now(), invocations: 1 });
     await health.getByRole('row', { name: /^env-3 busy \d s 1$/ }).waitFor();
-    server.send('environment', { name: 'env-1', state: 'gone', since: Date.now(), invocations: 1 });
+    server.send('environment', { name: 'env-1', state: 'gone' });
     await health.getByRole('row', { name: /^env-1/ }).waitFor({ state: 'detached' });
     await screenshot('health');
     await (await panel('Sessions')).getByRole('row', { name: /9b1dc0f2a4e7.*claude-ai.*time, test/s }).waitFor();

@@ -47,6 +47,15 @@ describe('what the console knows', () => {
     expect(keysOf(reduce(live, { name: 'snapshot', data: { ...EMPTY, actions: lines } }))).toEqual(keysOf(live));
   });
 
+  test('never gives the name of one line to another one, when the first ones are gone', () => {
+    const lines = Array.from({ length: MOST_ACTIONS }, (_, index) => action(index < 2 ? 'a' : `${index}`));
+    const full = after({ name: 'snapshot', data: { ...EMPTY, actions: lines } });
+    const more = [action('new'), action('a')].reduce((state, data) => reduce(state, { name: 'action', data }), full);
+    expect(keysOf(more).filter((key) => key.startsWith('a'))).toEqual(['a 3']);
+    const one = reduce(full, { name: 'action', data: action('a') });
+    expect(keysOf(one).filter((key) => key.startsWith('a'))).toEqual(['a 3', 'a 2']);
+  });
+
   test('forgets with a snapshot whatever is not in it', () => {
     const before = after(
       { name: 'snapshot', data: { ...EMPTY, actions: [action('a')] } },
@@ -79,7 +88,7 @@ describe('what the console knows', () => {
   test('has each environment in its latest state, in the order of their names', () => {
     const environment = (name: string, state: 'starting' | 'busy' | 'gone'): FeedEvent => ({
       name: 'environment',
-      data: { name, state, since: 1, invocations: 0 },
+      data: state === 'gone' ? { name, state } : { name, state, since: 1, invocations: 0 },
     });
     const state = after(
       environment('env-10', 'starting'),

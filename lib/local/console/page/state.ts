@@ -5,6 +5,8 @@ import type { ActionLine, EnvironmentView, FeedEvents, NoticeLine, Snapshot, Sta
 export interface ActionRow {
   /** The request's id, and a number from the second line of that request on. */
   readonly key: string;
+  /** Counts the lines of the request, from 1 on. */
+  readonly number: number;
   readonly line: ActionLine;
 }
 
@@ -77,13 +79,15 @@ function kept({ upstreams, sessions, hasMoreSessions, catalog }: StateView): Sta
 }
 
 function withAction(actions: readonly ActionRow[], line: ActionLine): readonly ActionRow[] {
-  const earlier = actions.filter((row) => row.line.requestId === line.requestId).length;
-  return [{ key: earlier === 0 ? line.requestId : `${line.requestId} ${earlier + 1}`, line }, ...actions];
+  // The newest line of the request has the highest number; older ones may be gone.
+  const last = actions.find((row) => row.line.requestId === line.requestId);
+  const number = last === undefined ? 1 : last.number + 1;
+  return [{ key: number === 1 ? line.requestId : `${line.requestId} ${number}`, number, line }, ...actions];
 }
 
 function withEnvironment(
   environments: readonly EnvironmentView[],
-  changed: EnvironmentView,
+  changed: FeedEvents['environment'],
 ): readonly EnvironmentView[] {
   const others = environments.filter(({ name }) => name !== changed.name);
   if (changed.state === 'gone') return others;
