@@ -78,6 +78,18 @@ describe('the waterfall of a trace', () => {
     expect(totals).toEqual({ totalMs: 100, gatewayMs: 50, upstreamMs: 50 });
   });
 
+  test('counts no pause between requests that share the trace, and is drawn with it', () => {
+    const spans = [
+      span('one', { from: 0, until: 10 }),
+      span('first call', { parent: 'one', kind: 'upstream', from: 2, until: 9 }),
+      span('two', { from: 60_010, until: 60_030 }),
+      span('second call', { parent: 'two', kind: 'upstream', from: 60_015, until: 60_025 }),
+    ];
+    const { rows, lengthMs, totals } = waterfallOf({ spans });
+    expect(totals).toEqual({ totalMs: 30, gatewayMs: 13, upstreamMs: 17 });
+    expect([lengthMs, rows[2]?.offsetMs]).toEqual([60_030, 60_010]);
+  });
+
   test("has the parts of an upstream's time as upstream's", () => {
     const spans = [
       span('call', { kind: 'upstream', from: 0, until: 10 }),
@@ -101,6 +113,7 @@ describe('the waterfall of a trace', () => {
   test('of no spans is empty', () => {
     expect(waterfallOf({ spans: [] })).toEqual({
       startedAt: 0,
+      lengthMs: 0,
       rows: [],
       totals: { totalMs: 0, gatewayMs: 0, upstreamMs: 0 },
     });
