@@ -9,7 +9,7 @@ export interface WaterfallRow {
   readonly depth: number;
   /** From the beginning of the trace, in milliseconds with a fraction. */
   readonly offsetMs: number;
-  /** So far, for what is under way. */
+  /** As far as is known, for what is under way. */
   readonly durationMs: number;
   readonly isUnderWay: boolean;
 }
@@ -35,16 +35,16 @@ export interface Waterfall {
 }
 
 /**
- * What is under way lasts until `now` (milliseconds since the epoch); without it, until the last moment that the trace
- * knows of.
+ * What is under way lasts until the last moment that the trace knows of: whether it goes on, or its end has been lost,
+ * nobody can say.
  */
-export function waterfallOf({ spans }: Pick<Trace, 'spans'>, now?: number): Waterfall {
+export function waterfallOf({ spans }: Pick<Trace, 'spans'>): Waterfall {
   if (spans.length === 0)
     return { startedAt: 0, lengthMs: 0, rows: [], totals: { totalMs: 0, gatewayMs: 0, upstreamMs: 0 } };
   const startedAt = spans.reduce((first, span) => Math.min(first, span.startedAt), Infinity);
   const lastKnown = spans.reduce((last, span) => Math.max(last, span.startedAt, span.endedAt ?? span.startedAt), 0);
   const rows = depthFirst(spans).map(({ span, kind, depth }): WaterfallRow => {
-    const end = Math.max(span.startedAt, span.endedAt ?? now ?? lastKnown);
+    const end = Math.max(span.startedAt, span.endedAt ?? lastKnown);
     return {
       span,
       kind,
