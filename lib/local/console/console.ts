@@ -21,7 +21,8 @@ export interface ConsoleOptions {
 const LOOK_MS = 2000;
 /** Documents of a trace come together: they are told together, after so many milliseconds. */
 const TRACE_MS = 50;
-const TRACE_LIMITS = { traces: 200, spans: 1000 };
+/** A trace is told as a whole, each time more of it is known: one event is far from what a reader may be behind. */
+const TRACE_LIMITS = { traces: 200, spans: 1000, traceChars: 512 * 1024, chars: 32 * 1024 * 1024 };
 
 export class Console {
   readonly #options: ConsoleOptions;

@@ -177,6 +177,35 @@ describe('the feed', () => {
     expect([console.watchers, looks, clock.scheduled]).toEqual([0, 0, 0]);
   });
 
+  test('tells a reader that keeps up of a trace however large it is, again and again', async () => {
+    const { console, clock, origin } = await serve();
+    const feed = await readFeed(origin);
+    await feed.next('snapshot');
+    const annotations = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`a${at}`, 'x'.repeat(1000)]));
+    for (let part = 1; part <= 200; part += 1) {
+      const id = String(part).padStart(16, '0');
+      console.hearDocument(document({ id, annotations }));
+      clock.advance(50);
+      const { spans } = await feed.next('trace');
+      expect(spans.some((span) => span.id === id)).toBe(true);
+      expect(JSON.stringify(spans).length).toBeLessThan(1024 * 1024);
+    }
+    expect(console.watchers).toBe(1);
+    feed.close();
+  });
+
+  test('lets nobody go for the length of one event', async () => {
+    const { console, origin } = await serve();
+    const feed = await readFeed(origin);
+    await feed.next('snapshot');
+    const tool = 'x'.repeat(5 * 1024 * 1024);
+    console.hearLine(JSON.stringify(action({ tool })));
+    expect((await feed.next('action')).tool).toHaveLength(tool.length);
+    console.hearLine(JSON.stringify(action({ requestId: 'after' })));
+    expect(await feed.next('action')).toMatchObject({ requestId: 'after' });
+    feed.close();
+  });
+
   test('lets go of a reader that does not read', async () => {
     const { console, origin } = await serve();
     const response = await new Promise<IncomingMessage>((resolve) => {
