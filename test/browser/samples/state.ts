@@ -51,6 +51,25 @@ export const stateJourneys: readonly Journey[] = [
     { prepare: (page) => page.clock.install() },
   ),
 
+  journey('listens only while it can be seen, and knows everything when it can be seen again', async (stage) => {
+    const { page, counted, server } = stage;
+    const show = (state: DocumentVisibilityState) =>
+      page.evaluate((visibilityState) => {
+        Object.defineProperty(document, 'visibilityState', { value: visibilityState, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, state);
+    await counted(`${COUNT} actions`);
+    await server.listened(1);
+    await show('hidden');
+    await server.listened(0);
+    server.begin({ ...NOTHING, actions: [sampleAction(3, Date.now())] });
+    await show('visible');
+    await counted('1 action');
+    await page.getByText('live', { exact: true }).waitFor();
+    await show('visible');
+    await server.listened(1);
+  }),
+
   journey('comes back after the feed broke off, with what the new snapshot says and nothing else', async (stage) => {
     const { page, counted, rows, server, allow } = stage;
     allow(/console\/feed|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_REFUSED/);
