@@ -2,30 +2,10 @@ import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ActionLogFormat } from '../../lib/adapters/logging/action-log.ts';
+import { action } from './console/kit.ts';
 import { startFixture, temporaryFolder, type Fixture } from './kit.ts';
 
-const ACTION = JSON.stringify({
-  time: '2026-11-20T10:00:00.000Z',
-  requestId: 'r-1',
-  traceId: null,
-  environment: 'env-1',
-  cold: true,
-  era: 'modern',
-  server: 'default',
-  upstream: 'time',
-  method: 'tools/call',
-  tool: 'now',
-  outcome: 'ok',
-  errorKind: null,
-  status: 200,
-  totalMs: 12.5,
-  gatewayMs: 2.5,
-  upstreamMs: 10,
-  upstreamRequests: 1,
-  dynamodbRequests: 0,
-  attempt: 1,
-  replayed: false,
-});
+const ACTION = JSON.stringify(action({ traceId: null, totalMs: 12.5, gatewayMs: 2.5 }));
 const NOTICE = '{"time":"2026-11-20T10:00:00.000Z","requestId":null,"notice":"breaker-opened","upstream":"time"}';
 const CHANGE =
   '{"time":"2026-11-20T10:00:00.000Z","requestId":null,"notice":"list-changed","upstream":"time","added":[]}';
