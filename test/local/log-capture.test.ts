@@ -17,6 +17,7 @@ interface Logging extends Fixture {
   /** What was captured so far. */
   readonly captured: readonly string[];
   written(): string;
+  bytes(): Buffer;
 }
 
 async function start(format: ActionLogFormat, isCaptured = true): Promise<Logging> {
@@ -25,10 +26,11 @@ async function start(format: ActionLogFormat, isCaptured = true): Promise<Loggin
   const captured: string[] = [];
   const fixture = await startFixture({
     fixture: 'log.ts',
+    limit: 1,
     variables: { SLUICE_LOG_FD: String(fd), LOG_FILE: file },
     ...(isCaptured && { log: { fd, format, colour: false, onLine: (line) => captured.push(line) } }),
   });
-  return { ...fixture, captured, written: () => readFileSync(file, 'utf8') };
+  return { ...fixture, captured, written: () => readFileSync(file, 'utf8'), bytes: () => readFileSync(file) };
 }
 
 describe('the log of an environment', () => {
@@ -77,6 +79,39 @@ describe('the log of an environment', () => {
     expect(before).toMatch(/tools\/call.*\n$/);
     expect(written()).toBe(before);
     expect(captured).toEqual([ACTION]);
+  });
+
+  test('has in JSON what was written of a line when the environment is killed within it', async () => {
+    const { call, take, emulator, captured, written } = await start('json');
+    const calling = call('/and-stand-still', `${ACTION}\nthe beginning of`);
+    await take('written');
+    await emulator.kill('env-1');
+    await calling;
+    expect(written()).toBe(`${ACTION}\nthe beginning of`);
+    expect(captured).toEqual([ACTION]);
+  });
+
+  test('has in JSON the very bytes, be they text or not', async () => {
+    const { call, bytes } = await start('json');
+    await call('/hexadecimal', 'fffe0a');
+    expect(bytes().toString('hex')).toBe('fffe0a');
+  });
+
+  test.for(['/part', '/text'])('may be given in any way that writeSync takes (%s)', async (way) => {
+    for (const format of ['json', 'pretty'] as const) {
+      const { call, captured } = await start(format);
+      expect((await call(way, `${OTHERS} für ✨\n`)).text).toBe(`${OTHERS} für ✨\n`);
+      expect(captured).toEqual([`${OTHERS} für ✨`]);
+    }
+  });
+
+  test('is broken where a line does not end, rather than held back', async () => {
+    const { call, captured } = await start('pretty');
+    const held = await call('/', 'x'.repeat(600_000));
+    expect(held.text.split('\n').map(({ length }) => length)).toEqual([262_144, 262_144, 0]);
+    const whole = await call('/', 'end\n');
+    expect(whole.text.split('\n').map(({ length }) => length)).toEqual([262_144, 262_144, 75_715, 0]);
+    expect(captured.map(({ length }) => length)).toEqual([262_144, 262_144, 75_715]);
   });
 
   test('is left alone when nobody wants to be told', async () => {
