@@ -1,4 +1,4 @@
-import { openSync, readFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ActionLogFormat } from '../../lib/adapters/logging/action-log.ts';
@@ -18,19 +18,30 @@ interface Logging extends Fixture {
   readonly captured: readonly string[];
   written(): string;
   bytes(): Buffer;
+  /** Whether the function has written its line; known to whoever does not come to rest, too. */
+  isDone(): boolean;
 }
 
-async function start(format: ActionLogFormat, isCaptured = true): Promise<Logging> {
+async function start(format: ActionLogFormat, isCaptured = true, onGone = () => {}): Promise<Logging> {
   const file = join(await temporaryFolder(), 'log');
   const fd = openSync(file, 'a');
   const captured: string[] = [];
   const fixture = await startFixture({
     fixture: 'log.ts',
     limit: 1,
+    onEnvironment: ({ state }) => {
+      if (state === 'gone') onGone();
+    },
     variables: { SLUICE_LOG_FD: String(fd), LOG_FILE: file },
     ...(isCaptured && { log: { fd, format, colour: false, onLine: (line) => captured.push(line) } }),
   });
-  return { ...fixture, captured, written: () => readFileSync(file, 'utf8'), bytes: () => readFileSync(file) };
+  return {
+    ...fixture,
+    captured,
+    written: () => readFileSync(file, 'utf8'),
+    bytes: () => readFileSync(file),
+    isDone: () => existsSync(`${file}.done`),
+  };
 }
 
 describe('the log of an environment', () => {
@@ -78,6 +89,32 @@ describe('the log of an environment', () => {
     await calling;
     expect(before).toMatch(/tools\/call.*\n$/);
     expect(written()).toBe(before);
+    expect(captured).toEqual([ACTION]);
+  });
+
+  test('and the answer are whole when the environment is killed before they have been heard', async () => {
+    const { call, take, open, emulator, captured, isDone } = await start('json');
+    const calling = call('/answer-first', `${ACTION}\n`);
+    open(await take('answering'));
+    // Nothing is heard while this thread does not come to rest.
+    while (!isDone());
+    const killed = emulator.kill('env-1');
+    expect(await calling).toMatchObject({ status: 200, text: 'the answer' });
+    await killed;
+    expect(captured).toEqual([ACTION]);
+  });
+
+  test('is told to its end, of an environment that goes on writing while it is killed', async () => {
+    let end = (): void => {};
+    const { call, take, open, emulator, captured, isDone } = await start('json', true, () => end());
+    const calling = call('/when-told', `${ACTION}\n`);
+    const told = await take('waiting');
+    end = () => {
+      open(told);
+      while (!isDone());
+    };
+    await emulator.kill('env-1');
+    await calling;
     expect(captured).toEqual([ACTION]);
   });
 
