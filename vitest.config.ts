@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 /**
  * Tests wait for events, so a test that reaches its timeout has failed; the limits only leave room for a busy machine.
@@ -8,7 +8,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // Holds times against each other, which is done alone: `npm run test:timing`.
-    exclude: ['test/tracing/truth.test.ts'],
+    exclude: [...configDefaults.exclude, 'test/tracing/truth.test.ts'],
     isolate: true,
     maxWorkers: 2,
     testTimeout: 20_000,

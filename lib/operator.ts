@@ -63,9 +63,8 @@ export const MAX_SESSIONS = 1000;
 const READ_AT_ONCE = 25;
 
 export interface SessionList {
-  /** The one that expires first in front; `MAX_SESSIONS` at most, unless fewer were asked for. */
   readonly sessions: readonly ClientSession[];
-  /** Whether there are others, which expire later. */
+  /** Whether there are others behind them in that order. */
   readonly hasMore: boolean;
 }
 
@@ -179,10 +178,15 @@ export class Operator {
     );
   }
 
-  /** Client sessions that have not expired, `most` of them. */
-  async sessions(most = MAX_SESSIONS): Promise<SessionList> {
-    const keys = await this.#sessionKeys(most + 1);
-    return { sessions: await this.#readSessions(keys.slice(0, most)), hasMore: keys.length > most };
+  /** Client sessions that have not expired, the one that expires first in front; `MAX_SESSIONS` at most. */
+  async sessions(): Promise<SessionList> {
+    return this.#listOf(await this.#sessionKeys(MAX_SESSIONS + 1), MAX_SESSIONS);
+  }
+
+  /** The one that expires last in front, which is among those that were used last: use moves the expiry. */
+  async latestSessions(most: number): Promise<SessionList> {
+    const { stores, ports } = this.#work;
+    return this.#listOf(await stores.clientSessions.expiringLast(ports.clock.now(), most + 1), most);
   }
 
   /**
@@ -203,6 +207,10 @@ export class Operator {
   #sessionKeys(limit: number): Promise<readonly string[]> {
     const { stores, ports } = this.#work;
     return stores.clientSessions.expiringBetween(ports.clock.now(), Number.MAX_SAFE_INTEGER, limit);
+  }
+
+  async #listOf(keys: readonly string[], most: number): Promise<SessionList> {
+    return { sessions: await this.#readSessions(keys.slice(0, most)), hasMore: keys.length > most };
   }
 
   async #readSessions(keys: readonly string[]): Promise<readonly ClientSession[]> {

@@ -55,4 +55,9 @@ export interface ClientSessionStore {
    * from an index that may lag behind.
    */
   expiringBetween(from: number, until: number, limit: number): Promise<readonly string[]>;
+  /**
+   * Keys of sessions that expire at `from` or later: the latest first, no more than `limit`. Read from the same index,
+   * from its far end.
+   */
+  expiringLast(from: number, limit: number): Promise<readonly string[]>;
 }

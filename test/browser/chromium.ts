@@ -11,6 +11,10 @@ export const HOW_TO_GET_IT = `No Chromium was found. On Debian:
 
 Or name one: SLUICE_CHROMIUM=/path/to/chromium npm run test:browser`;
 
+export const HOW_TO_NAME_ANOTHER = `What is there does not start as a Chromium. Another one can be named:
+
+  SLUICE_CHROMIUM=/path/to/chromium npm run test:browser`;
+
 /** What `SLUICE_CHROMIUM` names, or else the first on the path; undefined when there is none. */
 export function findChromium(env: NodeJS.ProcessEnv): string | undefined {
   const named = env['SLUICE_CHROMIUM'];
@@ -19,9 +23,12 @@ export function findChromium(env: NodeJS.ProcessEnv): string | undefined {
   return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isProgram);
 }
 
-/** Its sandbox is given up only where it cannot be had: for root. */
-export async function launchChromium(executablePath: string): Promise<Browser> {
-  return await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+/**
+ * Without Chromium's sandbox: root cannot have it, nor can anybody where there are no user namespaces, and nothing but our
+ * own page is opened. Rejects when what is there does not start, or is no Chromium.
+ */
+export function launchChromium(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, chromiumSandbox: false });
 }
 
 function isProgram(path: string): boolean {

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { Browser } from 'playwright-core';
 import type { Check } from '../interop/judge.ts';
 import { broke, closingLine, exitStatusOf, problemsOf, ran, type Part } from '../interop/outcome.ts';
-import { findChromium, HOW_TO_GET_IT, launchChromium } from './chromium.ts';
+import { findChromium, HOW_TO_GET_IT, HOW_TO_NAME_ANOTHER, launchChromium } from './chromium.ts';
 import { gatewayJourneys } from './gateway/journeys.ts';
 import type { Journey } from './journey.ts';
 import { sampleJourneys } from './samples/journeys.ts';
@@ -18,7 +18,7 @@ wide and on a narrow screen. Every warning, error, failed request and request to
   gateway   the page of the local gateway, while clients of the MCP SDK call the demo upstreams
 
 Screenshots go to build/screenshots. Chromium is what SLUICE_CHROMIUM names, or the system's; without one the exit status
-is 75, otherwise 0 when nothing failed. The last line is "N passed, N failed, N not to be had".`;
+is 75, otherwise 0 when nothing failed. One that does not start is a failure. The last line is "N passed, N failed, N not to be had".`;
 
 /** What a command exits with that could not do its work for want of a tool. */
 const NOT_TO_BE_HAD = 75;
@@ -51,15 +51,25 @@ async function main(scenes: readonly Scene[]): Promise<number> {
     console.error(HOW_TO_GET_IT);
     return NOT_TO_BE_HAD;
   }
-  const browser = await launchChromium(program);
-  console.log(`Chromium ${browser.version()}, ${program}`);
+  const parts = await launchChromium(program).then(
+    (browser) => playAll(scenes, browser),
+    (error: unknown) => {
+      console.error(`${program}: ${HOW_TO_NAME_ANOTHER}`);
+      return [broke('browser', error)];
+    },
+  );
+  console.log(['', ...problemsOf(parts), `Screenshots: ${SCREENSHOTS}`, closingLine(parts)].join('\n'));
+  return exitStatusOf(parts);
+}
+
+async function playAll(scenes: readonly Scene[], browser: Browser): Promise<readonly Part[]> {
+  console.log(`Chromium ${browser.version()}`);
   const parts: Part[] = [];
   for (const scene of scenes) {
     parts.push(await play(scene, browser).catch((error: unknown) => broke(scene.name, error)));
   }
   await browser.close();
-  console.log(['', ...problemsOf(parts), `Screenshots: ${SCREENSHOTS}`, closingLine(parts)].join('\n'));
-  return exitStatusOf(parts);
+  return parts;
 }
 
 async function play({ name, open }: Scene, browser: Browser): Promise<Part> {

@@ -42,7 +42,10 @@ export interface Visit {
 /** Waits no longer than this for anything. */
 const LIMIT_MS = 15_000;
 
-/** Opens the page at `url`, and closes it after `work`. Rejects when it had problems, or with what `work` rejects with. */
+/**
+ * Opens the page at `url`, and closes it after `work`. Rejects when it had problems, when `work` rejects, and with both
+ * where there are both.
+ */
 export async function visit(
   browser: Browser,
   url: string,
@@ -53,6 +56,7 @@ export async function visit(
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion });
   const problems: string[] = [];
   const allowed: RegExp[] = [];
+  let failure: { readonly error: unknown } | undefined;
   try {
     const page = await context.newPage();
     page.setDefaultTimeout(LIMIT_MS);
@@ -60,11 +64,21 @@ export async function visit(
     await prepare?.(page);
     await page.goto(fragment === '' ? url : `${url}#${fragment}`);
     await work(visitOf(page, allowed));
+  } catch (error) {
+    failure = { error };
   } finally {
     await context.close();
   }
   const left = problems.filter((problem) => !allowed.some((pattern) => pattern.test(problem)));
-  if (left.length > 0) throw new Error(`The page had problems: ${left.join('; ')}`);
+  const told = `The page had problems: ${left.join('; ')}`;
+  // What went wrong on the page is often why the journey failed.
+  if (failure !== undefined) throw left.length === 0 ? failure.error : both(failure.error, told);
+  if (left.length > 0) throw new Error(told);
+}
+
+function both(error: unknown, told: string): Error {
+  const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new Error(`${told}\n${words}`, { cause: error });
 }
 
 function visitOf(page: Page, allowed: RegExp[]): Visit {

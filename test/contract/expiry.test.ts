@@ -100,6 +100,23 @@ describe.each(legs)('expiry in $name', (leg) => {
       expect(await sessions().expiringBetween(from, from + 8, limit + 8)).toEqual(keys.slice(0, 8));
     });
 
+    test('are found from the far end, the latest first and no more than are wanted', async () => {
+      // Behind everything that other tests have expire.
+      const from = 9_000_000_000_000 + freshWindow();
+      const keys: string[] = [];
+      for (const after of [5, -1, 0, 900, 40]) keys.push((await created({ expiresAt: from + after })).key);
+      const latestFirst = [keys[3], keys[4], keys[0], keys[2]];
+      expect(await sessions().expiringLast(from, EVERYTHING)).toEqual(latestFirst);
+      for (const limit of [1, 3, 4]) {
+        expect(await sessions().expiringLast(from, limit)).toEqual(latestFirst.slice(0, limit));
+      }
+      expect(await sessions().expiringLast(from, 0)).toEqual([]);
+      expect(await sessions().expiringLast(from + 901, EVERYTHING)).toEqual([]);
+      const { upstreamSessions } = environment();
+      await upstreamSessions.keep(freshKey(), sharedSession({ expiresAt: from + 950 }), undefined, from - 1);
+      expect(await sessions().expiringLast(from, EVERYTHING)).toEqual(latestFirst);
+    });
+
     test('are none when none are wanted, or when the span has no length', async () => {
       const from = freshWindow();
       await created({ expiresAt: from });

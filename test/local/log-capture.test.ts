@@ -1,31 +1,11 @@
-import { openSync, readFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ActionLogFormat } from '../../lib/adapters/logging/action-log.ts';
+import { action } from './console/kit.ts';
 import { startFixture, temporaryFolder, type Fixture } from './kit.ts';
 
-const ACTION = JSON.stringify({
-  time: '2026-11-20T10:00:00.000Z',
-  requestId: 'r-1',
-  traceId: null,
-  environment: 'env-1',
-  cold: true,
-  era: 'modern',
-  server: 'default',
-  upstream: 'time',
-  method: 'tools/call',
-  tool: 'now',
-  outcome: 'ok',
-  errorKind: null,
-  status: 200,
-  totalMs: 12.5,
-  gatewayMs: 2.5,
-  upstreamMs: 10,
-  upstreamRequests: 1,
-  dynamodbRequests: 0,
-  attempt: 1,
-  replayed: false,
-});
+const ACTION = JSON.stringify(action({ traceId: null, totalMs: 12.5, gatewayMs: 2.5 }));
 const NOTICE = '{"time":"2026-11-20T10:00:00.000Z","requestId":null,"notice":"breaker-opened","upstream":"time"}';
 const CHANGE =
   '{"time":"2026-11-20T10:00:00.000Z","requestId":null,"notice":"list-changed","upstream":"time","added":[]}';
@@ -37,18 +17,31 @@ interface Logging extends Fixture {
   /** What was captured so far. */
   readonly captured: readonly string[];
   written(): string;
+  bytes(): Buffer;
+  /** Whether the function has written its line; known to whoever does not come to rest, too. */
+  isDone(): boolean;
 }
 
-async function start(format: ActionLogFormat, isCaptured = true): Promise<Logging> {
+async function start(format: ActionLogFormat, isCaptured = true, onGone = () => {}): Promise<Logging> {
   const file = join(await temporaryFolder(), 'log');
   const fd = openSync(file, 'a');
   const captured: string[] = [];
   const fixture = await startFixture({
     fixture: 'log.ts',
+    limit: 1,
+    onEnvironment: ({ state }) => {
+      if (state === 'gone') onGone();
+    },
     variables: { SLUICE_LOG_FD: String(fd), LOG_FILE: file },
     ...(isCaptured && { log: { fd, format, colour: false, onLine: (line) => captured.push(line) } }),
   });
-  return { ...fixture, captured, written: () => readFileSync(file, 'utf8') };
+  return {
+    ...fixture,
+    captured,
+    written: () => readFileSync(file, 'utf8'),
+    bytes: () => readFileSync(file),
+    isDone: () => existsSync(`${file}.done`),
+  };
 }
 
 describe('the log of an environment', () => {
@@ -97,6 +90,65 @@ describe('the log of an environment', () => {
     expect(before).toMatch(/tools\/call.*\n$/);
     expect(written()).toBe(before);
     expect(captured).toEqual([ACTION]);
+  });
+
+  test('and the answer are whole when the environment is killed before they have been heard', async () => {
+    const { call, take, open, emulator, captured, isDone } = await start('json');
+    const calling = call('/answer-first', `${ACTION}\n`);
+    open(await take('answering'));
+    // Nothing is heard while this thread does not come to rest.
+    while (!isDone());
+    const killed = emulator.kill('env-1');
+    expect(await calling).toMatchObject({ status: 200, text: 'the answer' });
+    await killed;
+    expect(captured).toEqual([ACTION]);
+  });
+
+  test('is told to its end, of an environment that goes on writing while it is killed', async () => {
+    let end = (): void => {};
+    const { call, take, open, emulator, captured, isDone } = await start('json', true, () => end());
+    const calling = call('/when-told', `${ACTION}\n`);
+    const told = await take('waiting');
+    end = () => {
+      open(told);
+      while (!isDone());
+    };
+    await emulator.kill('env-1');
+    await calling;
+    expect(captured).toEqual([ACTION]);
+  });
+
+  test('has in JSON what was written of a line when the environment is killed within it', async () => {
+    const { call, take, emulator, captured, written } = await start('json');
+    const calling = call('/and-stand-still', `${ACTION}\nthe beginning of`);
+    await take('written');
+    await emulator.kill('env-1');
+    await calling;
+    expect(written()).toBe(`${ACTION}\nthe beginning of`);
+    expect(captured).toEqual([ACTION]);
+  });
+
+  test('has in JSON the very bytes, be they text or not', async () => {
+    const { call, bytes } = await start('json');
+    await call('/hexadecimal', 'fffe0a');
+    expect(bytes().toString('hex')).toBe('fffe0a');
+  });
+
+  test.for(['/part', '/text'])('may be given in any way that writeSync takes (%s)', async (way) => {
+    for (const format of ['json', 'pretty'] as const) {
+      const { call, captured } = await start(format);
+      expect((await call(way, `${OTHERS} für ✨\n`)).text).toBe(`${OTHERS} für ✨\n`);
+      expect(captured).toEqual([`${OTHERS} für ✨`]);
+    }
+  });
+
+  test('is broken where a line does not end, rather than held back', async () => {
+    const { call, captured } = await start('pretty');
+    const held = await call('/', 'x'.repeat(600_000));
+    expect(held.text.split('\n').map(({ length }) => length)).toEqual([262_144, 262_144, 0]);
+    const whole = await call('/', 'end\n');
+    expect(whole.text.split('\n').map(({ length }) => length)).toEqual([262_144, 262_144, 75_715, 0]);
+    expect(captured.map(({ length }) => length)).toEqual([262_144, 262_144, 75_715]);
   });
 
   test('is left alone when nobody wants to be told', async () => {

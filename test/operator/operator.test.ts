@@ -192,7 +192,7 @@ describe.each(LEGS)('$name', (leg) => {
   test('reads no more sessions than it is asked for', async () => {
     const house = await openHouse({ up: { era: 'legacy', tools: tools('a') } }, leg);
     for (let count = 0; count < 3; count += 1) await house.gateway.client.connect(LEGACY);
-    const { sessions, hasMore } = await operatorOf(house).sessions(2);
+    const { sessions, hasMore } = await operatorOf(house).latestSessions(2);
     expect([sessions.length, hasMore]).toEqual([2, true]);
   });
 

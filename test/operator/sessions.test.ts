@@ -56,6 +56,15 @@ describe.each(LEGS)('$name', (leg) => {
     expect([sessions.length, sessions[0]?.key, hasMore]).toEqual([MAX_SESSIONS, 'first-one', true]);
   });
 
+  test('finds those that are used last, whatever number expires before them', async () => {
+    const house = await openHouse({ up: { era: 'legacy' } }, leg);
+    await fill(house, 10);
+    const operator = operatorOf(house);
+    const { sessions, hasMore } = await operator.latestSessions(2);
+    expect([sessions.map(({ key }) => key).toSorted(), hasMore]).toEqual([['last-one', 'last-two'], true]);
+    expect(await operator.latestSessions(13)).toMatchObject({ sessions: { length: 13 }, hasMore: false });
+  });
+
   test('finds no session twice when as many as are read at once exist', async () => {
     const house = await openHouse({ up: { era: 'legacy' } }, leg);
     await fill(house, MAX_SESSIONS - 3);

@@ -45,7 +45,7 @@ export interface World {
 
 export async function openWorld(upstream: object = {}, options: TestGatewayOptions = {}): Promise<World> {
   const witness = await startWitness();
-  const traces = new Traces({ traces: 1000, spans: 1000 });
+  const traces = new Traces({ traces: 1000, spans: 1000, traceChars: Infinity, chars: Infinity });
   const refused: string[] = [];
   const daemon = await startXrayDaemon({
     onDocument: (document) => traces.add(document),

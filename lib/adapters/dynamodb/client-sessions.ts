@@ -11,7 +11,7 @@ import {
   readText,
   textValue,
 } from './item.ts';
-import { expiringKeys, removeExpired } from './expiring.ts';
+import { expiringKeys, lastExpiringKeys, removeExpired } from './expiring.ts';
 import { type Expression, type Records, storeOperation } from './records.ts';
 import { CONDITIONS } from './conditions.ts';
 import { clientSessionKey, sweptExpiryAttributes, upstreamEntry, upstreamOfEntry } from './table.ts';
@@ -101,6 +101,9 @@ export function createClientSessionStore(records: Records): ClientSessionStore {
       storeOperation('clientSessions.expiringBetween', () =>
         expiringKeys(records, 'client-session', from, until, limit),
       ),
+
+    expiringLast: (from, limit) =>
+      storeOperation('clientSessions.expiringLast', () => lastExpiringKeys(records, 'client-session', from, limit)),
   };
 }
 

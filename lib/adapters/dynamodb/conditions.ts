@@ -54,6 +54,8 @@ export const KEY_CONDITIONS = {
   sortKeyBetween: '#pk = :pk AND #sk BETWEEN :from AND :to',
   /** In the index; both ends are included. */
   expiresBetween: '#expiryOf = :kind AND #expiresAt BETWEEN :from AND :to',
+  /** In the index. */
+  expiresFrom: '#expiryOf = :kind AND #expiresAt >= :from',
 } as const;
 
 /**

@@ -24,6 +24,24 @@ export async function expiringKeys(
   return items.filter((item) => readNumber(item, 'expiresAt') < until).map((item) => idOf(kind, item));
 }
 
+/** Ids of what expires at `from` or later, the latest first, no more than `limit`. */
+export async function lastExpiringKeys(
+  records: Records,
+  kind: ExpiringKind,
+  from: number,
+  limit: number,
+): Promise<readonly string[]> {
+  if (limit < 1) return [];
+  const items = await records.query({
+    text: KEY_CONDITIONS.expiresFrom,
+    values: { ':kind': textValue(kind), ':from': numberValue(from) },
+    index: EXPIRY_INDEX,
+    order: 'descending',
+    limit,
+  });
+  return items.map((item) => idOf(kind, item));
+}
+
 function idOf(kind: ExpiringKind, item: Item): string {
   const id = idOfExpiring(kind, readText(item, PARTITION_KEY));
   if (id === undefined) throw new GarbledRecord(PARTITION_KEY);

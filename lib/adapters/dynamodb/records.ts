@@ -24,7 +24,7 @@ export interface Records {
   get(key: RecordKey, consistency: 'consistent' | 'eventual'): Promise<Item | undefined>;
   /** In the order of the keys, undefined for what is not there; consistent reads. */
   batchGet(keys: readonly RecordKey[]): Promise<readonly (Item | undefined)[]>;
-  /** In the order of the sort key; a consistent read, except of an index. */
+  /** In the order that is asked for; a consistent read, except of an index. */
   query(question: Question): Promise<readonly Item[]>;
   put(item: Item & RecordKey, condition?: Expression): Promise<Written>;
   update(key: RecordKey, update: Expression, condition?: Expression): Promise<Written>;
@@ -39,6 +39,8 @@ export interface Records {
 /** One of `KEY_CONDITIONS`, for the table itself or for an index of it. */
 export interface Question extends Expression {
   readonly index?: string;
+  /** Of the sort key; ascending when left out. */
+  readonly order?: 'ascending' | 'descending';
   /** The most records that are wanted; all of them when left out. */
   readonly limit?: number;
 }
@@ -92,12 +94,13 @@ export function openRecords(client: () => Promise<DynamoClient>, tableName: stri
     ...attributesOf(update, condition),
   });
 
-  const query: Records['query'] = async ({ index, limit = Infinity, ...condition }) => {
+  const query: Records['query'] = async ({ index, order = 'ascending', limit = Infinity, ...condition }) => {
     const dynamo = await client();
     const input = {
       ...table,
       ...(index === undefined ? { ConsistentRead: true } : { IndexName: index }),
       KeyConditionExpression: condition.text,
+      ...(order === 'descending' && { ScanIndexForward: false }),
       ...attributesOf(condition),
     };
     const found: Item[] = [];

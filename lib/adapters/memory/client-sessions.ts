@@ -1,6 +1,6 @@
 import type { ClientSession, ClientSessionStore } from '../../ports/client-sessions.ts';
 import { copyJson, copyUpstreamSessions, withDoubt } from './copies.ts';
-import { expiringIn, takeExpired } from './expiring.ts';
+import { expiringIn, lastExpiringIn, takeExpired } from './expiring.ts';
 import type { Request } from './request.ts';
 
 export function clientSessionsIn(sessions: Map<string, ClientSession>, request: Request): ClientSessionStore {
@@ -73,6 +73,7 @@ export function clientSessionsIn(sessions: Map<string, ClientSession>, request: 
       }),
 
     expiringBetween: (from, until, limit) => request(() => expiringIn(sessions, from, until, limit)),
+    expiringLast: (from, limit) => request(() => lastExpiringIn(sessions, from, limit)),
   };
 }
 

@@ -4,7 +4,7 @@ import { readLogLine } from '../log/line.ts';
 import { startSchedule, type Schedule } from '../schedule.ts';
 import type { SegmentDocument } from '../xray/document.ts';
 import { Traces } from '../xray/traces.ts';
-import type { EnvironmentView, FeedEvents, Snapshot, StateView, Trace } from './feed.ts';
+import type { EnvironmentEnd, EnvironmentView, FeedEvents, Snapshot, Trace } from './feed.ts';
 import { platformNotice, Recent, toNotice } from './recent.ts';
 import { nothingKnown, toStateView, type LookedUp } from './state.ts';
 
@@ -21,9 +21,8 @@ export interface ConsoleOptions {
 const LOOK_MS = 2000;
 /** Documents of a trace come together: they are told together, after so many milliseconds. */
 const TRACE_MS = 50;
-const TRACE_LIMITS = { traces: 200, spans: 1000 };
-/** Of environments that are gone, the last ones. */
-const MOST_GONE = 20;
+/** A trace is told as a whole, each time more of it is known: one event is far from what a reader may be behind. */
+const TRACE_LIMITS = { traces: 200, spans: 1000, traceChars: 512 * 1024, chars: 32 * 1024 * 1024 };
 
 export class Console {
   readonly #options: ConsoleOptions;
@@ -68,12 +67,13 @@ export class Console {
     this.#untold.add(document.traceId);
   }
 
-  hearEnvironment(environment: Omit<EnvironmentView, 'since'>): void {
-    const view = { ...environment, since: this.#options.clock.now() };
-    this.#environments.delete(view.name);
+  hearEnvironment(heard: Omit<EnvironmentView, 'since'> | EnvironmentEnd): void {
+    if (heard.state === 'gone') {
+      this.#environments.delete(heard.name);
+      return this.#tell('environment', { name: heard.name, state: heard.state });
+    }
+    const view = { ...heard, since: this.#options.clock.now() };
     this.#environments.set(view.name, view);
-    const gone = [...this.#environments.values()].filter(({ state }) => state === 'gone');
-    for (const { name } of gone.slice(0, -MOST_GONE)) this.#environments.delete(name);
     this.#tell('environment', view);
   }
 
@@ -107,7 +107,7 @@ export class Console {
       actions: [...actions],
       notices: [...notices],
       environments: [...this.#environments.values()],
-      ...this.#state(),
+      ...toStateView(this.#lookedUp),
     };
   }
 
@@ -121,10 +121,6 @@ export class Console {
   async close(): Promise<void> {
     this.#watchers.clear();
     await this.#stopLooking();
-  }
-
-  #state(): StateView {
-    return toStateView(this.#lookedUp, this.#recent.actions);
   }
 
   #addNotice(notice: FeedEvents['notice']): void {
@@ -167,7 +163,7 @@ export class Console {
       if (!this.#lookFailed) this.hearPlatform(`The state cannot be looked up: ${String(error)}`);
       this.#lookFailed = true;
     }
-    const state = this.#state();
+    const state = toStateView(this.#lookedUp);
     const told = JSON.stringify(state);
     if (told === this.#toldState) return;
     this.#toldState = told;

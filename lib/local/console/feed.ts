@@ -32,7 +32,7 @@ export interface Trace {
   readonly spans: readonly TraceSpan[];
 }
 
-export type EnvironmentState = 'starting' | 'busy' | 'frozen' | 'gone';
+export type EnvironmentState = 'starting' | 'busy' | 'frozen';
 
 export interface EnvironmentView {
   /** As in the action log. */
@@ -43,6 +43,12 @@ export interface EnvironmentView {
   readonly invocations: number;
 }
 
+/** Of one that is not there any more; it is not shown from then on. */
+export interface EnvironmentEnd {
+  readonly name: string;
+  readonly state: 'gone';
+}
+
 export interface UpstreamView {
   readonly name: string;
   readonly breaker: 'closed' | 'open' | 'half-open';
@@ -50,11 +56,6 @@ export interface UpstreamView {
   readonly openUntil: number | null;
   /** Failures since the last success, as the breaker counts them. */
   readonly failures: number;
-  /** Of the actions that are shown. */
-  readonly calls: number;
-  readonly errors: number;
-  /** Median of their upstream time in milliseconds; null without calls. */
-  readonly upstreamMs: number | null;
 }
 
 export interface SessionView {
@@ -84,7 +85,10 @@ export interface CatalogView {
 /** What is kept in the table, and looked up again every few seconds while somebody watches. */
 export interface StateView {
   readonly upstreams: readonly UpstreamView[];
+  /** Those that are used now are among them. */
   readonly sessions: readonly SessionView[];
+  /** Whether there are others, which were last used before these. */
+  readonly hasMoreSessions: boolean;
   readonly catalog: readonly CatalogView[];
 }
 
@@ -103,12 +107,15 @@ export interface Snapshot extends StateView {
   readonly environments: readonly EnvironmentView[];
 }
 
-/** By name of the event. `GET /console/traces/<traceId or latest>` answers with a `Trace`, or 404. */
+/**
+ * By name of the event. `GET /console/traces/<name>`, where the name is a trace id, the id of a request that is shown, or
+ * `latest`, answers with a `Trace`, or with 204 when nothing is known of it; 404 is for what can be no such name.
+ */
 export interface FeedEvents {
   readonly snapshot: Snapshot;
   readonly action: ActionLine;
   readonly notice: NoticeLine;
-  readonly environment: EnvironmentView;
+  readonly environment: EnvironmentView | EnvironmentEnd;
   /** The whole trace, each time more of it is known. */
   readonly trace: Trace;
   readonly state: StateView;

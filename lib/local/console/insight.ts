@@ -43,8 +43,10 @@ export async function openInsight({ config, page, log, report }: InsightOptions)
     watched: {
       xrayDaemon: daemon.address,
       log: { ...log, onLine: (line) => console.hearLine(line) },
-      onEnvironment: ({ id, state, invocations }) =>
-        console.hearEnvironment({ name: id, state: state === 'idle' ? 'frozen' : state, invocations }),
+      onEnvironment: ({ id: name, state, invocations }) =>
+        console.hearEnvironment(
+          state === 'gone' ? { name, state } : { name, state: state === 'idle' ? 'frozen' : state, invocations },
+        ),
       report: (line) => {
         report(line);
         console.hearPlatform(line);

@@ -66,13 +66,15 @@ function answer(path: string, { console, page, clock, report }: ConsoleRoutesOpt
   const name = path.startsWith(TRACES) ? path.slice(TRACES.length) : '';
   if (!TRACE_NAME.test(name)) return refuse(response, 404, 'There is nothing here');
   const trace = console.trace(name);
-  if (trace === undefined) return refuse(response, 404, unknownTrace(name));
+  if (trace === undefined) return sayNothing(response);
   response.writeHead(200, guarded('application/json'));
   response.end(JSON.stringify(trace));
 }
 
-function unknownTrace(name: string): string {
-  return name === 'latest' ? 'Nothing has been traced yet' : 'Nothing is known of such a trace, or not any more';
+/** What was not traced, or is gone by now, is no error: browsers would show one in their console. */
+function sayNothing(response: ServerResponse): void {
+  response.writeHead(204, { ...GUARDED, 'content-security-policy': NO_CONTENT_POLICY });
+  response.end();
 }
 
 async function sendPage(

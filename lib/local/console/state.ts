@@ -1,12 +1,12 @@
-/** What the console shows of the table, and what that makes of the actions that are shown. */
-import type { KeptList, Operator, UpstreamBreaker } from '../../operator.ts';
+/** What the console shows of the table. */
+import type { KeptList, Operator, SessionList, UpstreamBreaker } from '../../operator.ts';
 import type { ClientSession } from '../../ports/client-sessions.ts';
-import type { ActionLine, CatalogView, SessionView, StateView, UpstreamView } from './feed.ts';
+import type { CatalogView, SessionView, StateView, UpstreamView } from './feed.ts';
 
 /** What was looked up. */
 export interface LookedUp {
   readonly breakers: readonly UpstreamBreaker[];
-  readonly sessions: readonly ClientSession[];
+  readonly sessions: SessionList;
   readonly lists: readonly KeptList[];
 }
 
@@ -19,9 +19,9 @@ const HASH_CHARS = 12;
 
 /** Rejects with what the stores throw. */
 export async function lookUp(operator: Operator): Promise<LookedUp> {
-  const [breakers, { sessions }, lists] = await Promise.all([
+  const [breakers, sessions, lists] = await Promise.all([
     operator.breakers(),
-    operator.sessions(MOST_SESSIONS),
+    operator.latestSessions(MOST_SESSIONS),
     operator.keptLists(),
   ]);
   return { breakers, sessions, lists };
@@ -35,39 +35,20 @@ export function nothingKnown(upstreams: readonly string[]): LookedUp {
     openUntil: undefined,
     failures: 0,
   }));
-  return { breakers, sessions: [], lists: [] };
+  return { breakers, sessions: { sessions: [], hasMore: false }, lists: [] };
 }
 
-export function toStateView({ breakers, sessions, lists }: LookedUp, actions: readonly ActionLine[]): StateView {
-  const byUpstream = Map.groupBy(actions, ({ upstream }) => upstream);
+export function toStateView({ breakers, sessions, lists }: LookedUp): StateView {
   return {
-    upstreams: breakers.map((breaker) => toUpstreamView(breaker, byUpstream.get(breaker.upstream) ?? [])),
-    sessions: sessions.map(toSessionView).toSorted((a, b) => b.lastSeenAt - a.lastSeenAt),
+    upstreams: breakers.map(toUpstreamView),
+    sessions: sessions.sessions.map(toSessionView).toSorted((a, b) => b.lastSeenAt - a.lastSeenAt),
+    hasMoreSessions: sessions.hasMore,
     catalog: lists.slice(0, MOST_LISTS).map(toCatalogView),
   };
 }
 
-function toUpstreamView(
-  { upstream, state, openUntil, failures }: UpstreamBreaker,
-  actions: readonly ActionLine[],
-): UpstreamView {
-  return {
-    name: upstream,
-    breaker: state,
-    openUntil: openUntil ?? null,
-    failures,
-    calls: actions.length,
-    errors: actions.filter(({ outcome }) => outcome === 'error').length,
-    upstreamMs: medianOf(actions.map(({ upstreamMs }) => upstreamMs)),
-  };
-}
-
-/** Null of none. */
-function medianOf(values: readonly number[]): number | null {
-  const sorted = values.toSorted((a, b) => a - b);
-  const upper = sorted[Math.floor(sorted.length / 2)];
-  const lower = sorted[Math.ceil(sorted.length / 2) - 1];
-  return upper === undefined || lower === undefined ? null : (lower + upper) / 2;
+function toUpstreamView({ upstream, state, openUntil, failures }: UpstreamBreaker): UpstreamView {
+  return { name: upstream, breaker: state, openUntil: openUntil ?? null, failures };
 }
 
 function toSessionView(session: ClientSession): SessionView {

@@ -9,14 +9,14 @@ export interface WaterfallRow {
   readonly depth: number;
   /** From the beginning of the trace, in milliseconds with a fraction. */
   readonly offsetMs: number;
-  /** So far, for what is under way. */
+  /** As far as is known, for what is under way. */
   readonly durationMs: number;
   readonly isUnderWay: boolean;
 }
 
 /** In milliseconds with a fraction. */
 export interface WaterfallTotals {
-  /** From the first beginning to the last end. */
+  /** While at least one span lasted: several requests may share a trace, and between them nothing happens. */
   readonly totalMs: number;
   /** Of the total, what was not spent waiting for an upstream. */
   readonly gatewayMs: number;
@@ -27,21 +27,24 @@ export interface WaterfallTotals {
 export interface Waterfall {
   /** When the first span began, milliseconds since the epoch with a fraction; 0 without spans. */
   readonly startedAt: number;
+  /** From the first beginning to the last end, in milliseconds with a fraction: what rows are drawn to. */
+  readonly lengthMs: number;
   /** Each parent in front of its children, and these in order of their beginnings. Each span is there once. */
   readonly rows: readonly WaterfallRow[];
   readonly totals: WaterfallTotals;
 }
 
 /**
- * What is under way lasts until `now` (milliseconds since the epoch); without it, until the last moment that the trace
- * knows of.
+ * What is under way lasts until the last moment that the trace knows of: whether it goes on, or its end has been lost,
+ * nobody can say.
  */
-export function waterfallOf({ spans }: Pick<Trace, 'spans'>, now?: number): Waterfall {
-  if (spans.length === 0) return { startedAt: 0, rows: [], totals: { totalMs: 0, gatewayMs: 0, upstreamMs: 0 } };
+export function waterfallOf({ spans }: Pick<Trace, 'spans'>): Waterfall {
+  if (spans.length === 0)
+    return { startedAt: 0, lengthMs: 0, rows: [], totals: { totalMs: 0, gatewayMs: 0, upstreamMs: 0 } };
   const startedAt = spans.reduce((first, span) => Math.min(first, span.startedAt), Infinity);
   const lastKnown = spans.reduce((last, span) => Math.max(last, span.startedAt, span.endedAt ?? span.startedAt), 0);
   const rows = depthFirst(spans).map(({ span, kind, depth }): WaterfallRow => {
-    const end = Math.max(span.startedAt, span.endedAt ?? now ?? lastKnown);
+    const end = Math.max(span.startedAt, span.endedAt ?? lastKnown);
     return {
       span,
       kind,
@@ -51,13 +54,15 @@ export function waterfallOf({ spans }: Pick<Trace, 'spans'>, now?: number): Wate
       isUnderWay: span.endedAt === null,
     };
   });
-  return { startedAt, rows, totals: totalsOf(rows) };
+  const lengthMs = rows.reduce((latest, { offsetMs, durationMs }) => Math.max(latest, offsetMs + durationMs), 0);
+  return { startedAt, lengthMs, rows, totals: totalsOf(rows) };
 }
 
 function totalsOf(rows: readonly WaterfallRow[]): WaterfallTotals {
-  const totalMs = rows.reduce((latest, { offsetMs, durationMs }) => Math.max(latest, offsetMs + durationMs), 0);
+  const totalMs = coveredMs(rows);
   const upstreamMs = coveredMs(rows.filter(({ kind }) => kind === 'upstream'));
-  return { totalMs, gatewayMs: totalMs - upstreamMs, upstreamMs };
+  // Sums of fractions may differ in their last digit.
+  return { totalMs, gatewayMs: Math.max(0, totalMs - upstreamMs), upstreamMs };
 }
 
 /** How long at least one of them lasted: what overlaps counts once. */

@@ -34,7 +34,7 @@ async function fetchTrace(origin: string, id: string): Promise<Trace> {
     const { cause } = error as { readonly cause?: NodeJS.ErrnoException };
     throw new OperatorError(`The local gateway at ${origin} does not answer (${cause?.code ?? String(error)})`);
   });
-  if (status === 404) throw new OperatorError(unknown(id));
+  if (status === 204) throw new OperatorError(unknown(id));
   const trace = status === 200 ? parseJson(text) : undefined;
   if (isTrace(trace)) return trace;
   throw new OperatorError(`What answers at ${origin} is no local gateway of this version (HTTP status ${status})`);

@@ -20,7 +20,7 @@ const MOST_DETAIL_CHARS = 40;
 const LEAST_BAR_CHARS = 10;
 
 export function drawWaterfall(trace: Trace, { columns, hasColour }: Paper): string[] {
-  const { rows, totals } = waterfallOf(trace);
+  const { rows, lengthMs, totals } = waterfallOf(trace);
   const lines = rows.map((row) => ({
     row,
     name: nameOf(row),
@@ -36,7 +36,7 @@ export function drawWaterfall(trace: Trace, { columns, hasColour }: Paper): stri
     `trace ${printable(trace.traceId)}`,
     '',
     ...lines.map(({ row, name, time, details }) => {
-      const bar = barOf(row, totals, barWidth, hasColour);
+      const bar = barOf(row, lengthMs, barWidth, hasColour);
       return `${name.padEnd(nameWidth)}  ${bar}  ${time.padStart(timeWidth)}  ${details}`.trimEnd();
     }),
     '',
@@ -66,11 +66,11 @@ function detailsOf({ annotations, status, endedAt }: TraceSpan): string {
 
 function barOf(
   { kind, offsetMs, durationMs, isUnderWay }: WaterfallRow,
-  { totalMs }: WaterfallTotals,
+  lengthMs: number,
   width: number,
   hasColour: boolean,
 ): string {
-  const scale = totalMs === 0 ? 0 : width / totalMs;
+  const scale = lengthMs === 0 ? 0 : width / lengthMs;
   const from = Math.min(width - 1, Math.floor(offsetMs * scale));
   const to = Math.min(width, Math.round((offsetMs + durationMs) * scale));
   const length = Math.max(1, to - from);

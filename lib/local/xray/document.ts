@@ -26,7 +26,7 @@ export interface SegmentPart {
   readonly isThrottle: boolean;
   readonly isFault: boolean;
   readonly annotations: Readonly<Record<string, string | number | boolean>>;
-  /** What is said besides, and not searched: of the namespace `default`, as far as it is plain. */
+  /** What is said besides, and not searched: of the namespace `default`, as far as it is plain and has keys as annotations have. */
   readonly metadata: Readonly<Record<string, string | number | boolean>>;
   readonly subsegments: readonly SegmentPart[];
 }
@@ -142,7 +142,7 @@ class Reader {
     this.#expect(entries.length <= MOST_ANNOTATIONS, `${place}annotations`, `are ${MOST_ANNOTATIONS} at most`);
     for (const [key, annotation] of entries.slice(0, MOST_ANNOTATIONS)) {
       this.#expect(
-        ANNOTATION_KEY.test(key) && key.length <= MOST_KEY_CHARS,
+        isKey(key),
         `${place}annotations`,
         `have keys of letters, digits and _, of ${MOST_KEY_CHARS} characters at most`,
       );
@@ -161,7 +161,9 @@ class Reader {
     const metadata = this.#expectObject(value, 'metadata', place);
     const own = isObject(metadata['default']) ? metadata['default'] : {};
     return Object.fromEntries(
-      Object.entries(own).filter((entry): entry is [string, string | number | boolean] => isAnnotation(entry[1])),
+      Object.entries(own).filter(
+        (entry): entry is [string, string | number | boolean] => isKey(entry[0]) && isAnnotation(entry[1]),
+      ),
     );
   }
 
@@ -240,6 +242,11 @@ class Reader {
 }
 
 const ID_WORDS = '16 hexadecimal digits';
+
+/** Of annotations, and of what is taken of metadata: whatever else those have for keys is nothing to show. */
+function isKey(key: string): boolean {
+  return ANNOTATION_KEY.test(key) && key.length <= MOST_KEY_CHARS;
+}
 
 function isAnnotation(value: unknown): boolean {
   if (typeof value === 'string') return value.length <= MOST_ANNOTATION_CHARS;

@@ -6,11 +6,12 @@ export interface TraceLimits {
   readonly traces: number;
   /** Of each trace, the latest. */
   readonly spans: number;
-  /** Of all traces together, about; a single one gets a quarter of it. */
-  readonly chars?: number;
+  /** Of each trace, about. */
+  readonly traceChars: number;
+  /** Of all traces together, about. */
+  readonly chars: number;
 }
 
-const USUAL_CHARS = 32 * 1024 * 1024;
 /** Of ids, times and what else each span has. */
 const LEAST_SPAN_CHARS = 200;
 
@@ -32,8 +33,8 @@ export class Traces {
     this.#kept.delete(traceId);
     this.#kept.set(traceId, kept);
     for (const span of spansOf(document)) kept.add(span);
-    const { traces, spans, chars = USUAL_CHARS } = this.#limits;
-    kept.forgetBeyond(spans, chars / 4);
+    const { traces, spans, traceChars, chars } = this.#limits;
+    kept.forgetBeyond(spans, traceChars);
     this.#forgetBeyond(traces, chars);
   }
 

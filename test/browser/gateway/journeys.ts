@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { Browser } from 'playwright-core';
 import type { Era } from '../../../lib/protocol/era.ts';
 import { connectV2 } from '../../support/sdk-clients.ts';
+import { modernRequest, post } from '../../support/wire.ts';
 import { startWorld, type World } from './world.ts';
 import type { Journey } from '../journey.ts';
 import { visit, type Visit, type VisitOptions } from '../visit.ts';
@@ -28,6 +29,7 @@ export async function gatewayJourneys(): Promise<{ readonly journeys: readonly J
       }),
       journey('shows calls of either era as they end, without a reload', showCalls),
       journey('shows where the time of a call went', showWaterfall),
+      journey('says of a request that nobody wanted to be traced that it was not', showUntraced),
       journey('filters by tool, outcome, session and upstream, over a reload', filterActions),
       journey('shows how an upstream fails, and that it is left alone then', showFailures),
       journey('shows environments, sessions, the catalog and notices', showState),
@@ -67,6 +69,15 @@ async function showWaterfall({ rows, spans, detail, screenshot }: Visit): Promis
   const logged = await field('totalMs');
   assert.ok(Math.abs(total - logged) < Math.max(20, logged / 2), `${total} ms in the trace, ${logged} in the log`);
   await screenshot('gateway-waterfall');
+}
+
+/** The platform gives each request a trace, whether it is sampled or not. */
+async function showUntraced({ rows, detail }: Visit, { mcp }: World): Promise<void> {
+  const { body, headers } = modernRequest('prompts/list');
+  const trace = `Root=1-68f1c2d3-${'0123456789abcdef'.repeat(2).slice(8)};Sampled=0`;
+  await post(mcp, body, { ...headers, 'x-amzn-trace-id': trace });
+  await rows.filter({ hasText: 'prompts/list' }).first().click();
+  await detail.getByText('the request was not traced').waitFor();
 }
 
 async function filterActions(visit: Visit): Promise<void> {

@@ -139,9 +139,9 @@ export function sampleSnapshot(now: number, actions: number): Snapshot {
       { name: 'env-3', state: 'starting', since: now, invocations: 0 },
     ],
     upstreams: [
-      { name: 'time', breaker: 'closed', openUntil: null, failures: 0, calls: 12, errors: 0, upstreamMs: 4.1 },
-      { name: 'test', breaker: 'half-open', openUntil: null, failures: 2, calls: 31, errors: 3, upstreamMs: 5.5 },
-      { name: 'billing', breaker: 'open', openUntil: now + 24_000, failures: 5, calls: 7, errors: 5, upstreamMs: 1204 },
+      { name: 'time', breaker: 'closed', openUntil: null, failures: 0 },
+      { name: 'test', breaker: 'half-open', openUntil: null, failures: 2 },
+      { name: 'billing', breaker: 'open', openUntil: now + 24_000, failures: 5 },
     ],
     sessions: [
       {
@@ -163,6 +163,7 @@ export function sampleSnapshot(now: number, actions: number): Snapshot {
         upstreams: [],
       },
     ],
+    hasMoreSessions: true,
     catalog: [
       list('test', 'tools', now - 65_000, now + 235_000, false, 12_431),
       list('test', 'prompts', now - 65_000, now - 5000, false, 982),

@@ -1,4 +1,5 @@
 /** Serves the page with a feed of samples, to show what a gateway that is well never shows. */
+import { EventEmitter, once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FeedEvents, Snapshot, Trace } from '../../../lib/local/console/feed.ts';
@@ -11,18 +12,24 @@ export interface SampleServer {
   send<Name extends keyof FeedEvents>(name: Name, data: FeedEvents[Name]): void;
   /** What the next listener begins with. */
   begin(snapshot: Snapshot): void;
-  /** What is answered when somebody asks for a trace. */
+  /** What is answered when somebody asks for that trace; of others nothing is known. */
   keep(trace: Trace): void;
+  /** Resolves when so many listen; rejects when that takes too long. */
+  listened(count: number): Promise<void>;
   /** Breaks off every feed. */
   breakOff(): void;
   close(): void;
 }
+
+/** Waits no longer than this for listeners. */
+const LIMIT_MS = 15_000;
 
 /** Listens on a free port of 127.0.0.1. */
 export async function startSampleServer(first: Snapshot): Promise<SampleServer> {
   const page = await buildConsolePage();
   const traces = new Map<string, Trace>();
   const feeds = new Set<ServerResponse>();
+  const changes = new EventEmitter();
   let snapshot = first;
   const server = createServer((request, response) => {
     const [, , place = '', id = ''] = (request.url ?? '').split('/');
@@ -31,11 +38,16 @@ export async function startSampleServer(first: Snapshot): Promise<SampleServer> 
       // So that a page that lost its feed comes back at once.
       response.write(`retry: 50\n\n${eventText('snapshot', snapshot)}`);
       feeds.add(response);
-      response.on('close', () => feeds.delete(response));
+      changes.emit('change');
+      response.on('close', () => {
+        feeds.delete(response);
+        changes.emit('change');
+      });
     } else if (place === 'traces') {
       const trace = traces.get(decodeURIComponent(id));
-      response.writeHead(trace === undefined ? 404 : 200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(trace ?? {}));
+      if (trace === undefined) return void response.writeHead(204).end();
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(trace));
     } else {
       response.writeHead(200, {
         'content-type': 'text/html; charset=utf-8',
@@ -54,6 +66,10 @@ export async function startSampleServer(first: Snapshot): Promise<SampleServer> 
       snapshot = next;
     },
     keep: (trace) => traces.set(trace.traceId, trace),
+    listened: async (count) => {
+      const signal = AbortSignal.timeout(LIMIT_MS);
+      while (feeds.size !== count) await once(changes, 'change', { signal });
+    },
     breakOff: () => {
       for (const feed of feeds) feed.destroy();
     },

@@ -23,6 +23,7 @@ export const NOTHING: Snapshot = {
   environments: [],
   upstreams: [],
   sessions: [],
+  hasMoreSessions: false,
   catalog: [],
 };
 

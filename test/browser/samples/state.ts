@@ -8,16 +8,17 @@ export const stateJourneys: readonly Journey[] = [
   journey('shows health, environments, sessions, the catalog and notices', async (stage) => {
     const { page, panel, screenshot, server, snapshot } = stage;
     const health = await panel('Health');
-    await health.getByRole('row', { name: /^billing open in \d+ s 5 7 5 1204$/ }).waitFor();
+    await health.getByRole('row', { name: /^billing open in \d+ s 5 6 3 1204$/ }).waitFor();
     await health.getByRole('row', { name: /^env-3 cold/ }).waitFor();
     await health.getByRole('row', { name: /^env-2 busy/ }).waitFor();
     await health.getByRole('row', { name: /^env-1 frozen/ }).waitFor();
     server.send('environment', { name: 'env-3', state: 'busy', since: Date.now(), invocations: 1 });
     await health.getByRole('row', { name: /^env-3 busy \d s 1$/ }).waitFor();
-    server.send('environment', { name: 'env-1', state: 'gone', since: Date.now(), invocations: 1 });
+    server.send('environment', { name: 'env-1', state: 'gone' });
     await health.getByRole('row', { name: /^env-1/ }).waitFor({ state: 'detached' });
     await screenshot('health');
     await (await panel('Sessions')).getByRole('row', { name: /9b1dc0f2a4e7.*claude-ai.*time, test/s }).waitFor();
+    await page.getByRole('tab', { name: 'Sessions 2+' }).waitFor();
     await screenshot('sessions');
     const catalog = await panel('Catalog');
     await catalog.getByRole('row', { name: /^time introduction 7 min stale 611 B$/ }).waitFor();
@@ -49,6 +50,25 @@ export const stateJourneys: readonly Journey[] = [
     },
     { prepare: (page) => page.clock.install() },
   ),
+
+  journey('listens only while it can be seen, and knows everything when it can be seen again', async (stage) => {
+    const { page, counted, server } = stage;
+    const show = (state: DocumentVisibilityState) =>
+      page.evaluate((visibilityState) => {
+        Object.defineProperty(document, 'visibilityState', { value: visibilityState, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      }, state);
+    await counted(`${COUNT} actions`);
+    await server.listened(1);
+    await show('hidden');
+    await server.listened(0);
+    server.begin({ ...NOTHING, actions: [sampleAction(3, Date.now())] });
+    await show('visible');
+    await counted('1 action');
+    await page.getByText('live', { exact: true }).waitFor();
+    await show('visible');
+    await server.listened(1);
+  }),
 
   journey('comes back after the feed broke off, with what the new snapshot says and nothing else', async (stage) => {
     const { page, counted, rows, server, allow } = stage;

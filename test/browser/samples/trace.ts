@@ -1,8 +1,8 @@
 /** One action: its waterfall and its log line. */
 import assert from 'node:assert/strict';
 import type { Journey } from '../journey.ts';
-import { sampleTrace, underWay } from './feed.ts';
-import { journey } from './stage.ts';
+import { sampleAction, sampleTrace, underWay } from './feed.ts';
+import { COUNT, journey } from './stage.ts';
 
 export const traceJourneys: readonly Journey[] = [
   journey('shows of an action the waterfall, apart in colour, pattern and words', async (stage) => {
@@ -68,6 +68,28 @@ export const traceJourneys: readonly Journey[] = [
     await rows.filter({ hasText: 'long' }).first().click();
     await detail.getByText('This request was not traced.').waitFor();
   }),
+
+  journey('says that nothing is kept of a trace that is gone', async (stage) => {
+    const { rows, detail, server, counted } = stage;
+    await counted(`${COUNT} actions`);
+    server.send('action', { ...sampleAction(COUNT, Date.now()), tool: 'long_ago' });
+    await rows.filter({ hasText: 'long_ago' }).click();
+    await detail.getByText('Nothing of this trace is kept').waitFor();
+  }),
+
+  journey(
+    'lets nothing grow of a trace whose end was lost',
+    async ({ page, rows, detail, server, latest }) => {
+      server.keep(underWay(sampleTrace(latest('slow'))));
+      await rows.filter({ hasText: 'slow' }).first().click();
+      await detail.getByText('Still under way').waitFor();
+      const before = await detail.innerText();
+      await page.clock.fastForward(600_000);
+      await page.getByRole('row', { name: /^billing open due/ }).waitFor();
+      assert.equal(await detail.innerText(), before);
+    },
+    { prepare: (page) => page.clock.install() },
+  ),
 
   journey('says that a trace is under way, and shows the rest of it as it comes', async (stage) => {
     const { rows, detail, spans, server, screenshot, latest } = stage;

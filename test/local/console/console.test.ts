@@ -53,13 +53,11 @@ describe('the console', () => {
     for (let number = 0; number < 1200; number += 1) {
       console.hearLine(line({ requestId: `r-${number}` }));
       console.hearPlatform(`line ${number} ${'x'.repeat(10_000)}`);
-      console.hearEnvironment({ name: `env-${number}`, state: 'gone', invocations: 1 });
     }
-    const { actions, notices, environments } = console.snapshot();
-    expect([actions.length, notices.length, environments.length]).toEqual([500, 200, 20]);
+    const { actions, notices } = console.snapshot();
+    expect([actions.length, notices.length]).toEqual([500, 200]);
     expect(actions.at(-1)?.requestId).toBe('r-1199');
     expect(Math.max(...notices.map(({ text }) => text.length))).toBe(500);
-    expect(environments.at(-1)?.name).toBe('env-1199');
   });
 
   test('knows since when an environment is what it is', () => {
@@ -70,6 +68,15 @@ describe('the console', () => {
     expect(console.snapshot().environments).toEqual([
       { name: 'env-1', state: 'busy', invocations: 1, since: clock.now() },
     ]);
+  });
+
+  test('tells that an environment is gone, and does not show it from then on', () => {
+    const { console, told, watch } = open();
+    console.hearEnvironment({ name: 'env-1', state: 'busy', invocations: 1 });
+    watch();
+    console.hearEnvironment({ name: 'env-1', state: 'gone' });
+    expect(told).toEqual([['environment', { name: 'env-1', state: 'gone' }]]);
+    expect(console.snapshot().environments).toEqual([]);
   });
 
   test('tells watchers what happens after their snapshot, until they leave', () => {
@@ -112,18 +119,6 @@ describe('the console', () => {
     expect(console.trace('latest')?.traceId).toBe(OTHER_TRACE);
     expect(console.trace('r-8')).toBeUndefined();
     expect(console.trace('r-9')).toBeUndefined();
-  });
-
-  test('counts what it shows of each upstream', () => {
-    const { console } = open();
-    for (const upstreamMs of [30, 10, 20, 40]) console.hearLine(line({ upstreamMs }));
-    console.hearLine(line({ upstream: 'test', outcome: 'error', upstreamMs: 5 }));
-    console.hearLine(line({ upstream: 'test', outcome: 'tool-error', upstreamMs: 7 }));
-    console.hearLine(line({ upstream: null }));
-    expect(console.snapshot().upstreams).toEqual([
-      expect.objectContaining({ name: 'time', calls: 4, errors: 0, upstreamMs: 25 }),
-      expect.objectContaining({ name: 'test', calls: 2, errors: 1, upstreamMs: 6 }),
-    ]);
   });
 });
 

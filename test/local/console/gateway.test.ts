@@ -82,7 +82,7 @@ describe('the console of a local gateway', () => {
     // As often as the breaker takes by default, and once more.
     for (let call = 0; call < 6; call += 1) await postModern(gateway.url('gone'), 'tools/call', { name: 'gone__x' });
     expect(await feed.next('notice')).toMatchObject({ isTrouble: true, text: 'breaker opened: upstream gone' });
-    const state = await feed.next('state', ({ upstreams: [, gone] }) => gone?.breaker === 'open' && gone.errors === 6);
+    const state = await feed.next('state', ({ upstreams: [, gone] }) => gone?.breaker === 'open');
     expect(state.upstreams[1]).toMatchObject({ name: 'gone', openUntil: expect.any(Number) });
     expect(state.upstreams[1]?.failures).toBeGreaterThanOrEqual(5);
     feed.close();
@@ -97,8 +97,7 @@ describe('the console of a local gateway', () => {
     await postModern(gateway.url(), 'tools/call', CALL);
     const feed = await readFeed(gateway.origin);
     await feed.next('snapshot');
-    const { messages } = await send('GET', `${gateway.origin}/console/traces/${traceId}`, '');
-    expect(messages[0]).toEqual({ error: expect.stringContaining('Nothing is known') });
+    expect((await send('GET', `${gateway.origin}/console/traces/${traceId}`, '')).status).toBe(204);
     feed.close();
   });
 

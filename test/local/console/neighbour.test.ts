@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { neighbourOf } from '../../../lib/local/console/page/neighbour.ts';
 import { actionLine } from './lines.ts';
 
-const ROWS = Array.from({ length: 25 }, (_, index) => ({ key: `${index}`, line: actionLine() }));
+const ROWS = Array.from({ length: 25 }, (_, index) => ({ number: 1, key: `${index}`, line: actionLine() }));
 
 function lead(focused: string | undefined, key: string, isFirst = false): string | undefined {
   return neighbourOf(ROWS, focused, isFirst, key)?.key;

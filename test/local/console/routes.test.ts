@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { Console } from '../../../lib/local/console/console.ts';
 import type { ConsolePage } from '../../../lib/local/console/page.ts';
 import { createConsoleRoutes } from '../../../lib/local/console/routes.ts';
+import { nothingKnown } from '../../../lib/local/console/state.ts';
 import { openFront } from '../../../lib/local/front.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 import { send } from '../../support/wire.ts';
@@ -99,14 +102,16 @@ describe('/console', () => {
 
   test('answers with a trace by its id, by a request, and with the latest', async () => {
     const { get, console } = await serve();
-    expect((await get('/console/traces/latest')).messages[0]).toEqual({ error: 'Nothing has been traced yet' });
+    expect(await get('/console/traces/latest')).toMatchObject({ status: 204, text: '' });
     console.hearDocument(document());
     console.hearLine(JSON.stringify(action({ requestId: 'r-7' })));
     for (const name of [TRACE_ID, 'r-7', 'latest']) {
       const { status, headers, messages } = await get(`/console/traces/${name}`);
       expect([status, headers['cache-control'], messages[0].traceId]).toEqual([200, 'no-store', TRACE_ID]);
     }
-    for (const name of ['r-8', '', '..%2f', 'a b'.replace(' ', '%20'), 'x'.repeat(100)]) {
+    const { status, headers, text } = await get('/console/traces/r-8');
+    expect([status, headers['cache-control'], text]).toEqual([204, 'no-store', '']);
+    for (const name of ['', '..%2f', 'a b'.replace(' ', '%20'), 'x'.repeat(100)]) {
       expect((await get(`/console/traces/${name}`)).status).toBe(404);
     }
     expect((await get('/console/else')).status).toBe(404);
@@ -143,6 +148,62 @@ describe('the feed', () => {
     expect([console.watchers, clock.scheduled]).toEqual([1, 1]);
     feed.close();
     await expect.poll(() => [console.watchers, clock.scheduled]).toEqual([0, 0]);
+  });
+
+  test('is not kept up for a reader that left before it was served', async () => {
+    const clock = createManualClock();
+    const console = new Console({ clock, upstreams: [] });
+    let looks = 0;
+    console.openTable(async () => {
+      looks += 1;
+      return nothingKnown([]);
+    });
+    const routes = createConsoleRoutes({ console, page: async () => PAGE, clock, report: () => undefined });
+    const front = await openFront(0);
+    cleanUpAfterTest(async () => front.close());
+    // The front has accepted it once a later request on another connection has been answered: that one is refused at once.
+    const early = connect(Number(new URL(front.origin).port), '127.0.0.1');
+    early.write('GET /console/feed HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await send('GET', `${front.origin}/console`, '', { host: 'elsewhere' });
+    early.destroy();
+    await once(early, 'close');
+    await send('GET', `${front.origin}/console`, '', { host: 'elsewhere' });
+    const served: boolean[] = [];
+    front.serve((request, response) => {
+      served.push(response.destroyed);
+      routes(request, response);
+    });
+    await expect.poll(() => served).toEqual([true]);
+    expect([console.watchers, looks, clock.scheduled]).toEqual([0, 0, 0]);
+  });
+
+  test('tells a reader that keeps up of a trace however large it is, again and again', async () => {
+    const { console, clock, origin } = await serve();
+    const feed = await readFeed(origin);
+    await feed.next('snapshot');
+    const annotations = Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`a${at}`, 'x'.repeat(1000)]));
+    for (let part = 1; part <= 200; part += 1) {
+      const id = String(part).padStart(16, '0');
+      console.hearDocument(document({ id, annotations }));
+      clock.advance(50);
+      const { spans } = await feed.next('trace');
+      expect(spans.some((span) => span.id === id)).toBe(true);
+      expect(JSON.stringify(spans).length).toBeLessThan(1024 * 1024);
+    }
+    expect(console.watchers).toBe(1);
+    feed.close();
+  });
+
+  test('lets nobody go for the length of one event', async () => {
+    const { console, origin } = await serve();
+    const feed = await readFeed(origin);
+    await feed.next('snapshot');
+    const tool = 'x'.repeat(5 * 1024 * 1024);
+    console.hearLine(JSON.stringify(action({ tool })));
+    expect((await feed.next('action')).tool).toHaveLength(tool.length);
+    console.hearLine(JSON.stringify(action({ requestId: 'after' })));
+    expect(await feed.next('action')).toMatchObject({ requestId: 'after' });
+    feed.close();
   });
 
   test('lets go of a reader that does not read', async () => {

@@ -11,7 +11,15 @@ import {
 } from '../../../lib/local/console/page/state.ts';
 import { actionLine } from './lines.ts';
 
-const EMPTY: Snapshot = { actions: [], notices: [], environments: [], upstreams: [], sessions: [], catalog: [] };
+const EMPTY: Snapshot = {
+  actions: [],
+  notices: [],
+  environments: [],
+  upstreams: [],
+  sessions: [],
+  hasMoreSessions: false,
+  catalog: [],
+};
 
 function after(...events: readonly FeedEvent[]): ConsoleState {
   return events.reduce(reduce, NOTHING_YET);
@@ -37,6 +45,15 @@ describe('what the console knows', () => {
     const live = after(...lines.map((data): FeedEvent => ({ name: 'action', data })));
     expect(keysOf(live)).toEqual(['a 2', 'b', 'a']);
     expect(keysOf(reduce(live, { name: 'snapshot', data: { ...EMPTY, actions: lines } }))).toEqual(keysOf(live));
+  });
+
+  test('never gives the name of one line to another one, when the first ones are gone', () => {
+    const lines = Array.from({ length: MOST_ACTIONS }, (_, index) => action(index < 2 ? 'a' : `${index}`));
+    const full = after({ name: 'snapshot', data: { ...EMPTY, actions: lines } });
+    const more = [action('new'), action('a')].reduce((state, data) => reduce(state, { name: 'action', data }), full);
+    expect(keysOf(more).filter((key) => key.startsWith('a'))).toEqual(['a 3']);
+    const one = reduce(full, { name: 'action', data: action('a') });
+    expect(keysOf(one).filter((key) => key.startsWith('a'))).toEqual(['a 3', 'a 2']);
   });
 
   test('forgets with a snapshot whatever is not in it', () => {
@@ -71,7 +88,7 @@ describe('what the console knows', () => {
   test('has each environment in its latest state, in the order of their names', () => {
     const environment = (name: string, state: 'starting' | 'busy' | 'gone'): FeedEvent => ({
       name: 'environment',
-      data: { name, state, since: 1, invocations: 0 },
+      data: state === 'gone' ? { name, state } : { name, state, since: 1, invocations: 0 },
     });
     const state = after(
       environment('env-10', 'starting'),
@@ -109,9 +126,10 @@ describe('what the console knows', () => {
   test('takes what is in the table as it is now, and leaves the rest', () => {
     const state = after(
       { name: 'snapshot', data: { ...EMPTY, actions: [action('a')] } },
-      { name: 'state', data: { upstreams: [], sessions: [], catalog: [catalogOf('time')] } },
+      { name: 'state', data: { upstreams: [], sessions: [], hasMoreSessions: true, catalog: [catalogOf('time')] } },
     );
     expect(state.catalog).toEqual([catalogOf('time')]);
+    expect(state.hasMoreSessions).toBe(true);
     expect(keysOf(state)).toEqual(['a']);
   });
 });

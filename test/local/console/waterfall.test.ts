@@ -78,6 +78,18 @@ describe('the waterfall of a trace', () => {
     expect(totals).toEqual({ totalMs: 100, gatewayMs: 50, upstreamMs: 50 });
   });
 
+  test('counts no pause between requests that share the trace, and is drawn with it', () => {
+    const spans = [
+      span('one', { from: 0, until: 10 }),
+      span('first call', { parent: 'one', kind: 'upstream', from: 2, until: 9 }),
+      span('two', { from: 60_010, until: 60_030 }),
+      span('second call', { parent: 'two', kind: 'upstream', from: 60_015, until: 60_025 }),
+    ];
+    const { rows, lengthMs, totals } = waterfallOf({ spans });
+    expect(totals).toEqual({ totalMs: 30, gatewayMs: 13, upstreamMs: 17 });
+    expect([lengthMs, rows[2]?.offsetMs]).toEqual([60_030, 60_010]);
+  });
+
   test("has the parts of an upstream's time as upstream's", () => {
     const spans = [
       span('call', { kind: 'upstream', from: 0, until: 10 }),
@@ -89,18 +101,19 @@ describe('the waterfall of a trace', () => {
     expect(totals).toEqual({ totalMs: 12, gatewayMs: 2, upstreamMs: 10 });
   });
 
-  test('lets what is under way last until the last known moment, or until now', () => {
+  test('lets what is under way last until the last known moment', () => {
     const spans = [
       span('root', { from: 0, until: null }),
       span('call', { parent: 'root', kind: 'upstream', from: 10, until: 30 }),
     ];
     expect(waterfallOf({ spans }).rows[0]).toMatchObject({ offsetMs: 0, durationMs: 30, isUnderWay: true });
-    expect(waterfallOf({ spans }, BEGAN + 45).totals).toEqual({ totalMs: 45, gatewayMs: 25, upstreamMs: 20 });
+    expect(waterfallOf({ spans }).totals).toEqual({ totalMs: 30, gatewayMs: 10, upstreamMs: 20 });
   });
 
   test('of no spans is empty', () => {
     expect(waterfallOf({ spans: [] })).toEqual({
       startedAt: 0,
+      lengthMs: 0,
       rows: [],
       totals: { totalMs: 0, gatewayMs: 0, upstreamMs: 0 },
     });

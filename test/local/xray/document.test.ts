@@ -26,7 +26,10 @@ describe('an X-Ray document', () => {
       fault: true,
       http: { request: { method: 'POST', url: 'http://upstream/mcp' }, response: { status: 502, content_length: 12 } },
       annotations: { outcome: 'error', attempt: 2, replayed: false },
-      metadata: { default: { method: 'ping', anything: [1, { is: null }] }, another: { of: 'others' } },
+      metadata: {
+        default: { method: 'ping', anything: [1, { is: null }], 'no\nkey': 1, ['long'.repeat(200)]: 1 },
+        another: { of: 'others' },
+      },
       cause: { exceptions: [{ id: '00000000000000bb', message: 'reset' }] },
       subsegments: [within],
     });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readDocument, type SegmentDocument } from '../../../lib/local/xray/document.ts';
-import { Traces } from '../../../lib/local/xray/traces.ts';
+import { Traces, type TraceLimits } from '../../../lib/local/xray/traces.ts';
+
+const LIMITS: TraceLimits = { traces: 10, spans: 10, traceChars: 1_000_000, chars: 1_000_000 };
 
 const BEGAN = 1_795_000_000;
 
@@ -38,10 +40,7 @@ function document(number: number, { trace = 1, parent = 999, from = 0, until, re
   return result.document;
 }
 
-function tracesOf(
-  documents: readonly SegmentDocument[],
-  limits: ConstructorParameters<typeof Traces>[0] = { traces: 10, spans: 10 },
-): Traces {
+function tracesOf(documents: readonly SegmentDocument[], limits: TraceLimits = LIMITS): Traces {
   const traces = new Traces(limits);
   for (const each of documents) traces.add(each);
   return traces;
@@ -111,7 +110,7 @@ describe('the traces that are kept', () => {
   test('are the last ones to be heard of, and of each the last spans', () => {
     const traces = tracesOf(
       [document(1), document(1, { trace: 2 }), document(2), document(3), document(1, { trace: 3 })],
-      { traces: 2, spans: 2 },
+      { ...LIMITS, traces: 2, spans: 2 },
     );
     expect(traces.find(traceId(2))).toBeUndefined();
     expect(traces.find(traceId(1))?.spans.map((span) => span.id)).toEqual([id(2), id(3)]);
@@ -121,7 +120,7 @@ describe('the traces that are kept', () => {
     const rest = {
       annotations: Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`a${at}`, 'x'.repeat(1000)])),
     };
-    const traces = tracesOf([], { traces: 1000, spans: 1000, chars: 1_000_000 });
+    const traces = tracesOf([], { traces: 1000, spans: 1000, traceChars: 250_000, chars: 1_000_000 });
     // Of about 40,000 characters each.
     for (let number = 0; number < 100; number += 1) traces.add(document(number, { rest }));
     expect(traces.find(traceId(1))?.spans).toHaveLength(6);

@@ -11,7 +11,6 @@ const STATES: Readonly<Record<EnvironmentState, string>> = {
   starting: 'cold',
   busy: 'busy',
   frozen: 'frozen',
-  gone: 'gone',
 };
 
 export function Environments({ environments, now }: EnvironmentsProps) {

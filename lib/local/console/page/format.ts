@@ -42,3 +42,8 @@ export function size(bytes: number): string {
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** `100+` when there are others that are not shown. */
+export function countOfShown(count: number, hasMore: boolean): string {
+  return hasMore ? `${count}+` : String(count);
+}

@@ -1,7 +1,8 @@
 import type { Connection } from './feed-connection.ts';
-import { counted, milliseconds } from './format.ts';
+import { counted, countOfShown, milliseconds } from './format.ts';
 import { median } from './scale.ts';
 import type { ActionRow, ConsoleState } from './state.ts';
+import { medianUpstreamMs } from './tally.ts';
 
 interface HeaderProps {
   readonly state: ConsoleState;
@@ -33,7 +34,7 @@ export function Header({ state, connection, shown }: HeaderProps) {
 /** Of what is shown; of upstreams, the actions that went to one. */
 function Medians({ shown }: { readonly shown: readonly ActionRow[] }) {
   const gateway = median(shown.map(({ line }) => line.gatewayMs));
-  const upstream = median(shown.filter(({ line }) => line.upstreamRequests > 0).map(({ line }) => line.upstreamMs));
+  const upstream = medianUpstreamMs(shown.map(({ line }) => line));
   return (
     <dl class="figures" aria-label="Medians of the actions shown">
       <div>
@@ -56,7 +57,7 @@ function inMilliseconds(value: number | null): string {
   return value === null ? '–' : `${milliseconds(value)} ms`;
 }
 
-function Health({ state: { upstreams, environments, sessions } }: Pick<HeaderProps, 'state'>) {
+function Health({ state: { upstreams, environments, sessions, hasMoreSessions } }: Pick<HeaderProps, 'state'>) {
   const open = upstreams.filter(({ breaker }) => breaker !== 'closed').length;
   const busy = environments.filter(({ state }) => state !== 'frozen').length;
   return (
@@ -73,7 +74,7 @@ function Health({ state: { upstreams, environments, sessions } }: Pick<HeaderPro
       </div>
       <div>
         <dt>sessions</dt>
-        <dd>{sessions.length}</dd>
+        <dd>{countOfShown(sessions.length, hasMoreSessions)}</dd>
       </div>
     </dl>
   );

@@ -2,6 +2,7 @@ import type { ComponentChild } from 'preact';
 import { useState } from 'preact/hooks';
 import { Catalog } from './catalog.tsx';
 import { Environments } from './environments.tsx';
+import { countOfShown } from './format.ts';
 import { Notices } from './notices.tsx';
 import { Sessions } from './sessions.tsx';
 import type { ActionRow, ConsoleState } from './state.ts';
@@ -11,7 +12,7 @@ import { useNow } from './use-now.ts';
 interface Panel {
   readonly name: string;
   /** Null where a number would say nothing. */
-  readonly count: (state: ConsoleState) => number | null;
+  readonly count: (state: ConsoleState) => string | number | null;
   readonly show: (state: ConsoleState, now: number, onOpen: PanelsProps['onOpen']) => ComponentChild;
 }
 
@@ -25,10 +26,10 @@ const PANELS: readonly Panel[] = [
   {
     name: 'Health',
     count: () => null,
-    show: ({ upstreams, environments }, now) => (
+    show: ({ upstreams, environments, actions }, now) => (
       <>
         <h3>Upstreams</h3>
-        <Upstreams upstreams={upstreams} now={now} />
+        <Upstreams upstreams={upstreams} actions={actions} now={now} />
         <h3>Environments</h3>
         <Environments environments={environments} now={now} />
       </>
@@ -36,7 +37,7 @@ const PANELS: readonly Panel[] = [
   },
   {
     name: 'Sessions',
-    count: ({ sessions }) => sessions.length,
+    count: ({ sessions, hasMoreSessions }) => countOfShown(sessions.length, hasMoreSessions),
     show: ({ sessions }, now) => <Sessions sessions={sessions} now={now} />,
   },
   {

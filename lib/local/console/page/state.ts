@@ -5,6 +5,8 @@ import type { ActionLine, EnvironmentView, FeedEvents, NoticeLine, Snapshot, Sta
 export interface ActionRow {
   /** The request's id, and a number from the second line of that request on. */
   readonly key: string;
+  /** Counts the lines of the request, from 1 on. */
+  readonly number: number;
   readonly line: ActionLine;
 }
 
@@ -38,6 +40,7 @@ export const NOTHING_YET: ConsoleState = {
   traces: new Map(),
   upstreams: [],
   sessions: [],
+  hasMoreSessions: false,
   catalog: [],
 };
 
@@ -71,18 +74,20 @@ function fromSnapshot(snapshot: Snapshot, snapshots: number): ConsoleState {
   };
 }
 
-function kept({ upstreams, sessions, catalog }: StateView): StateView {
-  return { upstreams, sessions, catalog };
+function kept({ upstreams, sessions, hasMoreSessions, catalog }: StateView): StateView {
+  return { upstreams, sessions, hasMoreSessions, catalog };
 }
 
 function withAction(actions: readonly ActionRow[], line: ActionLine): readonly ActionRow[] {
-  const earlier = actions.filter((row) => row.line.requestId === line.requestId).length;
-  return [{ key: earlier === 0 ? line.requestId : `${line.requestId} ${earlier + 1}`, line }, ...actions];
+  // The newest line of the request has the highest number; older ones may be gone.
+  const last = actions.find((row) => row.line.requestId === line.requestId);
+  const number = last === undefined ? 1 : last.number + 1;
+  return [{ key: number === 1 ? line.requestId : `${line.requestId} ${number}`, number, line }, ...actions];
 }
 
 function withEnvironment(
   environments: readonly EnvironmentView[],
-  changed: EnvironmentView,
+  changed: FeedEvents['environment'],
 ): readonly EnvironmentView[] {
   const others = environments.filter(({ name }) => name !== changed.name);
   if (changed.state === 'gone') return others;

@@ -1,9 +1,9 @@
+import { useMemo } from 'preact/hooks';
 import type { Trace } from '../feed.ts';
 import { waterfallOf } from '../waterfall.ts';
 import { Annotations } from './annotations.tsx';
 import { counted, milliseconds } from './format.ts';
 import type { ConsoleState } from './state.ts';
-import { useNow } from './use-now.ts';
 import { useTrace } from './use-trace.ts';
 import { WaterfallChart } from './waterfall-chart.tsx';
 
@@ -14,26 +14,28 @@ interface TraceViewProps {
 
 export function TraceView({ traceId, state }: TraceViewProps) {
   const known = useTrace(traceId, state);
+  const trace = known.kind === 'there' ? known.trace : null;
+  // The same element is not rendered again, whatever else the page hears.
+  const spans = useMemo(() => trace && <KnownSpans trace={trace} />, [trace]);
   switch (known.kind) {
     case 'asking':
       return <p class="empty">Asking for the trace.</p>;
     case 'absent':
-      return <p class="empty">Nothing of this trace is kept: it was not recorded, is yet to come, or is gone.</p>;
+      return (
+        <p class="empty">
+          Nothing of this trace is kept: the request was not traced, or its trace is yet to come, or gone.
+        </p>
+      );
     case 'failed':
       return <p class="empty trouble">The trace could not be had: {known.reason}</p>;
     case 'there':
-      return known.trace.spans.length === 0 ? (
-        <p class="empty">Nothing of this trace is known yet.</p>
-      ) : (
-        <KnownSpans trace={known.trace} />
-      );
+      return spans;
   }
 }
 
 function KnownSpans({ trace }: { readonly trace: Trace }) {
   const underWay = trace.spans.filter(({ endedAt }) => endedAt === null).length;
-  const now = useNow();
-  const waterfall = waterfallOf(trace, underWay > 0 ? now : undefined);
+  const waterfall = waterfallOf(trace);
   const { gatewayMs, upstreamMs, totalMs } = waterfall.totals;
   return (
     <>

@@ -1,8 +1,19 @@
+import { useMemo } from 'preact/hooks';
 import type { UpstreamView } from '../feed.ts';
 import { milliseconds, until } from './format.ts';
+import type { ActionRow } from './state.ts';
+import { NO_CALLS, tallyByUpstream } from './tally.ts';
+
+interface UpstreamsProps {
+  readonly upstreams: readonly UpstreamView[];
+  /** Of which calls, errors and times are counted. */
+  readonly actions: readonly ActionRow[];
+  readonly now: number;
+}
 
 /** How each upstream is, as the breaker and the actions tell. */
-export function Upstreams({ upstreams, now }: { readonly upstreams: readonly UpstreamView[]; readonly now: number }) {
+export function Upstreams({ upstreams, actions, now }: UpstreamsProps) {
+  const tallies = useMemo(() => tallyByUpstream(actions.map(({ line }) => line)), [actions]);
   if (upstreams.length === 0) return <p class="empty">No upstream is known yet.</p>;
   return (
     <table>
@@ -25,19 +36,22 @@ export function Upstreams({ upstreams, now }: { readonly upstreams: readonly Ups
         </tr>
       </thead>
       <tbody>
-        {upstreams.map(({ name, breaker, openUntil, failures, calls, errors, upstreamMs }) => (
-          <tr key={name}>
-            <th scope="row">{name}</th>
-            <td class={breaker === 'closed' ? 'good' : 'trouble'}>
-              {breaker}
-              {openUntil !== null && <span class="aside"> {openUntil > now ? until(openUntil, now) : 'due'}</span>}
-            </td>
-            <td class={failures > 0 ? 'number trouble' : 'number'}>{failures}</td>
-            <td class="number">{calls}</td>
-            <td class={errors > 0 ? 'number trouble' : 'number'}>{errors}</td>
-            <td class="number">{upstreamMs === null ? '–' : milliseconds(upstreamMs)}</td>
-          </tr>
-        ))}
+        {upstreams.map(({ name, breaker, openUntil, failures }) => {
+          const { calls, errors, upstreamMs } = tallies.get(name) ?? NO_CALLS;
+          return (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td class={breaker === 'closed' ? 'good' : 'trouble'}>
+                {breaker}
+                {openUntil !== null && <span class="aside"> {openUntil > now ? until(openUntil, now) : 'due'}</span>}
+              </td>
+              <td class={failures > 0 ? 'number trouble' : 'number'}>{failures}</td>
+              <td class="number">{calls}</td>
+              <td class={errors > 0 ? 'number trouble' : 'number'}>{errors}</td>
+              <td class="number">{upstreamMs === null ? '–' : milliseconds(upstreamMs)}</td>
+            </tr>
+          );
+        })}
       </tbody>
     </table>
   );

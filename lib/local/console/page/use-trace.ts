@@ -29,7 +29,7 @@ export function useTrace(traceId: string, { traces, snapshots }: ConsoleState): 
 
 async function ask(traceId: string, signal: AbortSignal): Promise<KnownTrace> {
   const response = await fetch(`/console/traces/${encodeURIComponent(traceId)}`, { signal });
-  if (response.status === 404) return { kind: 'absent' };
+  if (response.status === 204) return { kind: 'absent' };
   if (!response.ok) return { kind: 'failed', reason: `HTTP ${response.status}` };
   return { kind: 'there', trace: readJson(await response.text()) as Trace };
 }

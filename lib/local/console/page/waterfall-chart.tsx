@@ -6,9 +6,9 @@ import { ticksFor } from './scale.ts';
 const LAST_LABEL = 0.94;
 
 /** Spans as a table with a bar in each row: what is upstream has a colour and a pattern of its own, and says so. */
-export function WaterfallChart({ waterfall: { rows, totals } }: { readonly waterfall: Waterfall }) {
+export function WaterfallChart({ waterfall: { rows, lengthMs } }: { readonly waterfall: Waterfall }) {
   // Of a trace that has only begun there is nothing to measure yet.
-  const length = Math.max(totals.totalMs, 0.001);
+  const length = Math.max(lengthMs, 0.001);
   const { step, ticks } = ticksFor(length);
   return (
     <table class="waterfall" aria-label="Waterfall of the trace" style={{ '--step': step / length }}>
