@@ -62,7 +62,7 @@ async function leaveTraces(startFunction: StartFunction): Promise<void> {
   const resolved = resolveConfig({ ...file, servers: { default: { upstreams: ['up'] } } }, UNSAID.local);
   if (!resolved.ok) throw new Error(formatProblems(resolved.problems, 'configuration'));
   const troubles: string[] = [];
-  const traces = new Traces({ traces: 10, spans: 100, chars: 100_000 });
+  const traces = new Traces({ traces: 10, spans: 100, traceChars: 50_000, chars: 500_000 });
   const daemon = await startXrayDaemon({
     onDocument: (document) => traces.add(document),
     report: (line) => troubles.push(line),
