@@ -8,34 +8,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createActionLog, type ActionLogFormat } from '../../../lib/adapters/logging/action-log.ts';
 import type { DefectLine } from '../../../lib/adapters/logging/defect.ts';
 import { createLineWriter } from '../../../lib/adapters/logging/line-writer.ts';
-import type { Action, Notice } from '../../../lib/ports/action-log.ts';
+import type { Notice } from '../../../lib/ports/action-log.ts';
+import { actionOf } from '../../support/action.ts';
 
-const ACTION: Action = {
+const ACTION = actionOf({
   time: Date.UTC(2026, 10, 20, 12, 3, 4, 567),
-  requestId: 'request-1',
-  traceId: null,
   environment: 'env-2',
   cold: true,
-  era: 'modern',
-  caller: 'c0ffee',
-  session: null,
-  server: 'default',
-  upstream: 'time',
-  method: 'tools/call',
-  tool: 'time__convert',
-  outcome: 'ok',
-  errorKind: null,
-  status: 200,
-  bytesIn: 120,
-  bytesOut: 340,
   totalMs: 12.345,
   gatewayMs: 1.2,
   upstreamMs: 11.145,
-  upstreamRequests: 1,
-  dynamodbRequests: 0,
-  attempt: 1,
-  replayed: false,
-};
+});
 
 function open(format: ActionLogFormat, colour = false) {
   const lines: string[] = [];
