@@ -7,7 +7,7 @@ import {
   type Health,
   type Turn,
 } from '../policies/breaker.ts';
-import type { Slot } from '../policies/slots.ts';
+import { claimSlot, type Slot } from '../policies/slots.ts';
 import { inSpan } from '../ports/tracer.ts';
 import { upstreamKey } from '../upstream/eras.ts';
 import { callUpstream } from './upstream-call.ts';
@@ -104,7 +104,6 @@ async function slotOf({ work, upstream, deadline, connection }: Line, most: numb
   const { clock, ids } = work.ports;
   const tools = { store: work.stores.slots, clock, ids };
   const key = upstreamKey(upstream, ids);
-  const { claimSlot } = await import('../policies/slots.ts');
   return inSpan(connection.tally.span, 'admission', () =>
     work.within(deadline, claimSlot(key, most, deadline.endsAt, deadline.signal, tools)),
   );

@@ -2,6 +2,7 @@
 import type { Deadline } from '../policies/deadline.ts';
 import { pause } from '../policies/pause.ts';
 import { mayBeSentAgain, mayHaveRun } from '../policies/repeat.ts';
+import { pauseBeforeRetry } from '../policies/retry.ts';
 import type { CallEnd } from '../upstream/fault.ts';
 import { effectsOf } from './effects.ts';
 import type { Errand } from './errand.ts';
@@ -69,7 +70,6 @@ async function pauseAfter(
   const { clock, ids } = visit.ports;
   const leftMs = deadline.endsAt - clock.now();
   const { retries } = upstream.config;
-  const { pauseBeforeRetry } = await import('../policies/retry.ts');
   const pauseMs = pauseBeforeRetry(end, { retried, retries, leftMs, clock, fraction: ids.fraction() });
   if (pauseMs === undefined) return undefined;
   const attempt = { kind: end.kind, sent: tally.sent };

@@ -13,9 +13,12 @@ import { secretlessTransport } from '../support/http-transport.ts';
 import { startResumableUpstream } from '../support/resumable-upstream.ts';
 import { modernRequest } from '../support/wire.ts';
 import { Recording, type RecordedSpan } from '../../lib/adapters/xray/recording.ts';
-import type { Harness, HarnessOptions } from '../support/gateway-harness.ts';
+import { FUNCTION_LEG, type Harness, type HarnessOptions } from '../support/gateway-harness.ts';
+import { tools } from '../support/listing-upstream.ts';
+import { asTimePasses } from '../support/passing-time.ts';
 import { createManualClock, passingTime } from '../support/manual-clock.ts';
 import { openFaulty, openGateway, openScripted } from './fixtures.ts';
+import { allOf as readToEnd, openTelling } from './listening-fixtures.ts';
 import { startScriptedUpstream, type Incoming, type ScriptedUpstream } from './scripted-upstream.ts';
 
 const TRACE = { id: '1-67891233-abcdef012345678912345678', parent: '53995c3f42cd8ad8', sampled: true } as const;
@@ -376,6 +379,31 @@ test('an upstream that ends a stream to be asked for the rest has done nothing w
   const requests = allOf(lastTree(gateway)).filter(({ isRemote }) => isRemote);
   expect(requests.filter(({ verdict }) => verdict !== undefined)).toEqual([]);
   expect(requests.map(({ annotations }) => annotations['error_kind'])).toContain('upstream-closed');
+});
+
+test('an upstream is not to blame for a call that ends because its invocation does', async () => {
+  const clock = createManualClock();
+  const { gateway, upstream } = await openTraced('modern', { clock, endsAt: clock.now() + 5000 });
+  upstream.onCall(() => {});
+  const peer = await gateway.client.connect('2026-07-28');
+  expect((await passingTime(clock, 100, peer.call('up__look'))).error.code).toBe(1007);
+  await gateway.settled();
+  const request = partOf(partOf(lastTree(gateway), 'tools/call'), 'upstream up');
+  expect([request.annotations['error_kind'], request.verdict]).toEqual(['invocation-ending', undefined]);
+});
+
+test('an upstream is not to blame for a subscription that goes on until its time is up', async () => {
+  const { gateway, clock } = await openTelling(
+    { one: { era: 'modern', tools: tools('a') } },
+    { leg: FUNCTION_LEG, trace: TRACE },
+  );
+  const peer = await gateway.client.connect('2026-07-28');
+  const stream = await peer.stream('subscriptions/listen', { notifications: { toolsListChanged: true } });
+  await asTimePasses(clock, readToEnd(stream), 200);
+  await gateway.settled();
+  const listening = gateway.spans.flat().filter(({ annotations }) => annotations['method'] === 'subscriptions/listen');
+  expect(listening.map(({ annotations }) => annotations['error_kind'])).toContain('upstream-timeout');
+  expect(listening.filter(({ verdict }) => verdict !== undefined)).toEqual([]);
 });
 
 test('nothing is recorded of what is not sampled', async () => {
